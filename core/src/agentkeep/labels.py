@@ -1,0 +1,50 @@
+"""Metadata filters, decided once for all backends: an adapter only asks whether a set of opaque labels contains others.
+
+Each top-level string, number, bool or null of a session's metadata gives one label. Equal values give equal labels:
+1 and 1.0 are one number, True is no number, strings are compared to the letter, and null is a value, not an absence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from agentkeep.codec import check_json
+from agentkeep.errors import InvalidInput
+
+MAX_LABEL_BYTES = 128
+"""A longer label is replaced by its digest, so that every database's index can hold it."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def stored_labels(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """The labels to store with a session."""
+    return tuple(_label(key, value) for key, value in metadata.items() if _is_scalar(value))
+
+
+def wanted_labels(where: dict[str, Any] | None) -> tuple[str, ...]:
+    """The labels that a filter asks for. Raises `InvalidInput` for a value that no label can stand for."""
+    if where is None:
+        return ()
+    check_json(where, "metadata filter")
+    for key, value in where.items():
+        if not _is_scalar(value):
+            raise InvalidInput(f"metadata filter {key!r}: filter by a string, number, bool or null")
+    return tuple(sorted(_label(key, value) for key, value in where.items()))
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
+def _label(key: str, value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    label = _encode([key, value])
+    if len(label) > MAX_LABEL_BYTES:
+        return "#" + hashlib.blake2b(label, digest_size=16).hexdigest()
+    return label.decode()

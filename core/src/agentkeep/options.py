@@ -1,0 +1,85 @@
+"""Options of an adapter, for its `from_url`: from the URL's query (text) and from the caller (values), read alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from agentkeep.errors import ConfigurationError
+
+Reader = Callable[[str, Any], Any]
+"""Takes an option's name and its value or text, gives the value; raises `ConfigurationError`."""
+
+
+def read_options(adapter: str, url: str, options: Mapping[str, Any], readers: Mapping[str, Reader]) -> dict[str, Any]:
+    """The options of the URL's query and of `options`, which win. Raises `ConfigurationError` for unknown ones."""
+    given: dict[str, Any] = {**dict(parse_qsl(urlsplit(url).query, keep_blank_values=True)), **options}
+    unknown = [name for name in given if name not in readers]
+    if unknown:
+        known = ", ".join(sorted(readers)) or "none"
+        raise ConfigurationError(f"the {adapter} adapter has no option {unknown[0]!r}; its options: {known}")
+    return {name: readers[name](name, value) for name, value in given.items()}
+
+
+def as_is(name: str, value: Any) -> Any:
+    """An object that only a caller can give, such as a clock."""
+    return value
+
+
+def as_bool(name: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).lower()
+    if text in ("true", "1", "yes", "on"):
+        return True
+    if text in ("false", "0", "no", "off"):
+        return False
+    raise ConfigurationError(f"{name} is {value!r}: give true or false")
+
+
+def as_seconds(name: str, value: Any) -> timedelta:
+    """A positive duration, as a timedelta or in seconds."""
+    try:
+        duration = value if isinstance(value, timedelta) else timedelta(seconds=float(value))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigurationError(f"{name} is {value!r}: give seconds") from error
+    if duration <= timedelta(0):
+        raise ConfigurationError(f"{name} is {value!r}: give more than 0 seconds")
+    return duration
+
+
+def as_count(name: str, value: Any) -> int:
+    """A positive integer."""
+    try:
+        count = int(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{name} is {value!r}: give an integer") from error
+    if count < 1:
+        raise ConfigurationError(f"{name} is {value!r}: give 1 or more")
+    return count
+
+
+def as_prefix(name: str, value: Any) -> str:
+    """What a table, key or index name may begin with: 1 to 32 of a-z, 0-9 and _, a letter first."""
+    text = str(value)
+    if not (0 < len(text) <= 32 and text[0].isalpha() and text.isascii() and text.islower() and _word(text)):
+        raise ConfigurationError(f"{name} is {value!r}: give 1 to 32 of a-z, 0-9 and _, beginning with a letter")
+    return text
+
+
+def _word(text: str) -> bool:
+    return text.replace("_", "a").isalnum()
+
+
+def one_of(*choices: str) -> Reader:
+    """One of some words, in any case."""
+
+    def read(name: str, value: Any) -> str:
+        for choice in choices:
+            if str(value).lower() == choice.lower():
+                return choice
+        raise ConfigurationError(f"{name} is {value!r}: give one of {', '.join(choices)}")
+
+    return read

@@ -1,0 +1,89 @@
+"""From a URL to an adapter: schemes are entry points of the group `agentkeep.adapters`, ours and a stranger's alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from agentkeep.errors import AdapterNotInstalled, ConfigurationError
+from agentkeep.protocol import PersistenceAdapter
+
+GROUP = "agentkeep.adapters"
+
+_OURS = {
+    "memory": "memory",
+    "sqlite": "sqlite",
+    "postgresql": "postgres",
+    "postgres": "postgres",
+    "mongodb": "mongo",
+    "mongodb+srv": "mongo",
+    "redis": "redis",
+    "rediss": "redis",
+    "opensearch": "opensearch",
+}
+"""URL scheme to the extra that brings its adapter."""
+
+
+@cache
+def installed_adapters() -> Mapping[str, EntryPoint]:
+    """The entry points of the adapters installed here, by URL scheme."""
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def adapter_for(url: str, options: Mapping[str, Any]) -> PersistenceAdapter:
+    """The adapter that a URL asks for, not opened yet. A suffix of the scheme (`postgresql+asyncpg`) is the adapter's.
+
+    Raises `ConfigurationError`, `AdapterNotInstalled`.
+    """
+    scheme = _scheme(url)
+    installed = installed_adapters()
+    entry = installed.get(scheme) or installed.get(scheme.partition("+")[0])
+    if entry is None:
+        raise _not_installed(scheme, url, installed)
+    try:
+        factory = entry.load()
+    except ImportError as error:
+        raise AdapterNotInstalled(f"the adapter for {scheme}:// can't be imported: {error}") from error
+    return factory.from_url(url, **options)
+
+
+def redact(url: str) -> str:
+    """The URL with its password, and any secret in its query, blotted out (ERR-3)."""
+    try:
+        parts = urlsplit(url)
+        userinfo, at, host = parts.netloc.rpartition("@")
+    except ValueError:
+        return url.partition("://")[0] + "://***"
+    user, colon, _ = userinfo.partition(":")
+    netloc = f"{user}{':***' if colon else ''}{at}{host}"
+    query = "&".join(_redact_pair(pair) for pair in parts.query.split("&")) if parts.query else ""
+    return urlunsplit(parts._replace(netloc=netloc, query=query))
+
+
+def _redact_pair(pair: str) -> str:
+    name, equals, _ = pair.partition("=")
+    secret = any(word in name.lower() for word in ("pass", "secret", "token", "key"))
+    return f"{name}=***" if secret and equals else pair
+
+
+def _scheme(url: object) -> str:
+    if not isinstance(url, str) or not url:
+        raise ConfigurationError(f"a URL is a string such as sqlite:///chat.db, not {type(url).__name__}")
+    scheme, separator, _ = url.partition("://")
+    if not separator or not scheme:
+        raise ConfigurationError(f"{redact(url)!r} is no URL: give one such as sqlite:///chat.db or memory://")
+    return scheme.lower()
+
+
+def _not_installed(scheme: str, url: str, installed: Mapping[str, EntryPoint]) -> ConfigurationError:
+    extra = _OURS.get(scheme) or _OURS.get(scheme.partition("+")[0])
+    if extra is not None:
+        return AdapterNotInstalled(f'no adapter for {scheme}:// is installed: pip install "agentkeep[{extra}]"')
+    known = ", ".join(f"{name}://" for name in sorted({*_OURS, *installed}))
+    return AdapterNotInstalled(
+        f"no adapter for {scheme}:// is installed and Agentkeep has none of its own (it has {known}): "
+        f"pip install the package that brings it, or mend the URL {redact(url)!r}"
+    )
