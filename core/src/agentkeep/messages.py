@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, cast
 
 from agentkeep.codec import decode_message
@@ -135,7 +135,7 @@ class Messages:
             return message_position(bound, self._scope, session_id, newest_first=newest_first)
         return check_count(bound, what)
 
-    async def iterate(self, session_id: str, *, after: int = 0) -> AsyncIterator[Message]:
+    async def iterate(self, session_id: str, *, after: int = 0) -> AsyncGenerator[Message, None]:
         """All messages behind `after`, in order (READ-1). Nothing is held open between pages (FLT-4)."""
         while True:
             page = await self.list(session_id, after=after, limit=_ITERATE_PAGE)
@@ -245,7 +245,7 @@ class Messages:
             for hit in found
         ]
 
-    async def watch(self, session_id: str, *, after_seq: int) -> AsyncIterator[Message]:
+    async def watch(self, session_id: str, *, after_seq: int) -> AsyncGenerator[Message, None]:
         """Messages behind `after_seq` as they land, each once and in order, until the caller stops (WATCH-1).
 
         Raises `CapabilityNotSupported`, `SessionNotFound` (also when the session ends), `InvalidInput`.

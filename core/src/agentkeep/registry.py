@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from agentkeep.errors import AdapterNotInstalled, ConfigurationError
 from agentkeep.protocol import PersistenceAdapter
@@ -52,15 +51,12 @@ def adapter_for(url: str, options: Mapping[str, Any]) -> PersistenceAdapter:
 
 def redact(url: str) -> str:
     """The URL with its password, and any secret in its query, blotted out (ERR-3)."""
-    try:
-        parts = urlsplit(url)
-        userinfo, at, host = parts.netloc.rpartition("@")
-    except ValueError:
-        return url.partition("://")[0] + "://***"
+    scheme, separator, rest = url.partition("://")
+    place, question, query = rest.partition("?")
+    userinfo, at, host = place.rpartition("@")  # the last @: a password may hold one, and a / too
     user, colon, _ = userinfo.partition(":")
-    netloc = f"{user}{':***' if colon else ''}{at}{host}"
-    query = "&".join(_redact_pair(pair) for pair in parts.query.split("&")) if parts.query else ""
-    return urlunsplit(parts._replace(netloc=netloc, query=query))
+    shown = "&".join(_redact_pair(pair) for pair in query.split("&"))
+    return f"{scheme}{separator}{user}{':***' if colon else ''}{at}{host}{question}{shown}"
 
 
 def _redact_pair(pair: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Literal, Unpack
 from uuid import uuid4
@@ -116,7 +116,7 @@ class Sessions:
 
     async def iterate(
         self, *, order: Order = "-updated_at", **filters: Unpack[SessionFilters]
-    ) -> AsyncIterator[Session]:
+    ) -> AsyncGenerator[Session, None]:
         """All matching sessions, page by page (READ-1). Nothing is held open between pages (FLT-4)."""
         cursor = None
         while True:
