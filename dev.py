@@ -1,0 +1,121 @@
+"""The project's two set-up commands, and a contributor's daily ones. Needs Python >= 3.11; everything else goes into
+the project's own folder: uv into `.tools/`, the packages into `.venv/`.
+
+    python3 dev.py try      set up, then the main job on SQLite with the sample transcripts
+    python3 dev.py test     set up, then all tests (arguments go to pytest)
+    python3 dev.py check    set up, then style and types
+    python3 dev.py lock     resolve the dependencies anew into requirements.lock
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+BIN = "Scripts" if os.name == "nt" else "bin"
+UV_HOME = ROOT / ".tools" / "uv"
+UV = UV_HOME / BIN / "uv"
+VENV = ROOT / ".venv"
+LOCK = ROOT / "requirements.lock"
+STAMP = VENV / "agentkeep-set-up"
+MEMBERS = [
+    "core",
+    "conformance_tests",
+    *sorted(f"adapters/{path.parent.name}" for path in ROOT.glob("adapters/[a-z]*/pyproject.toml")),
+]
+
+
+def run(*command: object, **environment: str) -> None:
+    """Run a command in the project's folder; its failure is ours."""
+    done = subprocess.run([str(part) for part in command], cwd=ROOT, env={**os.environ, **environment}, check=False)  # noqa: S603
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def set_up() -> None:
+    """Make `.venv` hold exactly what the lock says, and the workspace's packages as they stand here."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file may be run by any Python
+        sys.exit(f"Agentkeep needs Python 3.11 or newer; this is {sys.version.split()[0]}")
+    wanted = "\n".join(
+        [sys.version, LOCK.read_text(), *((ROOT / member / "pyproject.toml").read_text() for member in MEMBERS)]
+    )
+    if STAMP.exists() and STAMP.read_text() == wanted:
+        return
+    install_uv()
+    run(UV, "venv", "--quiet", "--allow-existing", "--python", sys.executable, VENV)
+    run(UV, "pip", "sync", "--quiet", "--require-hashes", LOCK, VIRTUAL_ENV=str(VENV))
+    editable = [part for member in MEMBERS for part in ("--editable", member)]
+    run(UV, "pip", "install", "--quiet", "--no-deps", *editable, VIRTUAL_ENV=str(VENV))
+    STAMP.write_text(wanted)
+
+
+def install_uv() -> None:
+    if UV.exists() or UV.with_suffix(".exe").exists():
+        return
+    try:
+        venv.create(UV_HOME, with_pip=True)
+    except subprocess.CalledProcessError:
+        sys.exit("this Python can't make virtual environments; on Debian: apt-get install python3-venv")
+    run(UV_HOME / BIN / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv>=0.9")
+
+
+def try_it() -> None:
+    """Import, list, show, and resume from a second process: what a user does first."""
+    set_up()
+    with tempfile.TemporaryDirectory(prefix="agentkeep-try-") as folder:
+        url = f"sqlite:///{folder}/chat.db"
+        for command in (
+            "import examples/transcripts.jsonl",
+            "sessions",
+            "show flight-change",
+            "append flight-change --role user --content 'One more thing: is my seat still by the window?'",
+            "show flight-change --tail 2",
+            "stats",
+        ):
+            print(f"\n$ agentkeep {command}", flush=True)
+            run(VENV / BIN / "agentkeep", *shlex.split(command), AGENTKEEP_URL=url)
+
+
+def test(arguments: list[str]) -> None:
+    set_up()
+    run(VENV / BIN / "python", "-m", "pytest", *arguments)
+
+
+def check() -> None:
+    set_up()
+    run(VENV / BIN / "ruff", "check", ".")
+    run(VENV / BIN / "ruff", "format", "--check", ".")
+    run(VENV / BIN / "basedpyright")
+
+
+def lock() -> None:
+    """Without any index's address in it, so that it serves behind a mirror too."""
+    install_uv()
+    run(UV, "lock", "--quiet", "--upgrade")
+    export = ["--all-packages", "--all-groups", "--all-extras", "--no-emit-workspace", "--no-header", "--no-annotate"]
+    run(UV, "export", "--quiet", "--frozen", "--format", "requirements-txt", *export, "--output-file", LOCK)
+
+
+def main() -> None:
+    command, *arguments = sys.argv[1:] or ["--help"]
+    if command == "try" and not arguments:
+        try_it()
+    elif command == "test":
+        test(arguments)
+    elif command == "check" and not arguments:
+        check()
+    elif command == "lock" and not arguments:
+        lock()
+    else:
+        print(__doc__)
+        sys.exit(0 if command == "--help" else 2)
+
+
+if __name__ == "__main__":
+    main()
