@@ -1,0 +1,160 @@
+"""Other processes with an instance of their own, on the same data.
+
+The child imports the enrolled class, so that it opens its own adapter, and runs an importable async function on it:
+
+    async def append_some(keep: Keep, session_id: str, count: int) -> int: ...
+    assert await place.in_process(append_some, "s1", 10) == 10
+
+Arguments and results travel as JSON. A function may also `report()` values while it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from agentkeep import Keep
+
+if TYPE_CHECKING:
+    from agentkeep_conformance.base import Enrolment
+
+ChildFunction = Callable[..., Coroutine[Any, Any, Any]]
+"""An importable `async def function(keep: Keep, *args)`, giving JSON."""
+
+_LINE_BYTES = 64 * 1024 * 1024
+_reports_to: TextIO | None = None
+
+
+class ChildFailed(AssertionError):
+    """The child ended without a result; its traceback is the message."""
+
+
+class Child:
+    """A running child process."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self._stderr = asyncio.ensure_future(_all_of(process.stderr))
+
+    async def reports(self) -> AsyncIterator[Any]:
+        """What the child reports, until it ends or is killed."""
+        while (line := await self._line()) and "report" in line:
+            yield line["report"]
+
+    async def result(self) -> Any:
+        """What its function returned. Raises `ChildFailed`."""
+        line = await self._line()
+        while line is not None and "result" not in line:
+            line = await self._line()
+        stderr = await self._stderr
+        if await self.process.wait() != 0 or line is None:
+            raise ChildFailed(f"the child ended with {self.process.returncode}:\n{stderr}")
+        return line["result"]
+
+    async def kill(self) -> None:
+        """SIGKILL, then wait for its end. Does nothing to one that has ended."""
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+        await self._stderr
+
+    async def _line(self) -> dict[str, Any] | None:
+        line = await cast("asyncio.StreamReader", self.process.stdout).readline()
+        return json.loads(line) if line.endswith(b"\n") else None
+
+
+async def _all_of(stream: asyncio.StreamReader | None) -> str:
+    return (await stream.read()).decode(errors="replace") if stream else ""
+
+
+async def spawn(
+    enrolment: type[Enrolment],
+    dsn: str,
+    namespace: str,
+    function: ChildFunction,
+    args: tuple[Any, ...],
+    *,
+    tenant: str,
+    idle_ttl: timedelta | None,
+) -> Child:
+    """Start a child that opens a keep of `enrolment` and runs `function` on it."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        f"from {__name__} import main; main()",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=_LINE_BYTES,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    request = {
+        "enrolment": _where(enrolment),
+        "function": _where(function),
+        "dsn": dsn,
+        "namespace": namespace,
+        "args": args,
+        "tenant": tenant,
+        "idle_ttl": idle_ttl and idle_ttl.total_seconds(),
+    }
+    stdin = cast("asyncio.StreamWriter", process.stdin)
+    stdin.write(json.dumps(request).encode())
+    stdin.close()
+    return Child(process)
+
+
+def report(value: Any) -> None:
+    """In a child: tell the parent something now, such as what was acknowledged so far."""
+    _say({"report": value})
+
+
+def _say(line: dict[str, Any]) -> None:
+    print(json.dumps(line), file=_reports_to, flush=True)
+
+
+def _where(thing: Any) -> dict[str, str]:
+    """How another process finds a class or function: test modules are not always importable by their name."""
+    file = sys.modules[thing.__module__].__file__
+    return {"module": thing.__module__, "file": os.path.abspath(file or ""), "name": thing.__qualname__}
+
+
+def _find(where: dict[str, str]) -> Any:
+    """Raises `ImportError`."""
+    module: Any = None
+    try:
+        module = importlib.import_module(where["module"])
+    except ImportError:
+        module = None
+    if module is None or os.path.abspath(module.__file__ or "") != where["file"]:
+        spec = importlib.util.spec_from_file_location(where["module"].replace(".", "_"), where["file"])
+        if spec is None or spec.loader is None:
+            raise ImportError(f"can't import {where['file']}")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    for name in where["name"].split("."):
+        module = getattr(module, name)
+    return module
+
+
+async def _run(request: dict[str, Any]) -> Any:
+    enrolment: Enrolment = _find(request["enrolment"])()
+    function: ChildFunction = _find(request["function"])
+    idle_ttl = None if request["idle_ttl"] is None else timedelta(seconds=request["idle_ttl"])
+    adapter = enrolment.open(request["dsn"], request["namespace"])
+    async with Keep(adapter, tenant=request["tenant"], idle_ttl=idle_ttl) as keep:
+        return await function(keep, *request["args"])
+
+
+def main() -> None:
+    """In a child: read the request, run it, say the result. Standard output is kept for that: prints go elsewhere."""
+    global _reports_to
+    _reports_to = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    _say({"result": asyncio.run(_run(json.loads(sys.stdin.read())))})

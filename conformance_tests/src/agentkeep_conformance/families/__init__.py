@@ -1,0 +1,1 @@
+"""The tests, one file a family: classes that `AdapterConformance` inherits from."""

@@ -1,0 +1,113 @@
+"""What a run found: each test's outcome, and from them each clause's, for each adapter."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, Literal
+
+import pytest
+
+from agentkeep_conformance.clauses import CLAUSES, NOT_YET
+from agentkeep_conformance.place import Tier
+
+Outcome = Literal["proved", "FAILED", "known", "NOT RUN", "n/a"]
+"""Of a test or a clause. `known`: a known failure, failing as written down. `n/a`: there is no wire to act on."""
+
+
+_WORST_FIRST: tuple[Outcome, ...] = ("FAILED", "NOT RUN", "known", "proved", "n/a")
+
+
+@dataclass
+class TestOutcome:
+    """One test on one adapter."""
+
+    __test__ = False
+
+    clauses: tuple[str, ...]
+    outcome: Outcome
+    seconds: float = 0.0
+    why: str = ""
+
+
+@dataclass
+class AdapterEvidence:
+    """What one run says about one adapter."""
+
+    tests: dict[str, TestOutcome] = field(default_factory=dict[str, TestOutcome])
+    declared: dict[str, Any] = field(default_factory=dict[str, Any])
+    server: str = "unknown"
+    measured: dict[str, int] = field(default_factory=dict[str, int])
+    refused: set[str] = field(default_factory=set[str])
+
+    def clause(self, name: str) -> tuple[Outcome, Counter[str]] | None:
+        """A clause's outcome and its tests' ones; None where no test of it was asked for."""
+        counts = Counter(test.outcome for test in self.tests.values() if name in test.clauses)
+        for outcome in _WORST_FIRST:
+            if counts[outcome]:
+                return outcome, counts
+        return None
+
+    def counts(self) -> Counter[str]:
+        return Counter(test.outcome for test in self.tests.values())
+
+
+class Evidence:
+    """All adapters of a run."""
+
+    def __init__(self) -> None:
+        self.adapters: dict[str, AdapterEvidence] = {}
+        self._declared: set[str] = set()
+
+    def of(self, adapter: str) -> AdapterEvidence:
+        return self.adapters.setdefault(adapter, AdapterEvidence())
+
+    def first_of(self, adapter: str) -> bool:
+        """True once for each adapter: its declaration is noted once a run."""
+        if adapter in self._declared:
+            return False
+        self._declared.add(adapter)
+        return True
+
+    def counts(self) -> Counter[str]:
+        return sum((adapter.counts() for adapter in self.adapters.values()), Counter[str]())
+
+    def as_json(self, tier: Tier) -> dict[str, Any]:
+        """The evidence file's content."""
+        return {
+            "suite": version("agentkeep-conformance"),
+            "core": version("agentkeep"),
+            "python": platform.python_version(),
+            "tier": tier,
+            "counts": dict(self.counts()),
+            "not_yet": sorted(NOT_YET),
+            "adapters": {name: _adapter_json(adapter) for name, adapter in sorted(self.adapters.items())},
+        }
+
+
+def _adapter_json(adapter: AdapterEvidence) -> dict[str, Any]:
+    clauses = {name: adapter.clause(name) for name in CLAUSES}
+    return {
+        "server": adapter.server,
+        "declared": adapter.declared,
+        "measured": adapter.measured,
+        "refused": sorted(adapter.refused),
+        "counts": dict(adapter.counts()),
+        "clauses": {
+            name: {"outcome": found[0], "tests": dict(found[1])} if found else {"outcome": "no test", "tests": {}}
+            for name, found in clauses.items()
+        },
+        "tests": {
+            name: {"outcome": test.outcome, "clauses": test.clauses, "seconds": round(test.seconds, 3)}
+            | ({"why": test.why} if test.why else {})
+            for name, test in sorted(adapter.tests.items())
+        },
+    }
+
+
+EVIDENCE = pytest.StashKey[Evidence]()
+TIER = pytest.StashKey[Tier]()
+REQUIRED = pytest.StashKey[bool]()
+"""Whether a server that is not there fails the run."""

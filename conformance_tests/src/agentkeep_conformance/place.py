@@ -1,0 +1,106 @@
+"""What a test is handed: a place for data of its own in the enrolled database, and ways to open it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
+
+from agentkeep import Keep, PersistenceAdapter
+
+from agentkeep_conformance import children
+
+if TYPE_CHECKING:
+    from agentkeep_conformance.base import Enrolment
+
+Tier = Literal["everyday", "nightly"]
+
+
+def fresh_namespace() -> str:
+    """Short, of [a-z0-9_], a letter first; never the same twice."""
+    return f"n{uuid4().hex[:10]}"
+
+
+class Place:
+    """One namespace of the enrolled database. All that is opened through it is closed when the test ends."""
+
+    def __init__(self, enrolment: Enrolment, dsn: str, namespace: str, tier: Tier) -> None:
+        self.enrolment = enrolment
+        self.dsn = dsn
+        self.namespace = namespace
+        self.tier: Tier = tier
+        self.notes: list[tuple[str, object]] = []
+        self._opened: list[Keep | PersistenceAdapter] = []
+        self._children: list[children.Child] = []
+        self._others: list[Place] = []
+
+    async def keep(self, *, tenant: str = "default", idle_ttl: timedelta | None = None, **options: Any) -> Keep:
+        """A new opened instance on this place's data."""
+        keep = Keep(self.unopened(**options), tenant=tenant, idle_ttl=idle_ttl)
+        self._opened.append(keep)
+        return await keep.open()
+
+    async def adapter(self, **options: Any) -> PersistenceAdapter:
+        """A new opened adapter, below the facade."""
+        adapter = self.unopened(**options)
+        self._opened.append(adapter)
+        await adapter.open()
+        return adapter
+
+    def unopened(self, **options: Any) -> PersistenceAdapter:
+        """A new adapter that did nothing yet; opening and closing it is the test's."""
+        return self.enrolment.open(self.dsn, self.namespace, **options)
+
+    def elsewhere(self) -> Place:
+        """Another namespace of the same database (ISO-3)."""
+        other = Place(self.enrolment, self.dsn, fresh_namespace(), self.tier)
+        self._others.append(other)
+        return other
+
+    def scan(self) -> AsyncIterator[bytes] | None:
+        """Every stored byte string of the whole database, None where the enrolment offers no scan."""
+        return self.enrolment.scan(self.dsn, self.namespace)
+
+    async def in_process(
+        self,
+        function: children.ChildFunction,
+        *args: Any,
+        tenant: str = "default",
+        idle_ttl: timedelta | None = None,
+    ) -> Any:
+        """Run `function(keep, *args)` in a child process with its own instance; its result. Raises `ChildFailed`."""
+        child = await self.spawn(function, *args, tenant=tenant, idle_ttl=idle_ttl)
+        return await child.result()
+
+    async def spawn(
+        self,
+        function: children.ChildFunction,
+        *args: Any,
+        tenant: str = "default",
+        idle_ttl: timedelta | None = None,
+    ) -> children.Child:
+        """Start `function(keep, *args)` in a child process, to be watched or killed; killed when the test ends."""
+        child = await children.spawn(
+            type(self.enrolment), self.dsn, self.namespace, function, args, tenant=tenant, idle_ttl=idle_ttl
+        )
+        self._children.append(child)
+        return child
+
+    def refused(self, capability: str) -> None:
+        """Note that the adapter does not declare a capability and refused it as it should."""
+        self.notes.append(("agentkeep_refused", capability))
+
+    def measured(self, limit: str, value: int) -> None:
+        """Note the largest value that was seen to be accepted, for the evidence."""
+        self.notes.append(("agentkeep_measured", {limit: value}))
+
+    async def close(self) -> None:
+        """Close all that was opened here and drop the data."""
+        for child in self._children:
+            await child.kill()
+        for opened in reversed(self._opened):
+            await opened.close()
+        for other in self._others:
+            await other.close()
+        await self.enrolment.drop(self.dsn, self.namespace)

@@ -1,0 +1,163 @@
+"""The pytest plugin: binds tests to clauses, collects what they found, and prints which clauses are proved where."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from agentkeep_conformance.base import AdapterConformance, Enrolment, KnownFailure, name_of
+from agentkeep_conformance.clauses import CLAUSES, clauses_of, faults_of
+from agentkeep_conformance.outcomes import EVIDENCE, REQUIRED, TIER, AdapterEvidence, Evidence, TestOutcome
+from agentkeep_conformance.place import Tier
+from agentkeep_conformance.report import outcome_table
+
+_TEST = "agentkeep_test"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("agentkeep conformance")
+    group.addoption("--conformance-json", metavar="FILE", help="write the run's evidence to FILE")
+    group.addoption(
+        "--conformance-require",
+        choices=["all"],
+        default=os.environ.get("AGENTKEEP_REQUIRE") or None,
+        help="all: a server that is not there fails the run",
+    )
+    group.addoption(
+        "--conformance-tier",
+        choices=["everyday", "nightly"],
+        default=os.environ.get("AGENTKEEP_TIER") or "everyday",
+        help="nightly: longer races, thousands of programs",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "proves(*clauses): the clauses of the contract that a test proves")
+    config.addinivalue_line("markers", "needs_wire: the test acts on the socket between adapter and server")
+    config.stash[EVIDENCE] = Evidence()
+    config.stash[REQUIRED] = config.getoption("--conformance-require") == "all"
+    config.stash[TIER] = cast("Tier", config.getoption("--conformance-tier"))
+    config.pluginmanager.register(_Recorder(config), "agentkeep-conformance-recorder")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    enrolled = [(item, suite) for item in items if (suite := _suite(item))]
+    faults = [fault for suite in dict.fromkeys(suite for _, suite in enrolled) for fault in _enrolment_faults(suite)]
+    if any(issubclass(suite, AdapterConformance) for _, suite in enrolled):
+        faults += faults_of(AdapterConformance, whole=True)
+    if faults:
+        raise pytest.UsageError("\n".join(["the conformance suite is not sound:", *dict.fromkeys(faults)]))
+    without_wire = [(item, suite) for item, suite in enrolled if _lacks_wire(item, suite)]
+    for item, suite in without_wire:
+        found = config.stash[EVIDENCE].of(name_of(suite))
+        found.tests[_test_id(item)] = TestOutcome(_clauses(item), "n/a", why="embedded: there is no wire")
+    deselected = {item for item, _ in without_wire}
+    config.hook.pytest_deselected(items=list(deselected))
+    items[:] = [item for item in items if item not in deselected]
+    for item, suite in enrolled:
+        item.user_properties.append((_TEST, (name_of(suite), _test_id(item), _clauses(item))))
+        known = suite.known_failures.get(item.name)
+        if known is not None:
+            item.add_marker(pytest.mark.xfail(strict=True, reason=f"{known.reason} ({known.issue})"))
+
+
+def _suite(item: pytest.Item) -> type[Enrolment] | None:
+    suite = item.cls if isinstance(item, pytest.Function) else None
+    return suite if suite is not None and issubclass(suite, Enrolment) else None
+
+
+def _enrolment_faults(suite: type[Enrolment]) -> list[str]:
+    unknown = [name for name in suite.known_failures if not hasattr(suite, name.partition("[")[0])]
+    return faults_of(suite, whole=False) + [f"{suite.__name__}: known failure {name} is no test" for name in unknown]
+
+
+def _lacks_wire(item: pytest.Item, suite: type[Enrolment]) -> bool:
+    return item.get_closest_marker("needs_wire") is not None and suite.server.address is None
+
+
+def _clauses(item: pytest.Item) -> tuple[str, ...]:
+    return clauses_of(_function(item))
+
+
+def _test_id(item: pytest.Item) -> str:
+    """family::test[row]: the same on every adapter."""
+    return f"{_function(item).__module__.rpartition('.')[2]}::{item.name}"
+
+
+def _function(item: pytest.Item) -> Callable[..., Any]:
+    return cast("Any", item).function
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    suite = _suite(item)
+    known: KnownFailure | None = suite.known_failures.get(item.name) if suite else None
+    if known is not None and known.expires < datetime.now(UTC).date():
+        pytest.fail(f"this known failure expired on {known.expires}: {known.reason} ({known.issue})")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if _suite(item) is None:
+        return report
+    if report.skipped and not hasattr(report, "wasxfail") and "NOT RUN" not in str(report.longrepr):
+        report.outcome = "failed"
+        report.longrepr = f"the suite has no skips: {report.longrepr}"
+    if report.failed:
+        report.sections.append(("the clauses", "\n".join(f"[{name}] {CLAUSES[name]}" for name in _clauses(item))))
+    return report
+
+
+class _Recorder:
+    """Hears each test's report, also those that come from another process of pytest-xdist."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._evidence = config.stash[EVIDENCE]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        properties = dict(report.user_properties)
+        if _TEST in properties:
+            adapter, test, clauses = cast("tuple[str, str, tuple[str, ...]]", properties[_TEST])
+            _note(self._evidence.of(adapter), test, clauses, report)
+
+    def pytest_sessionfinish(self) -> None:
+        file = cast("str | None", self._config.getoption("--conformance-json"))
+        if file:
+            evidence = self._evidence.as_json(self._config.stash[TIER])
+            Path(file).write_text(json.dumps(evidence, indent=1) + "\n", encoding="utf-8")
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._evidence.adapters:
+            terminalreporter.section("clauses proved")
+            terminalreporter.write_line(outcome_table(self._evidence.as_json(self._config.stash[TIER])))
+
+
+def _note(found: AdapterEvidence, name: str, clauses: tuple[str, ...], report: pytest.TestReport) -> None:
+    test = found.tests.setdefault(name, TestOutcome(tuple(clauses), "proved"))
+    test.seconds += report.duration
+    if report.failed:
+        test.outcome = "FAILED"
+        test.why = str(report.longrepr).strip().rpartition("\n")[2][:300]
+    elif hasattr(report, "wasxfail"):
+        test.outcome, test.why = "known", report.wasxfail
+    elif report.skipped:
+        test.outcome, test.why = "NOT RUN", str(cast("Any", report.longrepr)[2])
+    if report.when == "teardown":
+        _note_facts(found, report.user_properties)
+
+
+def _note_facts(found: AdapterEvidence, properties: list[tuple[str, object]]) -> None:
+    for name, value in cast("list[tuple[str, Any]]", properties):
+        if name == "agentkeep_declared":
+            found.declared, found.server = value["capabilities"], value["server"]
+        elif name == "agentkeep_measured":
+            found.measured |= value
+        elif name == "agentkeep_refused":
+            found.refused.add(value)
