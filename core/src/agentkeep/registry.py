@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentkeep.errors import AdapterNotInstalled, ConfigurationError
 from agentkeep.protocol import PersistenceAdapter
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "agentkeep.adapters"
 
@@ -29,6 +31,8 @@ _OURS = {
 @cache
 def installed_adapters() -> Mapping[str, EntryPoint]:
     """The entry points of the adapters installed here, by URL scheme."""
+    from importlib.metadata import entry_points  # slow to import, and only needed once a URL is looked up
+
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 

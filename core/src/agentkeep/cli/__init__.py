@@ -1,0 +1,19 @@
+"""The `agentkeep` command. Its libraries come with the extra `cli`; the script itself comes with core."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+_NEEDED = ("typer", "rich", "platformdirs")
+
+
+def main() -> None:
+    """Run the command that `sys.argv` names and exit: 0 done, 1 not found or refused, 2 usage, 3 no database."""
+    if any(find_spec(name) is None for name in _NEEDED):
+        sys.stderr.write('agentkeep: the command line is an extra of its own: pip install "agentkeep[cli]"\n')
+        sys.exit(2)
+    # Only now, because these modules import what may be missing.
+    from agentkeep.cli.app import app
+
+    app(prog_name="agentkeep")

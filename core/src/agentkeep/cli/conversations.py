@@ -1,0 +1,119 @@
+"""Conversations as other tools write them: from their JSON to a session's fields and messages, and back.
+
+A conversation is a list of chat messages, or an object with that list under `messages` (or `traj`, as tau-bench's
+trajectory files have it). All its other keys are kept verbatim in the session's metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from agentkeep.cli.chat import from_item, to_item
+from agentkeep.drafts import SessionFields
+from agentkeep.errors import InvalidInput
+from agentkeep.models import Message, NewMessage, Session
+from agentkeep.validation import check_id
+
+LISTS = ("messages", "traj")
+SHAPE = "agentkeep_shape"
+"""The metadata key that says how a conversation object was built, where an export could not tell otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One conversation, ready to be imported."""
+
+    id: str
+    fields: SessionFields
+    messages: list[NewMessage]
+
+
+def is_conversation(value: Any) -> bool:
+    """Whether a JSON document is one conversation, rather than a list of several."""
+    if isinstance(value, dict):
+        return True
+    items = cast("list[Any]", value)
+    return bool(items) and isinstance(items[0], dict) and "role" in items[0]
+
+
+def conversation(value: Any, stem: str, number: int) -> Conversation:
+    """The conversation that a JSON value is, `number` in the file `stem`. Raises `InvalidInput`."""
+    if isinstance(value, list):
+        return Conversation(f"{stem}-{number}", {}, _messages(cast("list[Any]", value)))
+    if not isinstance(value, dict):
+        raise InvalidInput("it is no conversation: give a list of messages, or an object with messages")
+    given = dict(cast("dict[str, Any]", value))
+    under = next((name for name in LISTS if isinstance(given.get(name), list)), None)
+    if under is None:
+        raise InvalidInput("it has no list of messages: give one as messages (or traj)")
+    messages = _messages(given.pop(under))
+    if under == "traj" and _trajectory_id(stem, given) is not None and "id" not in given:
+        return Conversation(_trajectory_id(stem, given) or "", {"metadata": given}, messages)
+    return _from_object(given, under, messages, f"{stem}-{number}")
+
+
+def _from_object(given: dict[str, Any], under: str, messages: list[NewMessage], spare_id: str) -> Conversation:
+    fields: SessionFields = {}
+    id = given.get("id", given.get("session_id"))
+    if isinstance(given.get("id"), str):
+        del given["id"]
+    if _is_id(given.get("user_id")):
+        fields["user_id"] = given.pop("user_id")
+    if isinstance(given.get("title"), str):
+        fields["title"] = given.pop("title")
+    metadata = given.pop("metadata") if isinstance(given.get("metadata"), dict) else {}
+    twice = metadata.keys() & {*given, SHAPE}
+    if twice:
+        raise InvalidInput(f"the key {min(twice)!r} stands beside metadata and in it: name it once")
+    fields["metadata"] = {**metadata, **given}
+    if given or under != "messages":
+        fields["metadata"][SHAPE] = {"list": under, "keys": [*given]}
+    return Conversation(spare_id if id is None else str(id), fields, messages)
+
+
+def to_object(session: Session, messages: Iterable[Message]) -> dict[str, Any]:
+    """The conversation object of a session, equal to the one that it was imported from."""
+    items = [to_item(message) for message in messages]
+    metadata = dict(session.metadata)
+    if _is_trajectory(session):
+        return {**metadata, "traj": items}
+    shape = metadata.pop(SHAPE, None) or {}
+    top = {name: metadata.pop(name) for name in shape.get("keys", ()) if name in metadata}
+    known = {"id": session.id, "user_id": session.user_id, "title": session.title, "metadata": metadata or None}
+    if "session_id" in top:
+        del known["id"]
+    given = {name: value for name, value in known.items() if value is not None}
+    return {**given, **top, shape.get("list", "messages"): items}
+
+
+def _messages(items: list[Any]) -> list[NewMessage]:
+    """The place in the list is the id, so that importing again adds nothing (IDEM-1)."""
+    messages: list[NewMessage] = []
+    for place, item in enumerate(items, start=1):
+        try:
+            messages.append(from_item(item, id=str(place)))
+        except InvalidInput as error:
+            raise InvalidInput(f"message {place}: {error}") from error
+    return messages
+
+
+def _trajectory_id(stem: str, given: dict[str, Any]) -> str | None:
+    task, trial = given.get("task_id"), given.get("trial")
+    return None if task is None or trial is None else f"{stem}-{task}-{trial}"
+
+
+def _is_trajectory(session: Session) -> bool:
+    if SHAPE in session.metadata or session.title is not None or session.user_id is not None:
+        return False
+    ending = _trajectory_id("", session.metadata)
+    return ending is not None and session.id.endswith(ending)
+
+
+def _is_id(value: object) -> bool:
+    try:
+        check_id(value, "user_id")
+    except InvalidInput:
+        return False
+    return True

@@ -1,0 +1,52 @@
+"""What ends a command without success: the sentence for stderr and the exit code for the shell."""
+
+from __future__ import annotations
+
+from agentkeep.errors import (
+    Closed,
+    ConfigurationError,
+    Corrupt,
+    InvalidInput,
+    LimitExceeded,
+    OutcomeUnknown,
+    PersistenceError,
+    SchemaMissing,
+    SchemaTooNew,
+    Unavailable,
+)
+
+REFUSED = 1
+"""Not found, or refused because of what is stored."""
+USAGE = 2
+"""The command, its input or the configuration is wrong."""
+NO_DATABASE = 3
+"""The database can't be reached, or can't be used as it is."""
+INTERRUPTED = 130
+"""Ctrl-C, as shells count it."""
+PIPE_CLOSED = 141
+"""The reader of our output went away, as shells count it."""
+
+_CODES: tuple[tuple[type[PersistenceError], int], ...] = (
+    (LimitExceeded, REFUSED),
+    (InvalidInput, USAGE),
+    (ConfigurationError, USAGE),
+    (Unavailable, NO_DATABASE),
+    (OutcomeUnknown, NO_DATABASE),
+    (Corrupt, NO_DATABASE),
+    (SchemaMissing, NO_DATABASE),
+    (SchemaTooNew, NO_DATABASE),
+    (Closed, NO_DATABASE),
+)
+
+
+class CommandError(Exception):
+    """A command can't go on. Its text is one sentence for the user."""
+
+    def __init__(self, sentence: str, code: int = USAGE) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def exit_code(error: PersistenceError) -> int:
+    """The first class of the table that fits decides; all others mean that the call was refused."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), REFUSED)

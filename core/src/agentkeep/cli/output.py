@@ -1,0 +1,135 @@
+"""What commands print: tables and colours for a terminal, plain text for a pipe, JSON where it is asked for.
+
+Whatever comes from the database is data: control characters, and those that turn the direction of writing, are made
+visible, so that a message can't move the cursor, ring the bell or hide text.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+_HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_BREAKS = re.compile(r"[\t\n]")
+_BREAK_NAMES = {"\n": "\\n", "\t": "\\t"}
+_encoder = msgspec.json.Encoder()
+
+
+def visible(text: str) -> str:
+    """Text for many lines: every character that would do something other than be read becomes its escape."""
+    return _HIDDEN.sub(_escape, text)
+
+
+def visible_line(text: str) -> str:
+    """The same for one line: line breaks and tabs become escapes too."""
+    return _BREAKS.sub(lambda found: _BREAK_NAMES[found[0]], visible(text))
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def say(sentence: str) -> None:
+    """One line for the user on stderr."""
+    sys.stderr.write(f"agentkeep: {visible_line(sentence)}\n")
+    sys.stderr.flush()
+
+
+def moment(at: datetime | None) -> str:
+    """A time in UTC, to the second."""
+    return "-" if at is None else at.strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+class Output:
+    """Standard output of one command."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.is_terminal = sys.stdout.isatty() and not as_json
+        self._console: Console | None = None
+
+    def record(self, value: Any) -> None:
+        """One JSON value on a line of its own, in UTF-8 whatever the terminal's encoding."""
+        self.raw(_encoder.encode(value))
+
+    def raw(self, line: bytes) -> None:
+        """A line that is encoded already."""
+        sys.stdout.buffer.write(line + b"\n")
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """A line of text that is fit to be printed; `style` is seen on a terminal alone."""
+        if self.is_terminal:
+            self._print(self._text(text, style))
+        else:
+            sys.stdout.write(text + "\n")
+
+    def marked(self, text: str, style: str) -> None:
+        """A line whose parts between `**` are set off: by `style` on a terminal, by the `**` elsewhere."""
+        if not self.is_terminal:
+            self.line(text)
+            return
+        whole = self._text("")
+        for place, part in enumerate(text.split("**")):
+            whole.append(part, style if place % 2 else "")
+        self._print(whole)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Rows of cells, each cell on one line."""
+        cells = [[visible_line(cell) or "-" for cell in row] for row in rows]
+        if self.is_terminal:
+            self._rich_table(columns, cells)
+        else:
+            self._plain_table([list(columns), *cells])
+
+    def facts(self, pairs: Iterable[tuple[str, object]]) -> None:
+        """Names and what they are, one a line."""
+        shown = [(name, visible_line(str(value))) for name, value in pairs]
+        width = max((len(name) for name, _ in shown), default=0)
+        for name, value in shown:
+            self.line(f"{name:<{width}}  {value}".rstrip())
+
+    def _plain_table(self, rows: list[list[str]]) -> None:
+        from rich.cells import cell_len
+
+        widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            padded = [cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+            sys.stdout.write("  ".join(padded).rstrip() + "\n")
+
+    def _rich_table(self, columns: Sequence[str], rows: list[list[str]]) -> None:
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+        for name in columns:
+            table.add_column(name, overflow="fold")
+        for row in rows:
+            table.add_row(*map(Text, row))
+        self._print(table)
+
+    def _text(self, text: str, style: str = "") -> Text:
+        from rich.text import Text
+
+        return Text(text, style=style)
+
+    def _print(self, what: Any) -> None:
+        from rich.console import Console
+        from rich.text import Text
+
+        if self._console is None:
+            self._console = Console(markup=False, emoji=False, highlight=False)
+        self._console.print(what, soft_wrap=isinstance(what, Text))

@@ -1,0 +1,68 @@
+"""Runs a command's work and turns whatever ends it into an exit code and, at most, one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
+
+import typer
+
+from agentkeep.cli.failures import INTERRUPTED, PIPE_CLOSED, REFUSED, CommandError, exit_code
+from agentkeep.cli.output import Output, say
+from agentkeep.cli.settings import Settings
+from agentkeep.errors import PersistenceError
+from agentkeep.keep import Keep
+
+Work = Callable[[Keep, Output], Coroutine[Any, Any, int]]
+"""What a command does with an open keep; gives the exit code."""
+
+
+def run_on(settings: Callable[[], Settings], out: Output, work: Work) -> NoReturn:
+    """Open the database that `settings` chooses, do the work, close it, exit."""
+
+    async def whole() -> int:
+        async with settings().connect() as keep:
+            return await work(keep, out)
+
+    run(whole)
+
+
+def run(work: Callable[[], Coroutine[Any, Any, int]]) -> NoReturn:
+    """Do the work and exit with its code. Ctrl-C cancels it, which leaves whole appends (FLT-3)."""
+    raise typer.Exit(_code_of(work))
+
+
+def _code_of(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = asyncio.run(work())
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_output()
+        return PIPE_CLOSED
+    except CommandError as error:
+        say(str(error))
+        return error.code
+    except PersistenceError as error:
+        say(str(error))
+        return exit_code(error)
+    except OSError as error:
+        # An adapter lets no such error out (ERR-1): this is our own output, on a full disk for instance.
+        say(f"the output can't be written: {error.strerror or error}")
+        return REFUSED
+    return code
+
+
+def _forget_output() -> None:
+    """Point standard output at nothing, so that Python's own flush at the end has nothing to complain of."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+    os.close(nothing)

@@ -1,0 +1,117 @@
+"""Which database a command works on: `--url`, else `AGENTKEEP_URL`, else `agentkeep.toml`, else a file of the user's.
+
+The first that names one decides alone: options in `agentkeep.toml` go with the URL in it and with no other.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote
+
+from platformdirs import user_data_path
+
+from agentkeep.errors import ConfigurationError, Unavailable
+from agentkeep.keep import DEFAULT_TENANT, Keep, connect
+from agentkeep.registry import redact
+
+VARIABLE = "AGENTKEEP_URL"
+FILE = "agentkeep.toml"
+BUILT_IN = "default"
+_SECRET_WORDS = ("pass", "secret", "token", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The database that won, and whose data of it."""
+
+    url: str
+    origin: str
+    """`--url`, `AGENTKEEP_URL`, `agentkeep.toml` or `default`."""
+    tenant: str
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The adapter's, from the file."""
+
+    def connect(self) -> Keep:
+        """A keep that is not open yet. Raises `ConfigurationError`, `Unavailable` (no place for the user's file)."""
+        if self.origin == BUILT_IN:
+            _make_folder(default_file().parent)
+        return connect(self.url, **self.options, tenant=self.tenant)
+
+    def shown_options(self) -> dict[str, Any]:
+        """The options, fit to be printed (ERR-3)."""
+        return {name: _shown(name, value) for name, value in self.options.items()}
+
+
+def choose(url: str | None, tenant: str | None) -> Settings:
+    """Read the places in their order. Raises `ConfigurationError`."""
+    wanted = DEFAULT_TENANT if tenant is None else tenant
+    if url is not None:
+        return Settings(url, "--url", wanted)
+    from_environment = os.environ.get(VARIABLE)
+    if from_environment:
+        return Settings(from_environment, VARIABLE, wanted)
+    options = _file_options(Path(FILE))
+    if options is None:
+        return Settings(default_url(), BUILT_IN, wanted)
+    own_tenant = options.pop("tenant", DEFAULT_TENANT)
+    return Settings(options.pop("url"), FILE, own_tenant if tenant is None else tenant, options)
+
+
+def candidates(url: str | None) -> list[tuple[str, str | None]]:
+    """Every place and the URL that it gives, redacted, the winning one first among those that give one."""
+    options = _file_options(Path(FILE))
+    given = (
+        ("--url", url),
+        (VARIABLE, os.environ.get(VARIABLE) or None),
+        (FILE, None if options is None else str(options["url"])),
+        (BUILT_IN, default_url()),
+    )
+    return [(origin, None if found is None else redact(found)) for origin, found in given]
+
+
+def default_file() -> Path:
+    """The SQLite file for users who named no database."""
+    return user_data_path("agentkeep", appauthor=False) / "agentkeep.db"
+
+
+def default_url() -> str:
+    return f"sqlite:///{quote(default_file().as_posix(), safe='/:')}"
+
+
+def _file_options(path: Path) -> dict[str, Any] | None:
+    """The table `[agentkeep]` of the file, with a `url`; None where there is no such file or table."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        table: object = tomllib.loads(text).get("agentkeep")
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+    if table is None:
+        return None
+    if not isinstance(table, dict):
+        raise ConfigurationError(f'{path}: [agentkeep] is no table: give [agentkeep] and below it url = "sqlite:///…"')
+    options = cast("dict[str, Any]", table)
+    if not isinstance(options.get("url"), str):
+        raise ConfigurationError(f'{path}: [agentkeep] names no database: give url = "sqlite:///chat.db"')
+    return options
+
+
+def _shown(name: str, value: Any) -> Any:
+    if any(word in name.lower() for word in _SECRET_WORDS):
+        return "***"
+    return redact(value) if isinstance(value, str) and "://" in value else value
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"the folder {folder} for the database can't be made: {error.strerror}") from error
