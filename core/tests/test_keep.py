@@ -13,6 +13,7 @@ from agentkeep import (
     CapabilityNotSupported,
     Closed,
     ConfigurationError,
+    Conflict,
     InvalidInput,
     Keep,
     LimitExceeded,
@@ -155,5 +156,5 @@ async def test_an_update_that_never_wins_says_so() -> None:
             return None
 
         keep._shared.adapter.messages.replace = never  # type: ignore[method-assign]
-        with pytest.raises(Exception, match="changed 20 times"):
+        with pytest.raises(Conflict, match="changed 20 times"):
             await keep.messages.update(session.id, message.id, content="b")

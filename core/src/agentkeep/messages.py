@@ -8,7 +8,7 @@ from typing import Any, cast
 from agentkeep.codec import decode_message
 from agentkeep.cursors import message_cursor, message_position
 from agentkeep.drafts import SessionUpdate, message_draft, session_changes
-from agentkeep.errors import InvalidInput, LimitExceeded
+from agentkeep.errors import Conflict, InvalidInput, LimitExceeded
 from agentkeep.models import Hit, Message, NewMessage, Page
 from agentkeep.protocol import SupportsSearch, SupportsWatch
 from agentkeep.records import Append, MessageDraft, MessageRange, MessageRecord, Scope, SearchQuery
@@ -81,7 +81,7 @@ class Messages:
     async def update(self, session_id: str, id: str, **fields: Any) -> Message:
         """Replace fields of a stored message (redaction). `seq`, `id` and `created_at` stay; other fields are kept.
 
-        Raises `SessionNotFound`, `MessageNotFound`, `InvalidInput`, `LimitExceeded`.
+        Raises `SessionNotFound`, `MessageNotFound`, `InvalidInput`, `LimitExceeded`, `Conflict` (others keep changing it).
         """
         self._shared.require_open()
         check_id(session_id, "session_id")
@@ -98,7 +98,11 @@ class Messages:
             )
             if replaced is not None:
                 return decode_message(session_id, replaced)
-        raise InvalidInput(f"message {id!r} changed {_REPLACE_TRIES} times while it was being updated")
+        raise Conflict(
+            f"message {id!r} changed {_REPLACE_TRIES} times while it was being updated",
+            expected="the content that was read",
+            actual="other content",
+        )
 
     async def list(
         self,

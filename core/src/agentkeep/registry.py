@@ -48,7 +48,7 @@ def adapter_for(url: str, options: Mapping[str, Any]) -> PersistenceAdapter:
         raise _not_installed(scheme, url, installed)
     try:
         factory = entry.load()
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:
         raise AdapterNotInstalled(f"the adapter for {scheme}:// can't be imported: {error}") from error
     return factory.from_url(url, **options)
 
