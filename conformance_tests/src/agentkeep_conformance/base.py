@@ -20,7 +20,9 @@ import pytest
 from agentkeep import Keep, PersistenceAdapter, PersistenceError
 from msgspec.structs import asdict
 
+from agentkeep_conformance.families.forks import Forks
 from agentkeep_conformance.families.lifecycle import LifeCycle
+from agentkeep_conformance.families.sessions import Sessions
 from agentkeep_conformance.outcomes import EVIDENCE, REQUIRED, TIER
 from agentkeep_conformance.place import Place, fresh_namespace
 from agentkeep_conformance.servers import EMBEDDED, NotRun, Server
@@ -101,7 +103,7 @@ class Enrolment:
         return await place.keep()
 
 
-class AdapterConformance(Enrolment, LifeCycle):
+class AdapterConformance(Enrolment, LifeCycle, Sessions, Forks):
     """The whole suite, for one adapter."""
 
 

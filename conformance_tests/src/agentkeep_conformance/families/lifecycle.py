@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 import pytest
 from agentkeep import Closed, Keep, NewMessage
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.place import Place
+from agentkeep_conformance.samples import Verb
 
-VERBS: dict[str, Callable[[Keep], Awaitable[Any]]] = {
+VERBS: dict[str, Verb] = {
     "sessions.create": lambda keep: keep.sessions.create("s"),
     "sessions.get": lambda keep: keep.sessions.get("s"),
     "sessions.find": lambda keep: keep.sessions.find("s"),

@@ -1,0 +1,129 @@
+"""Forks: a copy of a session's log up to a seq (SES-5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from agentkeep import AlreadyExists, Conflict, InvalidInput, Keep, Message
+from msgspec.structs import asdict
+
+from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.samples import FULL_SESSION, ids, log, numbered, said, seqs, whole
+
+
+def without_session(messages: list[Message]) -> list[dict[str, Any]]:
+    return [asdict(message) | {"session_id": None} for message in messages]
+
+
+class Forks:
+    @proves("SES-5")
+    async def test_a_fork_copies_the_log_up_to_a_seq_and_the_data(self, keep: Keep, twin: Keep) -> None:
+        await keep.sessions.create("s", **FULL_SESSION)
+        await keep.messages.append("s", numbered(5))
+        await keep.sessions.update("s", status="completed", current_route="r", current_step="t")
+        before = await whole(keep, "s")
+        copy = await twin.sessions.fork("s", at_seq=3, new_id="copy")
+        assert (copy.id, copy.parent_id, copy.forked_at_seq) == ("copy", "s", 3)
+        assert (copy.status, copy.version, copy.completed_at) == ("active", 1, None)
+        assert (copy.last_seq, copy.message_count) == (3, 3)
+        copied = {name: value for name, value in asdict(copy).items() if name in FULL_SESSION}
+        assert copied == FULL_SESSION | {"title": copied["title"]}
+        assert copy == await keep.sessions.get("copy")
+        messages = await log(keep, "copy")
+        assert {message.session_id for message in messages} == {"copy"}
+        assert without_session(messages) == without_session(before[1][:3])
+        assert copy.last_message_at == messages[-1].created_at
+        assert await whole(keep, "s") == before
+
+    @proves("SES-5")
+    async def test_without_a_seq_a_fork_copies_all_and_gets_a_fresh_id(self, keep: Keep) -> None:
+        await keep.sessions.create("s")
+        await keep.messages.append("s", numbered(4))
+        copies = [await keep.sessions.fork("s") for _ in range(2)]
+        assert len({"s", *ids(copies)}) == 3
+        assert [copy.forked_at_seq for copy in copies] == [4, 4]
+        assert ids(await log(keep, copies[0].id)) == ["m1", "m2", "m3", "m4"]
+
+    @proves("SES-5", "ORD-1")
+    async def test_fork_and_parent_go_on_apart(self, keep: Keep) -> None:
+        await keep.sessions.create("s", metadata={"k": "v"})
+        await keep.messages.append("s", numbered(3))
+        await keep.sessions.fork("s", at_seq=2, new_id="copy")
+        assert seqs(await keep.messages.append("copy", [said("theirs")])) == [3]
+        assert seqs(await keep.messages.append("s", [said("ours")])) == [4]
+        await keep.messages.update("copy", "m1", content="redacted")
+        await keep.sessions.update("copy", metadata={"k": "w"})
+        await keep.messages.trim("copy", keep_last=2)
+        assert [message.content for message in await log(keep, "s")] == ["text 1", "text 2", "text 3", "ours"]
+        assert [message.content for message in await log(keep, "copy")] == ["text 2", "theirs"]
+        assert await keep.sessions.count(metadata={"k": "v"}) == 1
+        assert await keep.sessions.delete("s")
+        assert [message.content for message in await log(keep, "copy")] == ["text 2", "theirs"]
+
+    @proves("SES-5", "IDEM-1")
+    async def test_the_copied_ids_are_keys_in_the_fork_too(self, keep: Keep) -> None:
+        await keep.sessions.create("s")
+        await keep.messages.append("s", numbered(3))
+        await keep.sessions.fork("s", at_seq=2, new_id="copy")
+        assert seqs(await keep.messages.append("copy", numbered(2))) == [1, 2]
+        with pytest.raises(Conflict):
+            await keep.messages.append("copy", [said("other", id="m1")])
+        assert seqs(await keep.messages.append("copy", [said("other", id="m3")])) == [3]
+        assert (await keep.messages.get("s", "m3")).content == "text 3"
+
+    @proves("SES-5", "READ-5")
+    async def test_a_fork_is_found_by_its_parent_and_its_metadata(self, keep: Keep) -> None:
+        await keep.sessions.create("s", user_id="u1", agent_name="a", metadata={"k": "v"})
+        copy = await keep.sessions.fork("s", new_id="copy")
+        assert (await keep.sessions.list(parent_id="s")).items == [copy]
+        assert await keep.sessions.count(metadata={"k": "v"}, user_id="u1", agent_name="a") == 2
+
+    @proves("SES-5")
+    async def test_a_fork_at_0_is_empty_and_one_of_a_cut_log_keeps_its_seqs(self, keep: Keep) -> None:
+        await keep.sessions.create("s")
+        await keep.messages.append("s", numbered(6))
+        await keep.messages.trim("s", keep_last=4)
+        await keep.messages.pop("s")
+        empty = await keep.sessions.fork("s", at_seq=0)
+        assert (empty.last_seq, empty.message_count, empty.last_message_at) == (0, 0, None)
+        assert seqs(await keep.messages.append(empty.id, [said()])) == [1]
+        copy = await keep.sessions.fork("s", at_seq=4)
+        assert seqs(await log(keep, copy.id)) == [3, 4]
+        above = await keep.sessions.fork("s")
+        assert (above.forked_at_seq, above.message_count) == (6, 3)
+        assert seqs(await keep.messages.append(above.id, [said()])) == [7]
+
+    @proves("SES-5")
+    async def test_a_fork_of_a_fork(self, keep: Keep) -> None:
+        await keep.sessions.create("s")
+        await keep.messages.append("s", numbered(3))
+        await keep.sessions.fork("s", at_seq=2, new_id="one")
+        await keep.messages.append("one", [said("x", id="x")])
+        two = await keep.sessions.fork("one", new_id="two")
+        assert (two.parent_id, two.forked_at_seq) == ("one", 3)
+        assert ids(await log(keep, "two")) == ["m1", "m2", "x"]
+
+    @proves("SES-5", "SES-1")
+    async def test_a_fork_that_cannot_be_leaves_nothing(self, keep: Keep) -> None:
+        await keep.sessions.create("s")
+        await keep.messages.append("s", numbered(2))
+        await keep.sessions.create("taken", title="mine")
+        before = await whole(keep, "taken")
+        with pytest.raises(AlreadyExists):
+            await keep.sessions.fork("s", new_id="taken")
+        with pytest.raises(AlreadyExists):
+            await keep.sessions.fork("s", new_id="s")
+        for wrong in (3, -1, True, "1"):
+            with pytest.raises(InvalidInput):
+                await keep.sessions.fork("s", at_seq=wrong, new_id="copy")  # pyright: ignore[reportArgumentType]
+        assert await whole(keep, "taken") == before
+        assert await keep.sessions.count() == 2
+
+    @proves("SES-5")
+    async def test_a_fork_of_a_log_longer_than_a_page(self, keep: Keep) -> None:
+        await keep.sessions.create("s")
+        for start in (1, 801):
+            await keep.messages.append("s", numbered(800, start))
+        copy = await keep.sessions.fork("s", at_seq=1_505)
+        assert seqs(await log(keep, copy.id)) == list(range(1, 1_506))
