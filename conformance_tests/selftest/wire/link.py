@@ -1,0 +1,123 @@
+"""The client's end: a small pool of connections, each lent for one request and its answer (FLT-3, FLT-4)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from agentkeep import Closed, ConfigurationError, OutcomeUnknown, Unavailable
+from agentkeep.records import Scope
+
+from .errors import from_wire
+from .frames import VERBS, pack_request, read_frame, unpack_answer
+
+
+class Interrupted(Exception):
+    """The connection failed. `sent`: the server may have heard of the request."""
+
+    def __init__(self, cause: BaseException, *, sent: bool) -> None:
+        super().__init__(str(cause) or type(cause).__name__)
+        self.cause = cause
+        self.sent = sent
+
+
+class Connection:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @property
+    def usable(self) -> bool:
+        """False once the peer has ended it, as far as is known without asking."""
+        ended = self._reader.at_eof() or self._reader.exception() is not None
+        return not (ended or self._writer.is_closing())
+
+    async def ask(self, frame: bytes) -> bytes:
+        self._writer.write(frame)
+        await self._writer.drain()
+        return await read_frame(self._reader)
+
+    def abort(self) -> None:
+        self._writer.transport.abort()
+
+    async def close(self) -> None:
+        self._writer.close()
+        try:
+            await self._writer.wait_closed()
+        except OSError:
+            self.abort()
+
+
+class Link:
+    """All requests of one adapter. It belongs to the event loop that opened it (LIFE-3)."""
+
+    def __init__(self, host: str, port: int, namespace: str, *, pool_size: int, timeout: float) -> None:
+        self._address = (host, port)
+        self._namespace = namespace
+        self._timeout = timeout
+        self._free = asyncio.Semaphore(pool_size)
+        self._idle: list[Connection] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def open(self) -> None:
+        self._loop = asyncio.get_running_loop()
+
+    async def close(self) -> None:
+        self._loop = None
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def call(self, verb: str, scope: Scope | None, *arguments: Any, again: tuple[Any, ...] | None = None) -> Any:
+        """One verb. `again`: the arguments that make repeating it harmless, where there are such.
+
+        Raises what the server answers, `Unavailable` where it was certainly not done, else `OutcomeUnknown`.
+        """
+        self._check_loop()
+        try:
+            return await self._ask(verb, scope, arguments)
+        except Interrupted as first:
+            if again is None or isinstance(first.cause, TimeoutError):
+                raise self._lost(verb, first, sent=first.sent) from first.cause
+            try:
+                return await self._ask(verb, scope, again)
+            except Interrupted as second:
+                raise self._lost(verb, second, sent=first.sent or second.sent) from second.cause
+
+    def _check_loop(self) -> None:
+        if self._loop is None:
+            raise Closed("this wire adapter is not open")
+        if self._loop is not asyncio.get_running_loop():
+            raise ConfigurationError("this wire adapter was opened in another event loop: open one in each loop")
+
+    def _lost(self, verb: str, interrupted: Interrupted, *, sent: bool) -> Exception:
+        if sent and VERBS[verb].writes:
+            return OutcomeUnknown(f"{verb}: the connection failed before the answer came ({interrupted})")
+        return Unavailable(f"{verb}: the server can't be reached ({interrupted})")
+
+    async def _ask(self, verb: str, scope: Scope | None, arguments: tuple[Any, ...]) -> Any:
+        frame = pack_request(verb, self._namespace, scope, arguments)
+        sent = False
+        try:
+            async with asyncio.timeout(self._timeout), self._free:
+                connection = await self._take()
+                sent = True
+                try:
+                    body = await connection.ask(frame)
+                except BaseException:
+                    connection.abort()
+                    raise
+                self._idle.append(connection)
+        except (OSError, EOFError) as error:  # a timeout is an OSError
+            raise Interrupted(error, sent=sent) from error
+        error, result = unpack_answer(verb, body)
+        if error is not None:
+            raise from_wire(error, result)
+        return result
+
+    async def _take(self) -> Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable:
+                return connection
+            connection.abort()
+        return Connection(*await asyncio.open_connection(*self._address, limit=2**20))
