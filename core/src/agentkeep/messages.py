@@ -81,7 +81,8 @@ class Messages:
     async def update(self, session_id: str, id: str, **fields: Any) -> Message:
         """Replace fields of a stored message (redaction). `seq`, `id` and `created_at` stay; other fields are kept.
 
-        Raises `SessionNotFound`, `MessageNotFound`, `InvalidInput`, `LimitExceeded`, `Conflict` (others keep changing it).
+        Raises `SessionNotFound`, `MessageNotFound`, `InvalidInput`, `LimitExceeded`, and `Conflict` where
+        others keep changing it.
         """
         self._shared.require_open()
         check_id(session_id, "session_id")

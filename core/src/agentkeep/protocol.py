@@ -7,7 +7,7 @@ tests of `agentkeep-conformance`; the build fails where one has none. Errors are
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any, Protocol, runtime_checkable
 
@@ -96,6 +96,16 @@ class SessionRepository(Protocol):
 
         The copy is active, of version 1, and expires `ttl` from now; without `ttl`, when the parent does.
         Raises `SessionNotFound`, `AlreadyExists` (of `new_id`).
+        """
+        ...
+
+    async def restore(
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
+    ) -> None:
+        """Store a session with its whole log as it once was: each field, seq and time as given, all or nothing.
+
+        For imports and copies. What an expired session of that id left behind is removed in the same step.
+        Raises `AlreadyExists` (SES-1).
         """
         ...
 

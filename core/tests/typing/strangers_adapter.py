@@ -5,7 +5,7 @@ It stands on core's public names alone; if this file needs a change, every stran
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any, Self
 
@@ -55,6 +55,11 @@ class DuckSessions:
     async def fork(
         self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
     ) -> SessionRecord:
+        raise NotImplementedError
+
+    async def restore(
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
+    ) -> None:
         raise NotImplementedError
 
     async def delete(self, scope: Scope, session_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from heapq import nlargest, nsmallest
 
@@ -9,6 +10,7 @@ import msgspec
 from agentkeep.clock import Clock
 from agentkeep.errors import AlreadyExists, Conflict, SessionNotFound
 from agentkeep.records import (
+    MessageRecord,
     Scope,
     SessionChanges,
     SessionDraft,
@@ -137,6 +139,17 @@ class MemorySessions:
             copy = Entry(record, parent.labels, log, {message.id: message for message in log})
             self._tables.entries[scope.tenant, new_id] = copy
             return record
+
+    async def restore(
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
+    ) -> None:
+        with self._tables.lock:
+            existing = self._tables.entries.get((scope.tenant, record.id))
+            if existing is not None and not is_expired(existing, self._clock()):
+                raise AlreadyExists(record.id)
+            by_id = {message.id: message for message in messages}
+            self._tables.entries[scope.tenant, record.id] = Entry(record, frozenset(labels), list(messages), by_id)
+            self._tables.ring()
 
     async def delete(self, scope: Scope, session_id: str) -> bool:
         with self._tables.lock:
