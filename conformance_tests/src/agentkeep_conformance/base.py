@@ -21,7 +21,10 @@ from agentkeep import Keep, PersistenceAdapter, PersistenceError
 from msgspec.structs import asdict
 
 from agentkeep_conformance.families.forks import Forks
+from agentkeep_conformance.families.idempotency import Idempotency
 from agentkeep_conformance.families.lifecycle import LifeCycle
+from agentkeep_conformance.families.messages import Messages
+from agentkeep_conformance.families.order_paging import OrderAndPaging
 from agentkeep_conformance.families.sessions import Sessions
 from agentkeep_conformance.outcomes import EVIDENCE, REQUIRED, TIER
 from agentkeep_conformance.place import Place, fresh_namespace
@@ -103,7 +106,7 @@ class Enrolment:
         return await place.keep()
 
 
-class AdapterConformance(Enrolment, LifeCycle, Sessions, Forks):
+class AdapterConformance(Enrolment, LifeCycle, Sessions, Forks, Messages, Idempotency, OrderAndPaging):
     """The whole suite, for one adapter."""
 
 
