@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Any, cast
 
 from agentkeep.errors import InvalidInput
 from agentkeep.models import Message, NewMessage
 
 _FIELDS = ("name", "tool_calls", "tool_call_id")
-_KINDS: dict[str, Any] = {
-    "content": str | list | None,
-    "name": str,
-    "tool_calls": list,
-    "tool_call_id": str,
+_KINDS: dict[str, tuple[type[Any], ...]] = {
+    "content": (str, list, NoneType),
+    "name": (str,),
+    "tool_calls": (list,),
+    "tool_call_id": (str,),
 }
 
 

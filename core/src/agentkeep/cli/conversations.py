@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from agentkeep.cli.chat import from_item, to_item
-from agentkeep.drafts import SessionFields
+from agentkeep.drafts import SessionUpdate
 from agentkeep.errors import InvalidInput
 from agentkeep.models import Message, NewMessage, Session
 from agentkeep.validation import check_id
@@ -26,7 +26,7 @@ class Conversation:
     """One conversation, ready to be imported."""
 
     id: str
-    fields: SessionFields
+    fields: SessionUpdate
     messages: list[NewMessage]
 
 
@@ -48,6 +48,8 @@ def conversation(value: Any, stem: str, number: int) -> Conversation:
     under = next((name for name in LISTS if isinstance(given.get(name), list)), None)
     if under is None:
         raise InvalidInput("it has no list of messages: give one as messages (or traj)")
+    if SHAPE in given:
+        raise InvalidInput(f"the key {SHAPE!r} is Agentkeep's own: name it otherwise")
     messages = _messages(given.pop(under))
     if under == "traj" and _trajectory_id(stem, given) is not None and "id" not in given:
         return Conversation(_trajectory_id(stem, given) or "", {"metadata": given}, messages)
@@ -55,7 +57,7 @@ def conversation(value: Any, stem: str, number: int) -> Conversation:
 
 
 def _from_object(given: dict[str, Any], under: str, messages: list[NewMessage], spare_id: str) -> Conversation:
-    fields: SessionFields = {}
+    fields: SessionUpdate = {}
     id = given.get("id", given.get("session_id"))
     if isinstance(given.get("id"), str):
         del given["id"]
@@ -63,7 +65,9 @@ def _from_object(given: dict[str, Any], under: str, messages: list[NewMessage], 
         fields["user_id"] = given.pop("user_id")
     if isinstance(given.get("title"), str):
         fields["title"] = given.pop("title")
-    metadata = given.pop("metadata") if isinstance(given.get("metadata"), dict) else {}
+    metadata: dict[str, Any] = {}
+    if given.get("metadata") and isinstance(given["metadata"], dict):
+        metadata = given.pop("metadata")
     twice = metadata.keys() & {*given, SHAPE}
     if twice:
         raise InvalidInput(f"the key {min(twice)!r} stands beside metadata and in it: name it once")
@@ -79,13 +83,22 @@ def to_object(session: Session, messages: Iterable[Message]) -> dict[str, Any]:
     metadata = dict(session.metadata)
     if _is_trajectory(session):
         return {**metadata, "traj": items}
-    shape = metadata.pop(SHAPE, None) or {}
-    top = {name: metadata.pop(name) for name in shape.get("keys", ()) if name in metadata}
+    under, names = _shape(metadata.pop(SHAPE, None))
+    top = {name: metadata.pop(name) for name in names if name in metadata}
     known = {"id": session.id, "user_id": session.user_id, "title": session.title, "metadata": metadata or None}
     if "session_id" in top:
         del known["id"]
     given = {name: value for name, value in known.items() if value is not None}
-    return {**given, **top, shape.get("list", "messages"): items}
+    return {**given, **top, under: items}
+
+
+def _shape(kept: Any) -> tuple[str, list[str]]:
+    """What `SHAPE` says; metadata is the user's, so anything may stand there."""
+    match kept:
+        case {"list": str(under), "keys": [*names]} if under in LISTS:
+            return under, [name for name in names if isinstance(name, str)]
+        case _:
+            return "messages", []
 
 
 def _messages(items: list[Any]) -> list[NewMessage]:

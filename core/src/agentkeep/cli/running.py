@@ -6,7 +6,8 @@ import asyncio
 import io
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
 import typer
@@ -17,7 +18,7 @@ from agentkeep.cli.settings import Settings
 from agentkeep.errors import PersistenceError
 from agentkeep.keep import Keep
 
-Work = Callable[[Keep, Output], Coroutine[Any, Any, int]]
+Work = Callable[[Keep, Output, Settings], Coroutine[Any, Any, int]]
 """What a command does with an open keep; gives the exit code."""
 
 
@@ -25,10 +26,20 @@ def run_on(settings: Callable[[], Settings], out: Output, work: Work) -> NoRetur
     """Open the database that `settings` chooses, do the work, close it, exit."""
 
     async def whole() -> int:
-        async with settings().connect() as keep:
-            return await work(keep, out)
+        chosen = settings()
+        async with opened(chosen) as keep:
+            return await work(keep, out, chosen)
 
     run(whole)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncGenerator[Keep, None]:
+    """The database that the settings name, open. Raises `ConfigurationError`, and what opening raises."""
+    keep = settings.connect()
+    settings.make_room()
+    async with keep:
+        yield keep
 
 
 def run(work: Callable[[], Coroutine[Any, Any, int]]) -> NoReturn:

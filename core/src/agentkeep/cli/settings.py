@@ -36,10 +36,13 @@ class Settings:
     """The adapter's, from the file."""
 
     def connect(self) -> Keep:
-        """A keep that is not open yet. Raises `ConfigurationError`, `Unavailable` (no place for the user's file)."""
+        """A keep that is not open yet; no I/O. Raises `ConfigurationError`."""
+        return connect(self.url, **self.options, tenant=self.tenant)
+
+    def make_room(self) -> None:
+        """Make the folder of the user's own file, where that is the database. Raises `Unavailable`."""
         if self.origin == BUILT_IN:
             _make_folder(default_file().parent)
-        return connect(self.url, **self.options, tenant=self.tenant)
 
     def shown_options(self) -> dict[str, Any]:
         """The options, fit to be printed (ERR-3)."""
@@ -62,7 +65,7 @@ def choose(url: str | None, tenant: str | None) -> Settings:
 
 
 def candidates(url: str | None) -> list[tuple[str, str | None]]:
-    """Every place and the URL that it gives, redacted, the winning one first among those that give one."""
+    """Every place, the strongest first, and the URL that it gives, redacted."""
     options = _file_options(Path(FILE))
     given = (
         ("--url", url),

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO
 
 import msgspec
 
 from agentkeep.cli.failures import CommandError
-from agentkeep.errors import InvalidInput
 
 LINE_FORMATS = (".jsonl", ".ndjson")
 _BOM = b"\xef\xbb\xbf"
+_LONE_SURROGATE = re.compile(
+    r"(?<!\\)(?:\\\\)*(?:\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]..)"
+)
 _decode = msgspec.json.Decoder().decode
 
 
@@ -31,16 +35,18 @@ class InputFile:
         self.name = str(path)
         self.stem = path.stem
         self.has_lines = path.suffix.lower() in LINE_FORMATS
+        self._path = path
         try:
             with path.open("rb") as file:
-                self._stream = file if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else _copied(file)
-                self._path = path if self._stream is file else None
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    self._copy = _copied(file)
+                    self._path = Path(self._copy.name)
         except OSError as error:
             raise CommandError(f"{path}: {_why(error)}") from error
 
     def lines(self, *, start: int = 0) -> Iterator[tuple[int, bytes]]:
         """Where each line begins (in bytes) and the line, from the one that begins at `start`."""
-        with self._opened() as file:
+        with self._path.open("rb") as file:
             file.seek(start)
             offset = start
             for line in file:
@@ -48,26 +54,21 @@ class InputFile:
                 offset += len(line)
 
     def whole(self) -> bytes:
-        with self._opened() as file:
-            return file.read().removeprefix(_BOM)
-
-    def _opened(self) -> BinaryIO:
-        if self._path is not None:
-            return self._path.open("rb")
-        return os.fdopen(os.dup(self._stream.fileno()), "rb")
+        return self._path.read_bytes().removeprefix(_BOM)
 
     def parse(self, text: bytes, *, first_line: int = 1) -> Any:
-        """The JSON value that `text` is; its first line is the file's `first_line`.
+        """The JSON value that `text` is; its first line is the file's `first_line`. Raises `CommandError`."""
+        return parse(text, self.name, first_line=first_line)
 
-        Raises `CommandError` with line and column.
-        """
-        try:
-            return _decode(text)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            line, column, why = _place(text, error)
-            raise CommandError(
-                f"{self.name}: line {first_line + line - 1}, column {column}: not valid JSON: {why}"
-            ) from error
+
+def parse(text: bytes, name: str, *, first_line: int = 1) -> Any:
+    """The JSON value that `text` is. Raises `CommandError` with line and column."""
+    try:
+        return _decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        line, column, why = _place(text, error)
+        place = f"line {first_line + line - 1}, column {column}"
+        raise CommandError(f"{name}: {place}: not valid JSON: {why}") from error
 
 
 def is_json(text: bytes) -> bool:
@@ -78,8 +79,8 @@ def is_json(text: bytes) -> bool:
     return True
 
 
-def _copied(file: BinaryIO) -> BinaryIO:
-    copy = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - it lives as long as the input
+def _copied(file: BinaryIO) -> IO[bytes]:
+    copy = tempfile.NamedTemporaryFile(prefix="agentkeep-")  # noqa: SIM115 - it lives as long as the input
     shutil.copyfileobj(file, copy)
     copy.flush()
     return copy
@@ -101,21 +102,31 @@ def _place(text: bytes, error: Exception) -> tuple[int, int, str]:
         line, column = _position(text[: wrong.start].decode())
         return line, column, "this is not UTF-8"
     try:
-        json.loads(decoded, parse_constant=_no_constant)
+        json.loads(decoded, parse_constant=_refuse, parse_float=_finite)
     except json.JSONDecodeError as wrong:
         return wrong.lineno, wrong.colno, wrong.msg
     except RecursionError:
         return 1, 1, "it is nested too deeply"
-    except InvalidInput as wrong:
+    except _NoNumber as wrong:
         line, column = _position(decoded[: max(decoded.find(str(wrong)), 0)])
-        return line, column, f"{wrong} is no JSON number"
-    # Well formed, and yet refused: a number that no float can hold, half of a surrogate pair.
-    return 1, 1, f"it holds a value that JSON can't keep ({error})"
+        return line, column, f"{wrong} is no number that JSON can keep"
+    lone = _LONE_SURROGATE.search(decoded)
+    if lone is not None:
+        return *_position(decoded[: lone.start()]), "half of a surrogate pair, which no encoding can keep"
+    return 1, 1, str(error)
 
 
 def _position(before: str) -> tuple[int, int]:
-    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
-def _no_constant(name: str) -> Any:
-    raise InvalidInput(name)
+class _NoNumber(Exception):
+    """Carries the text of what stands in place of a number."""
+
+
+def _refuse(text: str) -> Any:
+    raise _NoNumber(text)
+
+
+def _finite(text: str) -> float:
+    return float(text) if isfinite(float(text)) else _refuse(text)

@@ -1,0 +1,305 @@
+"""The commands and their arguments. What they do is imported only when they run: `--help` answers at once."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from agentkeep.cli.output import Output
+    from agentkeep.cli.running import Work
+    from agentkeep.cli.settings import Settings
+    from agentkeep.drafts import SessionFilters
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Url = Annotated[str | None, typer.Option(help="The database, such as sqlite:///chat.db.", show_default=False)]
+Tenant = Annotated[str | None, typer.Option(help="Whose data.", show_default="default")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The session.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+User = Annotated[str | None, typer.Option(help="Of this user's sessions alone.")]
+Agent = Annotated[str | None, typer.Option(help="Of this agent's sessions alone.")]
+_OLDEST = timedelta(days=36_500)
+"""Nothing is older than that; more would leave the calendar."""
+Status = Literal["active", "completed", "abandoned"]
+
+
+class Given(NamedTuple):
+    """The options that stand before the command or behind it; the latter win."""
+
+    url: str | None
+    tenant: str | None
+    as_json: bool
+
+    def settings(self) -> Settings:
+        from agentkeep.cli.settings import choose
+
+        return choose(self.url, self.tenant)
+
+    def output(self) -> Output:
+        from agentkeep.cli.output import Output
+
+        return Output(as_json=self.as_json)
+
+    def run_on(self, work: Work) -> NoReturn:
+        from agentkeep.cli.running import run_on
+
+        run_on(self.settings, self.output(), work)
+
+
+def _given(context: typer.Context, url: str | None, tenant: str | None, as_json: bool) -> Given:
+    before: Given = context.obj
+    return Given(
+        before.url if url is None else url, before.tenant if tenant is None else tenant, before.as_json or as_json
+    )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"agentkeep {version('agentkeep')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    url: Url = None,
+    tenant: Tenant = None,
+    as_json: Json = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Keep, read and resume the sessions of AI agents.
+
+    The database is --url, else AGENTKEEP_URL, else url in agentkeep.toml, else a SQLite file of your own. Exit codes: 0
+    done, 1 not found or refused, 2 wrong usage, 3 database unavailable.
+    """
+    context.obj = Given(url, tenant, as_json)
+
+
+@app.command("import")
+def import_command(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSON or JSON lines.", show_default=False)],
+    url: Url = None,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Import conversations: OpenAI chat messages, tau-bench trajectories, or our own export.
+
+    Importing twice adds nothing; of a file that has grown, only what is new. All files are checked before anything is
+    written.
+    """
+    from agentkeep.cli.commands.transfer import import_files
+    from agentkeep.cli.running import run
+
+    given = _given(context, url, tenant, as_json)
+    run(partial(import_files, given.settings, given.output(), files))
+
+
+@app.command()
+def sessions(
+    context: typer.Context,
+    user: User = None,
+    agent: Agent = None,
+    status: Annotated[Status | None, typer.Option(help="Of this status alone.")] = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="At most so many.", show_default="all")] = None,
+    url: Url = None,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """List sessions, those written to last first."""
+    from agentkeep.cli.commands.reading import list_sessions
+
+    filters: SessionFilters = {"user_id": user, "agent_name": agent, "status": status}
+    _given(context, url, tenant, as_json).run_on(partial(list_sessions, filters=filters, limit=limit))
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    id: Id,
+    tail: Annotated[int | None, typer.Option(min=0, help="Only the newest so many messages.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with messages as they come.")] = False,
+    url: Url = None,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Show a session's messages."""
+    from agentkeep.cli.commands.reading import show as work
+
+    _given(context, url, tenant, as_json).run_on(partial(work, id=id, tail=tail, follow=follow))
+
+
+@app.command()
+def search(
+    context: typer.Context,
+    query: Annotated[str, typer.Argument(help="Words that all occur in the message.")],
+    session: Annotated[str | None, typer.Option(help="In this session alone.")] = None,
+    user: User = None,
+    agent: Agent = None,
+    role: Annotated[str | None, typer.Option(help="In messages of this role alone.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+    url: Url = None,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Search messages, best first."""
+    from agentkeep.cli.commands.reading import search as work
+
+    asked = partial(work, query=query, session=session, user=user, agent=agent, role=role, limit=limit)
+    _given(context, url, tenant, as_json).run_on(asked)
+
+
+@app.command()
+def append(
+    context: typer.Context,
+    id: Id,
+    source: Annotated[str | None, typer.Argument(metavar="[-]", help="-: read JSON from standard input.")] = None,
+    role: Annotated[str | None, typer.Option(help="Such as user or assistant.")] = None,
+    content: Annotated[str | None, typer.Option(metavar="TEXT", help="What was said.")] = None,
+    create: Annotated[bool, typer.Option("--create", help="Create the session if it is absent.")] = False,
+    url: Url = None,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Append a message: give --role and --content.
+
+    Or give - and, on standard input, a chat message or a list of them as JSON.
+    """
+    from agentkeep.cli.commands.changing import append as work
+    from agentkeep.cli.running import run
+
+    given = _given(context, url, tenant, as_json)
+    what = partial(work, id=id, source=source, role=role, content=content, create=create)
+    run(partial(what, given.settings, given.output()))
+
+
+@app.command()
+def fork(
+    context: typer.Context,
+    id: Id,
+    at: Annotated[
+        int | None, typer.Option(min=0, metavar="SEQ", help="Copy to this message.", show_default="all")
+    ] = None,
+    new_id: Annotated[str | None, typer.Option("--id", help="Of the copy.", show_default="a fresh one")] = None,
+    url: Url = None,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Copy a session and its messages under another id, and print that id."""
+    from agentkeep.cli.commands.changing import fork as work
+
+    _given(context, url, tenant, as_json).run_on(partial(work, id=id, at_seq=at, new_id=new_id))
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Sessions.", show_default="all")] = None,
+    format: Annotated[
+        Literal["agentkeep", "chat"], typer.Option(help="agentkeep: whole. chat: as OpenAI.")
+    ] = "agentkeep",
+    url: Url = None,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Write sessions to standard output as JSON lines.
+
+    The format agentkeep is lossless; chat gives a conversation a line, equal to the one that was imported.
+    """
+    from agentkeep.cli.commands.transfer import export as work
+
+    given = _given(context, url, tenant, as_json)
+    given.run_on(partial(work, ids=ids or [], chat=format == "chat"))
+
+
+@app.command()
+def rm(
+    context: typer.Context,
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="The sessions.", show_default=False)],
+    yes: Yes = False,
+    url: Url = None,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Remove sessions with all their messages."""
+    from agentkeep.cli.commands.changing import remove
+
+    _given(context, url, tenant, as_json).run_on(partial(remove, ids=ids, yes=yes))
+
+
+def _age(text: str) -> timedelta:
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+    found = re.fullmatch(r"([0-9]{1,10})([smhdw])", text)
+    if found is None:
+        raise typer.BadParameter("give a number and a unit, such as 30d, 12h or 45m")
+    return timedelta(seconds=min(int(found[1]) * units[found[2]], _OLDEST.total_seconds()))
+
+
+@app.command()
+def prune(
+    context: typer.Context,
+    older_than: Annotated[timedelta, typer.Option(parser=_age, metavar="AGE", help="Such as 30d, 12h or 45m.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many.")] = False,
+    yes: Yes = False,
+    url: Url = None,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Remove the sessions that nobody wrote to for so long."""
+    from agentkeep.cli.commands.changing import prune as work
+
+    asked = partial(work, older_than=older_than, dry_run=dry_run, yes=yes)
+    _given(context, url, tenant, as_json).run_on(asked)
+
+
+@app.command()
+def stats(context: typer.Context, url: Url = None, tenant: Tenant = None, as_json: Json = False) -> None:
+    """Count sessions, by status and agent, and messages."""
+    from agentkeep.cli.commands.reading import stats as work
+
+    given = _given(context, url, tenant, as_json)
+    given.run_on(work)
+
+
+@app.command()
+def doctor(context: typer.Context, url: Url = None, tenant: Tenant = None, as_json: Json = False) -> None:
+    """Write, read back and delete in the database; show versions and capabilities."""
+    from agentkeep.cli.commands.about import doctor as work
+    from agentkeep.cli.running import run
+
+    given = _given(context, url, tenant, as_json)
+    run(partial(work, given.settings, given.output()))
+
+
+@app.command()
+def adapters(context: typer.Context, url: Url = None, tenant: Tenant = None, as_json: Json = False) -> None:
+    """List the installed adapters with their capabilities."""
+    from agentkeep.cli.commands.about import adapters as work
+    from agentkeep.cli.running import run
+
+    run(partial(work, _given(context, url, tenant, as_json).output()))
+
+
+@app.command()
+def config(context: typer.Context, url: Url = None, tenant: Tenant = None, as_json: Json = False) -> None:
+    """Show which database is used, and which place named it."""
+    from agentkeep.cli.commands.about import config as work
+    from agentkeep.cli.running import run
+
+    given = _given(context, url, tenant, as_json)
+    run(partial(work, given.settings, given.output(), url=given.url))

@@ -1,0 +1,91 @@
+"""Files of conversations in OpenAI's chat format: one JSON document, or JSON lines with a conversation each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from agentkeep.capabilities import Capabilities
+from agentkeep.cli.conversations import Conversation, conversation, is_conversation
+from agentkeep.cli.exportfile import ExportFile, is_header
+from agentkeep.cli.failures import CommandError
+from agentkeep.cli.sources import InputFile, is_json
+from agentkeep.cli.transcripts import Transcript, check
+from agentkeep.errors import InvalidInput
+
+Placed = tuple[str, Any]
+"""Where a conversation stands in its file, and its JSON."""
+
+
+class ChatFile:
+    """A file of conversations to be imported: read once to check all of it, then one by one."""
+
+    def __init__(self, file: InputFile, values: Callable[[], Iterator[Placed]]) -> None:
+        self._file = file
+        self._values = values
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def check(self, capabilities: Capabilities) -> None:
+        """Read all of it. Raises `CommandError` naming the place of the first thing that can't be imported."""
+        seen: dict[str, str] = {}
+        for where, found in self._conversations():
+            try:
+                check(found.id, found.fields, found.messages, capabilities)
+            except InvalidInput as error:
+                raise CommandError(f"{self._file.name}: {where}: {error}") from error
+            if found.id in seen:
+                raise CommandError(f"{self._file.name}: {where} has the id {found.id!r}, and so has {seen[found.id]}")
+            seen[found.id] = where
+        self._count = len(seen)
+
+    def transcripts(self) -> Iterator[Transcript]:
+        for where, found in self._conversations():
+            yield Transcript(
+                id=found.id,
+                where=f"{self._file.name}, {where}",
+                fields=found.fields,
+                entries=lambda messages=found.messages: iter(messages),
+            )
+
+    def _conversations(self) -> Iterator[tuple[str, Conversation]]:
+        for number, (where, value) in enumerate(self._values(), start=1):
+            try:
+                yield where, conversation(value, self._file.stem, number)
+            except InvalidInput as error:
+                raise CommandError(f"{self._file.name}: {where}: {error}") from error
+
+
+def open_file(path: Path) -> ExportFile | ChatFile:
+    """The file, in the format that its first line shows. Raises `CommandError`."""
+    file = InputFile(path)
+    try:
+        texts = (text for _, text in file.lines() if text.strip())
+        first, has_more = next(texts, b""), next(texts, None) is not None
+    except OSError as error:
+        raise CommandError(f"{path}: it can't be read: {error.strerror or error}") from error
+    if is_json(first) and is_header(file.parse(first)):
+        return ExportFile(file)
+    if file.has_lines or (has_more and is_json(first)):
+        return ChatFile(file, lambda: _of_lines(file))
+    document = file.parse(file.whole())
+    return ChatFile(file, lambda: _of_document(file, document))
+
+
+def _of_lines(file: InputFile) -> Iterator[Placed]:
+    for number, (_, text) in enumerate(file.lines(), start=1):
+        if text.strip():
+            yield f"line {number}", file.parse(text, first_line=number)
+
+
+def _of_document(file: InputFile, document: Any) -> Iterator[Placed]:
+    if not isinstance(document, list | dict):
+        raise CommandError(f"{file.name}: this is no conversation: give a list of messages, or a list of conversations")
+    if is_conversation(document):
+        yield "conversation 1", cast("Any", document)
+        return
+    for number, value in enumerate(cast("list[Any]", document), start=1):
+        yield f"conversation {number}", value

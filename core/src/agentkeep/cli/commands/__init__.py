@@ -1,0 +1,1 @@
+"""What each command does, once `app` has read its arguments."""

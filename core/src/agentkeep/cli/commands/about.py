@@ -1,0 +1,137 @@
+"""`doctor`, `adapters` and `config`."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from datetime import timedelta
+from importlib.metadata import EntryPoint, PackageNotFoundError, version
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from agentkeep.capabilities import Capabilities
+from agentkeep.cli.failures import NO_DATABASE, CommandError
+from agentkeep.cli.output import Output
+from agentkeep.cli.running import opened
+from agentkeep.cli.settings import Settings, candidates
+from agentkeep.errors import PersistenceError
+from agentkeep.keep import Keep
+from agentkeep.models import Message, NewMessage
+from agentkeep.registry import installed_adapters, redact
+
+_LEFT_BEHIND = timedelta(hours=1)
+"""After this long doctor's own session is gone, even if the doctor was killed."""
+
+
+async def doctor(settings: Callable[[], Settings], out: Output) -> int:
+    """Try everything that an application needs of the database, on a session of its own."""
+    wanted = settings()
+    report: dict[str, Any] = {"url": redact(wanted.url), "from": wanted.origin, "tenant": wanted.tenant}
+    async with opened(wanted) as keep:
+        health = await keep.health()
+        report |= msgspec.structs.asdict(health)
+        report["latency_ms"] = round(report.pop("latency").total_seconds() * 1000, 3)
+        report |= await _exercise(keep)
+        report["capabilities"] = msgspec.structs.asdict(keep.capabilities)
+    report["versions"] = _versions()
+    if out.as_json:
+        out.record(report)
+    else:
+        _print_report(out, report)
+    return 0
+
+
+async def _exercise(keep: Keep) -> dict[str, str]:
+    """Write, read back, delete. Raises `CommandError` where what is read is not what was written."""
+    session = await keep.sessions.create(f"agentkeep-doctor-{uuid4().hex}", ttl=_LEFT_BEHIND)
+    try:
+        written = await keep.messages.append(session.id, [NewMessage(role="user", content="Zoë says 你好\0\n")])
+        read = [message async for message in keep.messages.iterate(session.id)]
+        _require_same(written, read)
+    finally:
+        deleted = await keep.sessions.delete(session.id)
+    if not deleted or await keep.sessions.find(session.id) is not None:
+        raise CommandError("a session that was deleted is still there", NO_DATABASE)
+    return {"write": "ok", "read": "ok", "delete": "ok"}
+
+
+def _require_same(written: list[Message], read: list[Message]) -> None:
+    if written != read:
+        raise CommandError("a message that was read is not what was written", NO_DATABASE)
+
+
+def _versions() -> dict[str, str]:
+    """Of Python, Agentkeep and every installed adapter's package."""
+    packages = {"agentkeep"} | {entry.dist.name for entry in installed_adapters().values() if entry.dist is not None}
+    found = {"python": platform.python_version()}
+    for name in sorted(packages):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def _print_report(out: Output, report: dict[str, Any]) -> None:
+    nested = {name: report.pop(name) for name in ("capabilities", "versions", "warnings")}
+    out.facts((name, "-" if value is None else value) for name, value in report.items())
+    out.line()
+    out.line("capabilities", "bold")
+    out.facts((f"  {name}", _shown(value)) for name, value in nested["capabilities"].items())
+    out.line("versions", "bold")
+    out.facts((f"  {name}", value) for name, value in nested["versions"].items())
+    for warning in nested["warnings"]:
+        out.line(f"warning: {warning}", "bold yellow")
+
+
+async def adapters(out: Output) -> int:
+    """Print the installed adapters, with what each declares."""
+    found = {scheme: _declared(entry) for scheme, entry in sorted(installed_adapters().items())}
+    if out.as_json:
+        for scheme, (declared, problem) in found.items():
+            entry = installed_adapters()[scheme]
+            package = entry.dist.name if entry.dist is not None else None
+            out.record({"scheme": scheme, "package": package, "capabilities": declared, "error": problem})
+        return 0
+    names = Capabilities.__struct_fields__
+    rows = [
+        (f"{scheme}://", *([_shown(getattr(declared, name)) for name in names] if declared else [problem or ""]))
+        for scheme, (declared, problem) in found.items()
+    ]
+    width = len(names) + 1
+    columns = ("SCHEME", *(name.upper() for name in names))
+    out.table(columns, [(*row, *([""] * (width - len(row)))) for row in rows])
+    return 0
+
+
+def _declared(entry: EntryPoint) -> tuple[Capabilities | None, str | None]:
+    """What an adapter declares before it is opened, or why that can't be said."""
+    try:
+        adapter = entry.load().from_url(f"{entry.name}://")
+    except (ImportError, AttributeError, PersistenceError) as error:
+        return None, str(error)
+    return adapter.capabilities, None
+
+
+async def config(settings: Callable[[], Settings], out: Output, *, url: str | None) -> int:
+    """Print which database is used, and which place named it."""
+    wanted = settings()
+    places = candidates(url)
+    if out.as_json:
+        shown = {"url": redact(wanted.url), "from": wanted.origin, "tenant": wanted.tenant}
+        out.record({**shown, "options": wanted.shown_options(), "candidates": dict(places)})
+        return 0
+    out.facts([("url", redact(wanted.url)), ("from", wanted.origin), ("tenant", wanted.tenant)])
+    out.facts((f"option {name}", value) for name, value in wanted.shown_options().items())
+    out.line()
+    rows = [("used" if origin == wanted.origin else "", origin, found or "not set") for origin, found in places]
+    out.table(("", "FROM", "URL"), rows)
+    return 0
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)

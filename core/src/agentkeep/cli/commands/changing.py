@@ -1,0 +1,110 @@
+"""`append`, `fork`, `rm` and `prune`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import typer
+
+from agentkeep.cli.chat import from_item
+from agentkeep.cli.failures import INTERRUPTED, REFUSED, CommandError
+from agentkeep.cli.output import Output, say
+from agentkeep.cli.running import opened
+from agentkeep.cli.settings import Settings
+from agentkeep.cli.sources import parse
+from agentkeep.errors import InvalidInput
+from agentkeep.keep import Keep
+from agentkeep.models import NewMessage
+
+
+async def append(
+    settings: Callable[[], Settings],
+    out: Output,
+    *,
+    id: str,
+    source: str | None,
+    role: str | None,
+    content: str | None,
+    create: bool,
+) -> int:
+    """Append the given messages, all or none, and print them as stored. They are read before anything is opened."""
+    messages = _given_messages(source, role, content)
+    async with opened(settings()) as keep:
+        if create:
+            await keep.sessions.get_or_create(id)
+        for message in await keep.messages.append(id, messages):
+            if out.as_json:
+                out.record(message)
+            else:
+                out.line(f"#{message.seq} {message.id}")
+    return 0
+
+
+def _given_messages(source: str | None, role: str | None, content: str | None) -> list[NewMessage]:
+    """What `-` finds on standard input, or the one message of the options. Raises `CommandError`."""
+    if source is None and role is not None and content is not None:
+        return [NewMessage(role=role, content=content)]
+    if source != "-" or role is not None or content is not None:
+        raise CommandError("give the message as --role ROLE --content TEXT, or - and JSON on standard input")
+    value = parse(sys.stdin.buffer.read(), "standard input")
+    items = cast("list[Any]", value) if isinstance(value, list) else [value]
+    try:
+        return [from_item(item) for item in items]
+    except InvalidInput as error:
+        raise CommandError(f"standard input: {error}") from error
+
+
+async def fork(keep: Keep, out: Output, _: Settings, *, id: str, at_seq: int | None, new_id: str | None) -> int:
+    """Copy a session and print the copy's id."""
+    copy = await keep.sessions.fork(id, at_seq=at_seq, new_id=new_id)
+    if out.as_json:
+        out.record(copy)
+    else:
+        out.line(copy.id)
+    return 0
+
+
+async def remove(keep: Keep, out: Output, _: Settings, *, ids: Sequence[str], yes: bool) -> int:
+    """Remove sessions; those that are absent are named and make the exit code 1."""
+    if not yes and not await _agreed(f"Remove {len(ids)} session{'' if len(ids) == 1 else 's'}?"):
+        return REFUSED
+    code = 0
+    for id in dict.fromkeys(ids):
+        removed = await keep.sessions.delete(id)
+        if out.as_json:
+            out.record({"session": id, "removed": removed})
+        if not removed:
+            code = REFUSED
+            say(f"no session {id!r} here")
+    return code
+
+
+async def prune(keep: Keep, out: Output, _: Settings, *, older_than: timedelta, dry_run: bool, yes: bool) -> int:
+    """Remove the sessions that nobody wrote to for so long, and print how many they are."""
+    before = datetime.now(UTC) - older_than
+    number = await keep.sessions.delete_many(updated_before=before, dry_run=True)
+    if not dry_run and number:
+        if not yes and not await _agreed(
+            f"Remove {number:,} sessions last written to before {before:%Y-%m-%d %H:%M}Z?"
+        ):
+            return REFUSED
+        number = await keep.sessions.delete_many(updated_before=before)
+    if out.as_json:
+        out.record({"sessions": number, "removed": not dry_run, "updated_before": before})
+    else:
+        out.line(f"{number:,} session{'' if number == 1 else 's'} {'would be ' if dry_run else ''}removed")
+    return 0
+
+
+async def _agreed(question: str) -> bool:
+    """Ask where somebody sits at a terminal; elsewhere the command itself was the answer."""
+    if not sys.stdin.isatty():
+        return True
+    try:
+        return await asyncio.to_thread(typer.confirm, question, err=True)
+    except typer.Abort as error:
+        raise CommandError("nothing was removed", INTERRUPTED) from error

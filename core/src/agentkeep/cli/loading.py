@@ -1,0 +1,72 @@
+"""The import of whole files: several transcripts at once, so that the database can commit their appends together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from agentkeep.cli.chatfiles import ChatFile
+from agentkeep.cli.exportfile import ExportFile
+from agentkeep.cli.failures import NO_DATABASE, exit_code
+from agentkeep.cli.importing import Differs, Outcome, bring_in
+from agentkeep.cli.transcripts import Transcript
+from agentkeep.errors import Corrupt, PersistenceError
+from agentkeep.keep import Keep
+
+AT_ONCE = 16
+
+
+class Totals:
+    """What an import did so far."""
+
+    def __init__(self) -> None:
+        self.sessions: Counter[str] = Counter()
+        """Number of sessions by `Outcome.result`."""
+        self.messages = 0
+
+    def add(self, outcome: Outcome) -> None:
+        self.sessions[outcome.result] += 1
+        self.messages += outcome.added
+
+    def sentence(self) -> str:
+        kinds = ("created", "grown", "updated", "unchanged", "expired", "refused")
+        found = [f"{self.sessions[kind]:,} {kind}" for kind in kinds if self.sessions[kind]]
+        total = self.sessions.total()
+        noun = "session" if total == 1 else "sessions"
+        return f"{total:,} {noun} ({', '.join(found) or 'none'}), {self.messages:,} new messages"
+
+
+async def bring_in_all(keep: Keep, files: Sequence[ExportFile | ChatFile], report: Callable[[Outcome], None]) -> None:
+    """Import all transcripts of checked files, file by file; `report` is told of each one once it is stored.
+
+    A transcript that is refused is reported and the others go on. Raises `Unavailable` and its like, at the first one.
+    """
+    for file in files:
+        slots = asyncio.Semaphore(AT_ONCE)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for transcript in file.transcripts():
+                    await slots.acquire()
+                    group.create_task(_one(keep, transcript, report, slots))
+        except BaseExceptionGroup as several:
+            raise several.exceptions[0] from None
+
+
+async def _one(keep: Keep, transcript: Transcript, report: Callable[[Outcome], None], slots: asyncio.Semaphore) -> None:
+    try:
+        outcome = await bring_in(keep, transcript)
+    except Differs as error:
+        outcome = _refused(transcript, f"it is stored already and {error}")
+    except PersistenceError as error:
+        if exit_code(error) == NO_DATABASE and not isinstance(error, Corrupt):
+            raise
+        outcome = _refused(transcript, str(error))
+    report(outcome)
+    slots.release()
+
+
+def _refused(transcript: Transcript, why: str) -> Outcome:
+    return Outcome(
+        session=transcript.id, result="refused", error=f"session {transcript.id!r} ({transcript.where}): {why}"
+    )

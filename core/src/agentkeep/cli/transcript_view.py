@@ -1,0 +1,84 @@
+"""How a session and its messages look to a reader.
+
+A message's text is indented, so that no text can pass for the heading of another message.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+
+from agentkeep.cli.output import Output, moment, visible, visible_line
+from agentkeep.models import Message, Session
+
+_INDENT = "  "
+_STYLES = {"user": "bold cyan", "assistant": "bold green", "tool": "bold yellow", "system": "bold magenta"}
+
+
+def show_session(out: Output, session: Session) -> None:
+    """The heading: what the session is."""
+    about = [f"{visible_line(session.id)}", session.status, f"{session.message_count:,} messages"]
+    about += [f"{name} {visible_line(value)}" for name, value in _people(session) if value]
+    about.append(f"updated {moment(session.updated_at)}")
+    out.line(" | ".join(about), "bold")
+    if session.title:
+        out.line(visible_line(session.title))
+
+
+def _people(session: Session) -> tuple[tuple[str, str | None], ...]:
+    return (("user", session.user_id), ("agent", session.agent_name), ("fork of", session.parent_id))
+
+
+def show_message(out: Output, message: Message) -> None:
+    """One message: who, when, what was said, which tools were called with what."""
+    if out.as_json:
+        out.record(message)
+        return
+    heading = f"#{message.seq} {visible_line(message.role)}"
+    if message.name:
+        heading += f" {visible_line(message.name)}"
+    if message.tool_call_id:
+        heading += f" (answers {visible_line(message.tool_call_id)})"
+    out.line()
+    out.line(f"{heading}  {moment(message.created_at)}", _STYLES.get(message.role, "bold"))
+    for text in _texts(message):
+        for line in text.split("\n"):
+            out.line(f"{_INDENT}{visible(line)}".rstrip())
+    for call in message.tool_calls or ():
+        out.line(f"{_INDENT}calls {visible_line(_call(call))}", "yellow")
+
+
+def _texts(message: Message) -> list[str]:
+    if isinstance(message.content, str):
+        return [message.content]
+    if message.content is not None:
+        return [_part(part) for part in message.content]
+    if message.event is not None and not message.tool_calls:
+        return [_json(message.event)]
+    return []
+
+
+def _part(part: Any) -> str:
+    """A text part as its text, any other part of a message as JSON."""
+    match part:
+        case {"type": "text" | "input_text" | "output_text", "text": str(text)}:
+            return text
+        case str(text):
+            return text
+        case _:
+            return _json(part)
+
+
+def _call(call: Any) -> str:
+    match call:
+        case {"function": {"name": str(name), "arguments": arguments}, **rest}:
+            said = arguments if isinstance(arguments, str) else _json(arguments)
+            id = cast("dict[str, Any]", rest).get("id")
+            return f"{name}({said})" + (f" as {id}" if isinstance(id, str) else "")
+        case _:
+            return _json(call)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

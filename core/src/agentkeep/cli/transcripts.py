@@ -1,0 +1,37 @@
+"""What importing works on, whatever format the file has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from agentkeep.capabilities import Capabilities
+from agentkeep.drafts import SessionUpdate, message_draft, session_changes
+from agentkeep.models import Message, NewMessage, Session
+from agentkeep.records import Scope
+from agentkeep.validation import check_id
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """One session as a file has it."""
+
+    id: str
+    where: str
+    """The file and the place in it, for messages to the user."""
+    fields: SessionUpdate
+    """What the file says of the session."""
+    entries: Callable[[], Iterator[NewMessage | Message]]
+    """Its messages, from the first one, each time it is called: `Message` where the file is an export of ours."""
+    original: Session | None = None
+    """The session that was exported, where the file is an export of ours."""
+
+
+def check(id: str, fields: SessionUpdate, messages: Sequence[NewMessage], capabilities: Capabilities) -> None:
+    """Raise what core would raise when these were created and appended: `InvalidInput`, `LimitExceeded`."""
+    scope = Scope("default")
+    check_id(id, "id")
+    if fields:
+        session_changes(fields, scope, capabilities)
+    for message in messages:
+        message_draft(message, capabilities)
