@@ -20,6 +20,7 @@ import pytest
 from agentkeep import Keep, PersistenceAdapter, PersistenceError
 from msgspec.structs import asdict
 
+from agentkeep_conformance.families.fidelity import Fidelity
 from agentkeep_conformance.families.forks import Forks
 from agentkeep_conformance.families.idempotency import Idempotency
 from agentkeep_conformance.families.lifecycle import LifeCycle
@@ -106,7 +107,7 @@ class Enrolment:
         return await place.keep()
 
 
-class AdapterConformance(Enrolment, LifeCycle, Sessions, Forks, Messages, Idempotency, OrderAndPaging):
+class AdapterConformance(Enrolment, LifeCycle, Sessions, Forks, Messages, Idempotency, OrderAndPaging, Fidelity):
     """The whole suite, for one adapter."""
 
 

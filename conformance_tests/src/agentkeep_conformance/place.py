@@ -52,9 +52,9 @@ class Place:
         """A new adapter that did nothing yet; opening and closing it is the test's."""
         return self.enrolment.open(self.dsn, self.namespace, **options)
 
-    def elsewhere(self) -> Place:
+    def elsewhere(self, namespace: str | None = None) -> Place:
         """Another namespace of the same database (ISO-3)."""
-        other = Place(self.enrolment, self.dsn, fresh_namespace(), self.tier)
+        other = Place(self.enrolment, self.dsn, namespace or fresh_namespace(), self.tier)
         self._others.append(other)
         return other
 

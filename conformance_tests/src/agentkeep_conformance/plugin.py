@@ -78,7 +78,7 @@ def _enrolment_faults(suite: type[Enrolment]) -> list[str]:
 
 
 def _lacks_wire(item: pytest.Item, suite: type[Enrolment]) -> bool:
-    return item.get_closest_marker("needs_wire") is not None and suite.server.address is None
+    return item.get_closest_marker("needs_wire") is not None and suite.server.embedded
 
 
 def _clauses(item: pytest.Item) -> tuple[str, ...]:
