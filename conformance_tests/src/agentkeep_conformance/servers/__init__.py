@@ -1,37 +1,67 @@
-"""Where the suite's databases come from."""
+"""Where the suite's databases come from: each by a URL from the user, in a container, or from programs of this machine.
 
-from __future__ import annotations
+`AGENTKEEP_TEST_POSTGRES_URL` and its like name a server (then nothing else is tried); `AGENTKEEP_TEST_POSTGRES_IMAGE`
+and its like name a container's image; `AGENTKEEP_TEST_SERVERS` = url, containers or native forces one way. A server is
+started at its first use, once a test run, and gone when the run's process is, however that ended.
+"""
 
-from typing import Protocol
-
-
-class NotRun(Exception):
-    """The server is not there, and why. The adapter's clauses stand as NOT RUN."""
-
-
-class Server(Protocol):
-    """A database server for one test run."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def dsn(self) -> str:
-        """Its URL; starts it at the first use. Raises `NotRun`."""
-        ...
-
-    @property
-    def address(self) -> tuple[str, int] | None:
-        """Where it listens; None for a database inside our process."""
-        ...
+from agentkeep_conformance.servers.chosen import ChosenServer, Recipe
+from agentkeep_conformance.servers.model import EMBEDDED, NotRun, Server, Source
 
 
-class _Embedded:
-    """No server: the database lives in the adapter's process. Each test's dsn is a fresh directory."""
+def _postgres() -> Recipe:
+    from agentkeep_conformance.servers.postgres import Postgres
 
-    name = "embedded"
-    dsn = ""
-    address = None
+    return Postgres()
 
 
-EMBEDDED: Server = _Embedded()
+def _pgbouncer() -> Recipe:
+    from agentkeep_conformance.servers.postgres import PgBouncer
+
+    return PgBouncer(POSTGRES)
+
+
+def _redis(name: str, appendonly: str, appendfsync: str) -> ChosenServer:
+    def load() -> Recipe:
+        from agentkeep_conformance.servers.redis import Redis
+
+        return Redis(name, appendonly=appendonly, appendfsync=appendfsync)
+
+    return ChosenServer(name, load)
+
+
+def _redis_cluster() -> Recipe:
+    from agentkeep_conformance.servers.redis import RedisCluster
+
+    return RedisCluster()
+
+
+POSTGRES = ChosenServer("postgres", _postgres)
+PGBOUNCER = ChosenServer("pgbouncer", _pgbouncer)
+"""Transaction mode, in front of POSTGRES."""
+
+REDIS = _redis("redis", "yes", "everysec")
+"""Append-only file, forced to the disk every second."""
+REDIS_ALWAYS = _redis("redis_always", "yes", "always")
+"""Forced to the disk before each answer."""
+REDIS_NO_FSYNC = _redis("redis_no_fsync", "yes", "no")
+"""Forced to the disk when the system likes."""
+REDIS_MEMORY = _redis("redis_memory", "no", "no")
+"""Nothing on the disk: a killed server comes back empty."""
+REDIS_CLUSTER = ChosenServer("redis_cluster", _redis_cluster)
+"""Three masters, each with a replica."""
+
+__all__ = [
+    "EMBEDDED",
+    "PGBOUNCER",
+    "POSTGRES",
+    "REDIS",
+    "REDIS_ALWAYS",
+    "REDIS_CLUSTER",
+    "REDIS_MEMORY",
+    "REDIS_NO_FSYNC",
+    "ChosenServer",
+    "NotRun",
+    "Server",
+    "Source",
+]

@@ -1,0 +1,130 @@
+"""PostgreSQL, and PgBouncer in transaction mode in front of it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+from agentkeep_conformance.servers.chosen import Running
+from agentkeep_conformance.servers.containers import start_container
+from agentkeep_conformance.servers.model import NotRun, Server
+from agentkeep_conformance.servers.native import Native
+from agentkeep_conformance.servers.programs import as_user, program, unprivileged
+from agentkeep_conformance.servers.run import Run, current_run, free_ports
+
+_INSTALL = "docker/native/install postgres"
+
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    # A socket file would need a folder that the system's user may write to.
+    "unix_socket_directories": "",
+    "max_connections": "300",
+    # In the data folder: segments elsewhere would outlive a killed server.
+    "dynamic_shared_memory_type": "mmap",
+    # Neither ours nor UTC, so that a time read in the wrong zone is seen.
+    "timezone": "Asia/Kathmandu",
+}
+
+
+class Postgres:
+    """One PostgreSQL with a database that the test's role owns; the role is a superuser, for faults."""
+
+    name = "postgres"
+
+    def check(self, dsn: str) -> str:
+        with psycopg.connect(dsn, connect_timeout=5) as connection:
+            row = connection.execute("SHOW server_version").fetchone()
+        return str(row[0]).split()[0] if row else ""
+
+    def in_container(self) -> Running:
+        password = current_run().password
+        return start_container(
+            self.name,
+            image="postgres:17.6",
+            port=5432,
+            environment={"POSTGRES_USER": "agentkeep", "POSTGRES_PASSWORD": password, "POSTGRES_DB": "agentkeep"},
+            dsn=f"postgresql://agentkeep:{password}@{{address}}/agentkeep",
+            check=self.check,
+        )
+
+    def native(self) -> Running:
+        run = current_run()
+        server, initdb = program("postgres", _INSTALL), program("initdb", _INSTALL)
+        user = unprivileged("postgres")
+        data = _initialised(run, initdb, run.data(self.name, user=user), user)
+        (port,) = free_ports(1)
+        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        process = run.process(self.name, [server, "-D", str(data), "-p", str(port), *settings], user=user)
+        address = f"agentkeep:{run.password}@127.0.0.1:{port}"
+        first = Native(f"postgresql://{address}/postgres", [process], self.check)
+        first.wait()
+        _create_database(first.dsn)
+        return Native(f"postgresql://{address}/agentkeep", [process], self.check)
+
+
+def _initialised(run: Run, initdb: str, folder: Path, user: str | None) -> Path:
+    """A new data folder below `folder`."""
+    data, password = folder / "data", folder / "password"
+    password.write_text(run.password)
+    options = ["-U", "agentkeep", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+    command = [*as_user(user), initdb, "-D", str(data), f"--pwfile={password}", *options]
+    done = subprocess.run(command, cwd=run.folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NotRun(f"initdb failed: {' '.join(done.stderr.split())}")
+    return data
+
+
+def _create_database(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE agentkeep")
+
+
+_BOUNCER = """\
+[databases]
+* = host={host} port={port}
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {listen}
+unix_socket_dir =
+pool_mode = transaction
+auth_type = scram-sha-256
+auth_file = {users}
+max_client_conn = 500
+default_pool_size = 20
+"""
+
+
+class PgBouncer:
+    """PgBouncer in transaction mode. Killing it leaves the PostgreSQL behind it running."""
+
+    name = "pgbouncer"
+
+    def __init__(self, postgres: Server) -> None:
+        self._postgres = postgres
+
+    def check(self, dsn: str) -> str:
+        return Postgres().check(dsn)
+
+    def in_container(self) -> Running:
+        raise NotRun("it is started from a program of this machine, or by docker/compose.yaml and its URL")
+
+    def native(self) -> Running:
+        bouncer = program("pgbouncer", _INSTALL)
+        behind = urlsplit(self._postgres.dsn)
+        run = current_run()
+        user = unprivileged("postgres")
+        folder = run.data(self.name, user=user)
+        (port,) = free_ports(1)
+        users, settings = folder / "users.txt", folder / "pgbouncer.ini"
+        users.write_text(f'"{behind.username}" "{behind.password}"\n')
+        host, behind_port = behind.hostname, behind.port or 5432
+        settings.write_text(_BOUNCER.format(host=host, port=behind_port, listen=port, users=users))
+        process = run.process(self.name, [bouncer, str(settings)], user=user)
+        front = behind._replace(netloc=f"{behind.username}:{behind.password}@127.0.0.1:{port}")
+        bounced = Native(urlunsplit(front), [process], self.check)
+        bounced.wait()
+        return bounced
