@@ -1,0 +1,106 @@
+"""Group commit: one transaction for all writes that wait, each in a SAVEPOINT so that one's error is its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from agentkeep_sqlite.connection import DriverConnection, Work
+from agentkeep_sqlite.errors import Phase, translated
+
+
+class Job:
+    """One piece of work, and the future that waits for it in whichever event loop that is."""
+
+    __slots__ = ("error", "future", "loop", "result", "work")
+
+    def __init__(self, work: Work[Any]) -> None:
+        self.work = work
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def run(self, db: DriverConnection, place: str) -> None:
+        """Keep the result, or the error as it will be raised."""
+        self.result = self.error = None
+        try:
+            self.result = self.work(db)
+        except sqlite3.Error as error:
+            self.error = translated(error, Phase.WORKING, place)
+        except BaseException as error:
+            self.error = error
+
+    def deliver(self) -> None:
+        """In the future's own loop."""
+        if self.future.done():
+            return  # the caller was cancelled
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
+
+
+def commit_together(db: DriverConnection, jobs: Sequence[Job], place: str) -> None:
+    """Run jobs in one transaction. Afterwards each has its result, or its error and left nothing behind."""
+    try:
+        db.driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        _fail(jobs, error, Phase.WORKING, place)
+        return
+    for job in jobs:
+        _run_apart(db, job, place)
+        if not db.driver.in_transaction:
+            _one_by_one(db, jobs, place)
+            return
+    try:
+        db.driver.execute("COMMIT")
+    except sqlite3.Error as error:
+        _roll_back(db, "ROLLBACK")
+        _fail([job for job in jobs if job.error is None], error, Phase.COMMITTING, place)
+
+
+def _run_apart(db: DriverConnection, job: Job, place: str) -> None:
+    db.driver.execute("SAVEPOINT job")
+    job.run(db, place)
+    if job.error is not None:
+        _roll_back(db, "ROLLBACK TO job")
+    if db.driver.in_transaction:
+        db.driver.execute("RELEASE job")
+
+
+def _one_by_one(db: DriverConnection, jobs: Sequence[Job], place: str) -> None:
+    """SQLite itself rolled all back for one job's error (a full disk, say): the others get a transaction each."""
+    if len(jobs) > 1:
+        for job in jobs:
+            commit_together(db, [job], place)
+
+
+def _roll_back(db: DriverConnection, statement: str) -> None:
+    if db.driver.in_transaction:
+        with suppress(sqlite3.Error):  # the error that led here is the one to tell
+            db.driver.execute(statement)
+
+
+def _fail(jobs: Sequence[Job], error: sqlite3.Error, phase: Phase, place: str) -> None:
+    for job in jobs:
+        job.error = translated(error, phase, place)
+
+
+def deliver_all(jobs: Sequence[Job]) -> None:
+    """Wake each event loop once for all of its jobs."""
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[Job]] = defaultdict(list)
+    for job in jobs:
+        by_loop[job.loop].append(job)
+    for loop, theirs in by_loop.items():
+        with suppress(RuntimeError):  # that loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(_deliver, theirs)
+
+
+def _deliver(jobs: list[Job]) -> None:
+    for job in jobs:
+        job.deliver()

@@ -1,0 +1,90 @@
+-- Times are microseconds since 1970 in UTC. Keys are never given twice (AUTOINCREMENT), so a key names one session or
+-- one message for ever: a watcher sees that its session was replaced, the search index what it has not seen yet.
+
+CREATE TABLE {prefix}session (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    user_id TEXT,
+    agent_name TEXT,
+    status TEXT NOT NULL,
+    parent_id TEXT,
+    forked_at_seq INTEGER,
+    version INTEGER NOT NULL,
+    schema_version INTEGER,
+    message_count INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    label_count INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    last_message_at INTEGER,
+    completed_at INTEGER,
+    expires_at INTEGER,
+    UNIQUE (tenant, id)
+);
+
+-- What may be long stands apart, so that an append rewrites a short row whatever the state's size.
+CREATE TABLE {prefix}session_data (
+    session INTEGER PRIMARY KEY,
+    title TEXT,
+    current_route TEXT,
+    current_step TEXT,
+    state TEXT NOT NULL,
+    metadata TEXT NOT NULL
+);
+
+-- One row for each filterable entry of a session's metadata. It repeats the sort keys, so that a filtered page is a
+-- range of an index too.
+CREATE TABLE {prefix}session_label (
+    session INTEGER NOT NULL,
+    label TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (session, label)
+) WITHOUT ROWID;
+
+CREATE TABLE {prefix}message (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    session INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    role TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    payload TEXT NOT NULL,
+    UNIQUE (session, seq),
+    UNIQUE (session, id)
+);
+
+-- One index for each filter that can lead a listing, in both orders; the id breaks ties.
+CREATE INDEX {prefix}session_all_updated_at ON {prefix}session (tenant, updated_at, id);
+CREATE INDEX {prefix}session_all_created_at ON {prefix}session (tenant, created_at, id);
+CREATE INDEX {prefix}session_status_updated_at ON {prefix}session (tenant, status, updated_at, id);
+CREATE INDEX {prefix}session_status_created_at ON {prefix}session (tenant, status, created_at, id);
+CREATE INDEX {prefix}session_user_updated_at ON {prefix}session (tenant, user_id, updated_at, id)
+    WHERE user_id IS NOT NULL;
+CREATE INDEX {prefix}session_user_created_at ON {prefix}session (tenant, user_id, created_at, id)
+    WHERE user_id IS NOT NULL;
+CREATE INDEX {prefix}session_agent_updated_at ON {prefix}session (tenant, agent_name, updated_at, id)
+    WHERE agent_name IS NOT NULL;
+CREATE INDEX {prefix}session_agent_created_at ON {prefix}session (tenant, agent_name, created_at, id)
+    WHERE agent_name IS NOT NULL;
+CREATE INDEX {prefix}session_parent_updated_at ON {prefix}session (tenant, parent_id, updated_at, id)
+    WHERE parent_id IS NOT NULL;
+CREATE INDEX {prefix}session_parent_created_at ON {prefix}session (tenant, parent_id, created_at, id)
+    WHERE parent_id IS NOT NULL;
+CREATE INDEX {prefix}label_updated_at ON {prefix}session_label (tenant, label, updated_at, id);
+CREATE INDEX {prefix}label_created_at ON {prefix}session_label (tenant, label, created_at, id);
+
+-- What the sweep walks.
+CREATE INDEX {prefix}session_expires_at ON {prefix}session (expires_at, tenant) WHERE expires_at IS NOT NULL;
+
+-- How far the search index has come (the key of the last message that it has seen), and whether it still holds pieces
+-- of removed text that the next sweep has to merge away.
+CREATE TABLE {prefix}search_progress (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    indexed_to INTEGER NOT NULL,
+    leftovers INTEGER NOT NULL
+);
+INSERT INTO {prefix}search_progress VALUES (1, 0, 0);

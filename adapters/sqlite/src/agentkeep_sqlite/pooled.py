@@ -1,0 +1,121 @@
+"""Work through the caller's own engine, in the event loop that it belongs to. The engine is never closed by us."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from agentkeep.errors import Closed, ConfigurationError
+from sqlalchemy.engine import Connection as EngineConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import StaticPool
+
+from agentkeep_sqlite.bell import Bell
+from agentkeep_sqlite.connection import PooledConnection, Work
+from agentkeep_sqlite.errors import DRIVER_ERRORS, Phase, translated
+
+T = TypeVar("T")
+_PREPARED = "agentkeep_sqlite"
+"""Marks a pooled connection that has our setting."""
+
+
+class PooledExecutor:
+    """One transaction a call: no group commit here. Each call is a task of its own, so that cancelling its caller can't
+    cut it in two (FLT-3)."""
+
+    poll = timedelta(seconds=0.1)
+    warnings: tuple[str, ...] = (
+        "appends through an engine don't share commits: a path in place of the engine is faster",
+    )
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.bell = Bell()
+        self._engine = engine
+        self._place = engine.url.render_as_string(hide_password=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._writing = asyncio.Lock()
+        self._is_shared = isinstance(engine.sync_engine.pool, StaticPool)
+        """One connection for all, as `:memory:` has it: then reads wait for their turn too."""
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def open(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._writing = asyncio.Lock()
+
+    async def read(self, work: Work[T]) -> T:
+        if self._is_shared:
+            return await self._run(partial(self._in_turn, partial(_read, work)))
+        return await self._run(partial(self._connected, partial(_read, work)))
+
+    async def write(self, work: Work[T]) -> T:
+        result = await self._run(partial(self._in_turn, partial(self._write, work)))
+        return result
+
+    async def _run(self, call: Callable[[], Any]) -> Any:
+        if self._loop is None:
+            raise Closed("this SQLite adapter is not open")
+        if asyncio.get_running_loop() is not self._loop:
+            raise ConfigurationError(
+                "an engine belongs to one event loop: give this one an adapter with an engine of its own, "
+                "or open the database by its path, which works from any loop"
+            )
+        task = asyncio.ensure_future(call())
+        self._running.add(task)
+        task.add_done_callback(self._finished)
+        return await asyncio.shield(task)
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # its caller may have been cancelled and never ask
+
+    async def _in_turn(self, call: Callable[[EngineConnection], T]) -> T:
+        async with self._writing:  # one writer of ours at a time: waiting here is cheaper than at SQLite's lock
+            return await self._connected(call)
+
+    async def _connected(self, call: Callable[[EngineConnection], T]) -> T:
+        try:
+            async with self._engine.connect() as connection:
+                return await connection.run_sync(call)
+        except DRIVER_ERRORS as error:
+            raise translated(error, Phase.WORKING, self._place) from error
+
+    def _write(self, work: Work[T], connection: EngineConnection) -> T:
+        db = PooledConnection(connection)
+        if not connection.info.get(_PREPARED):
+            db.all("PRAGMA secure_delete = ON")
+            connection.info[_PREPARED] = True
+        _begin(connection, db)
+        result = work(db)
+        try:
+            connection.commit()
+        except DRIVER_ERRORS as error:
+            raise translated(error, Phase.COMMITTING, self._place) from error
+        self.bell.ring()
+        return result
+
+    def look_out(self) -> None:
+        """Nothing: pooled connections come and go, so watchers look for themselves at `poll`."""
+
+    async def checkpoint(self) -> None:
+        """Nothing: when its log is moved is the business of whoever owns the engine."""
+
+    async def close(self) -> None:
+        while self._running:
+            await asyncio.wait(self._running)
+        self._loop = None
+
+
+def _read(work: Work[T], connection: EngineConnection) -> T:
+    return work(PooledConnection(connection))
+
+
+def _begin(connection: EngineConnection, db: PooledConnection) -> None:
+    """BEGIN IMMEDIATE, whatever the engine's own hooks have begun: an empty deferred transaction holds no lock."""
+    driver: Any = connection.connection.driver_connection
+    if driver.in_transaction:
+        db.run("ROLLBACK")
+    db.run("BEGIN IMMEDIATE")

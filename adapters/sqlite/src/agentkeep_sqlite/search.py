@@ -1,0 +1,134 @@
+"""Full-text search (SRCH-1). Appends leave the index alone; each search first indexes what it has not seen yet."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+import msgspec
+from agentkeep.codec import searchable_text
+from agentkeep.errors import SessionNotFound
+from agentkeep.records import HitRecord, Scope, SearchQuery
+
+from agentkeep_sqlite.connection import Connection, Row
+from agentkeep_sqlite.executor import Executor
+from agentkeep_sqlite.rows import message_record
+from agentkeep_sqlite.tables import Tables
+
+_INDEX_BATCH = 500
+"""Messages indexed in one transaction: other writers get their turn in between."""
+_GRAM = 3
+"""The shortest word that a trigram index can find."""
+_EXCERPT = 40
+
+
+class Search:
+    def __init__(self, executor: Executor, tables: Tables) -> None:
+        self._executor = executor
+        self._tables = tables
+        self._sql = tables.sql
+
+    async def find(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
+        """The best hits first: by FTS5's bm25, or the newest first where all words are shorter than three letters."""
+        target = None
+        while True:
+            is_behind, target = await self._executor.read(partial(self._is_behind, target))
+            if not is_behind:
+                return await self._executor.read(partial(self._find, scope, query))
+            await self._executor.write(self._index_batch)
+
+    def _is_behind(self, target: int | None, db: Connection) -> tuple[bool, int]:
+        is_behind, target_key = db.all(self._sql["is_behind"], {"target": target})[0]
+        return bool(is_behind), target_key
+
+    def _index_batch(self, db: Connection) -> None:
+        rows = db.all(self._sql["not_indexed"], {"limit": _INDEX_BATCH})
+        if rows:
+            db.many(self._sql["add_to_index"], [(key, _indexed_text(payload)) for key, payload in rows])
+            db.run(self._sql["set_indexed_to"], {"key": rows[-1][0]})
+
+    def reindex(self, db: Connection, key: int, payload: str) -> None:
+        """Give a message that the index has seen its new text."""
+        if not self._tables.search:
+            return
+        if db.run(self._sql["reindex"], {"key": key, "text": _indexed_text(payload)}):
+            db.run(self._sql["set_leftovers"], {"leftovers": 1})
+
+    async def merge_leftovers(self) -> None:
+        """Drop the pieces of removed texts that FTS5 still holds."""
+        if self._tables.search and await self._executor.read(self._has_leftovers):
+            await self._executor.write(self._merge)
+
+    def _has_leftovers(self, db: Connection) -> bool:
+        return bool(db.all(self._sql["leftovers"])[0][0])
+
+    def _merge(self, db: Connection) -> None:
+        db.run(self._sql["merge_index"])
+        db.run(self._sql["set_leftovers"], {"leftovers": 0})
+
+    def _find(self, scope: Scope, query: SearchQuery, db: Connection) -> list[HitRecord]:
+        now = self._tables.now()
+        if query.session_id is not None and not db.all(
+            self._sql["living"], self._tables.whose(scope, query.session_id, now)
+        ):
+            raise SessionNotFound(query.session_id)
+        words = _folded(query.text).split()
+        if not words:
+            return []
+        long = [word for word in words if len(word) >= _GRAM]
+        values = {
+            "tenant": scope.tenant,
+            "scope_user": scope.user_id,
+            "user_id": query.user_id,
+            "agent_name": query.agent_name,
+            "session_id": query.session_id,
+            "role": query.role,
+            "now": now,
+            "limit": query.limit,
+            "phrases": " ".join(_phrase(word) for word in long),
+            "short": json.dumps([word for word in words if len(word) < _GRAM]),
+        }
+        return [_hit(row, words) for row in db.all(self._sql["find_by_index" if long else "find_by_scan"], values)]
+
+
+def _indexed_text(payload: object) -> str:
+    """What of a payload is indexed. One that can't be read is found by its raw text, and reading it tells (ERR-4)."""
+    if not isinstance(payload, str):
+        return ""
+    try:
+        return _folded(searchable_text(payload))
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return _folded(payload)
+
+
+def _folded(text: str) -> str:
+    """Without case, and without NUL, at which SQLite's functions would stop reading."""
+    return text.casefold().replace("\0", " ")
+
+
+def _phrase(word: str) -> str:
+    """A word as FTS5's string: inside quotes everything is data (SRCH-1)."""
+    quoted = word.replace('"', '""')
+    return f'"{quoted}"'
+
+
+def _hit(row: Row, words: list[str]) -> HitRecord:
+    session_id, *message, score = row
+    record = message_record(message)
+    try:
+        text = searchable_text(record.payload)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        text = ""  # core raises Corrupt as soon as it decodes the message
+    return HitRecord(session_id=session_id, message=record, score=float(score), highlights=_highlights(text, words))
+
+
+def _highlights(text: str, words: list[str]) -> list[str]:
+    folded = _folded(text)
+    if len(folded) != len(text):  # folding changed the length ("ß" to "ss"): show what was compared
+        text = folded
+    return [_excerpt(text, start, len(word)) for word in words if (start := folded.find(word)) >= 0]
+
+
+def _excerpt(text: str, start: int, length: int) -> str:
+    end = start + length
+    return f"{text[max(0, start - _EXCERPT) : start]}**{text[start:end]}**{text[end : end + _EXCERPT]}"

@@ -1,0 +1,195 @@
+"""The sessions of a SQLite database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+
+from agentkeep.errors import AlreadyExists, Conflict, SessionNotFound
+from agentkeep.records import (
+    Scope,
+    SessionChanges,
+    SessionDraft,
+    SessionOrder,
+    SessionPosition,
+    SessionQuery,
+    SessionRecord,
+)
+
+from agentkeep_sqlite.connection import Connection
+from agentkeep_sqlite.executor import Executor
+from agentkeep_sqlite.listing import Listing
+from agentkeep_sqlite.rows import session_record
+from agentkeep_sqlite.tables import Living, Tables
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class SQLiteSessions:
+    def __init__(self, executor: Executor, tables: Tables) -> None:
+        self._executor = executor
+        self._tables = tables
+        self._sql = tables.sql
+        self._listing = Listing(tables.sql)
+
+    async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
+        return await self._executor.write(partial(self._create, scope, draft, or_get))
+
+    def _create(self, scope: Scope, draft: SessionDraft, or_get: bool, db: Connection) -> SessionRecord:
+        now = self._tables.now()
+        if self._is_taken(db, scope.tenant, draft.id, now):
+            if not or_get:
+                raise AlreadyExists(draft.id)
+            return self._tables.record(db, self._tables.living(db, scope, draft.id, now).key)
+        values = {
+            "tenant": scope.tenant,
+            "id": draft.id,
+            "user_id": draft.user_id,
+            "agent_name": draft.agent_name,
+            "parent_id": draft.parent_id,
+            "schema_version": draft.schema_version,
+            "label_count": len(set(draft.labels)),
+            "now": now,
+            "expires_at": _later(now, draft.ttl),
+        }
+        key = _key(db, self._sql["insert_session"], values)
+        data = {"key": key, "title": draft.title, "state": draft.state, "metadata": draft.metadata}
+        db.run(self._sql["insert_data"], data)
+        self._tables.add_labels(db, key, draft.labels)
+        return self._tables.record(db, key)
+
+    def _is_taken(self, db: Connection, tenant: str, session_id: str, now: int) -> bool:
+        """Whether a living session has the id. What an expired one left is removed (SES-4)."""
+        row = db.one(self._sql["occupant"], {"tenant": tenant, "id": session_id})
+        if row is None:
+            return False
+        key, expires_at = row
+        if expires_at is None or expires_at > now:
+            return True
+        self._tables.remove_session(db, key)
+        return False
+
+    async def get(self, scope: Scope, session_id: str) -> SessionRecord:
+        return await self._executor.read(partial(self._get, scope, session_id))
+
+    def _get(self, scope: Scope, session_id: str, db: Connection) -> SessionRecord:
+        row = db.one(self._sql["get_session"], self._tables.whose(scope, session_id, self._tables.now()))
+        if row is None:
+            raise SessionNotFound(session_id)
+        return session_record(row)
+
+    async def update(
+        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+    ) -> SessionRecord:
+        return await self._executor.write(partial(self._update, scope, session_id, changes, expected_version))
+
+    def _update(
+        self, scope: Scope, session_id: str, changes: SessionChanges, expected_version: int | None, db: Connection
+    ) -> SessionRecord:
+        now = self._tables.now()
+        session = self._tables.living(db, scope, session_id, now)
+        check_version(session, expected_version)
+        self._tables.touch(db, session, now)
+        self._tables.change(db, session, now, changes)
+        return self._tables.record(db, session.key)
+
+    async def list(
+        self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
+    ) -> list[SessionRecord]:
+        sql, values = self._listing.page(scope, query, order, limit=limit, after=after, now=self._tables.now())
+        return await self._executor.read(lambda db: [session_record(row) for row in db.all(sql, values)])
+
+    async def count(self, scope: Scope, query: SessionQuery) -> int:
+        sql, values = self._listing.count(scope, query, now=self._tables.now())
+        return await self._executor.read(lambda db: db.all(sql, values)[0][0])
+
+    async def touch(
+        self, scope: Scope, session_id: str, *, ttl: timedelta | None, idle_ttl: timedelta | None
+    ) -> SessionRecord:
+        return await self._executor.write(partial(self._touch, scope, session_id, ttl, idle_ttl))
+
+    def _touch(
+        self, scope: Scope, session_id: str, ttl: timedelta | None, idle_ttl: timedelta | None, db: Connection
+    ) -> SessionRecord:
+        now = self._tables.now()
+        session = self._tables.living(db, scope, session_id, now)
+        self._tables.touch(db, session, now)
+        if ttl is not None:
+            self._tables.set_expiry(db, session, now + ttl // _MICROSECOND)
+        elif idle_ttl is not None:
+            self._tables.slide(db, session, now, idle_ttl)
+        return self._tables.record(db, session.key)
+
+    async def fork(
+        self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
+    ) -> SessionRecord:
+        return await self._executor.write(partial(self._fork, scope, session_id, at_seq, new_id, ttl))
+
+    def _fork(
+        self, scope: Scope, session_id: str, at_seq: int, new_id: str, ttl: timedelta | None, db: Connection
+    ) -> SessionRecord:
+        now = self._tables.now()
+        parent = self._tables.living(db, scope, session_id, now)
+        if self._is_taken(db, scope.tenant, new_id, now):
+            raise AlreadyExists(new_id)
+        values: dict[str, object] = {
+            "parent": parent.key,
+            "new_id": new_id,
+            "at_seq": at_seq,
+            "now": now,
+            "expires_at": parent.expires_at if ttl is None else _later(now, ttl),
+        }
+        values["key"] = key = _key(db, self._sql["fork_session"], values)
+        for name in ("fork_data", "fork_labels"):
+            db.run(self._sql[name], values)
+        copied = db.run(self._sql["fork_messages"], values)
+        self._tables.count_log(db, Living(key, 1, 0, at_seq, 0, None, None, None), now, removed=-copied)
+        return self._tables.record(db, key)
+
+    async def delete(self, scope: Scope, session_id: str) -> bool:
+        return await self._executor.write(partial(self._delete, scope, session_id))
+
+    def _delete(self, scope: Scope, session_id: str, db: Connection) -> bool:
+        try:
+            session = self._tables.living(db, scope, session_id, self._tables.now())
+        except SessionNotFound:
+            return False
+        self._tables.remove_session(db, session.key)
+        return True
+
+    async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
+        return await self._executor.write(partial(self._delete_many, scope, query, limit))
+
+    def _delete_many(self, scope: Scope, query: SessionQuery, limit: int, db: Connection) -> int:
+        sql, values = self._listing.keys(scope, query, limit=limit, now=self._tables.now())
+        found = db.all(sql, values)
+        for (key,) in found:
+            self._tables.remove_session(db, key)
+        return len(found)
+
+    async def sweep(self, scope: Scope | None, *, limit: int) -> int:
+        """Remove up to `limit` expired sessions of a scope, or of all."""
+        return await self._executor.write(partial(self._sweep, scope, limit))
+
+    def _sweep(self, scope: Scope | None, limit: int, db: Connection) -> int:
+        tenant, user_id = (None, None) if scope is None else scope
+        values = {"now": self._tables.now(), "tenant": tenant, "user_id": user_id, "limit": limit}
+        found = db.all(self._sql["expired"], values)
+        for (key,) in found:
+            self._tables.remove_session(db, key)
+        return len(found)
+
+
+def check_version(session: Living, expected: int | None) -> None:
+    """Raises `Conflict` (SES-2)."""
+    if expected is not None and expected != session.version:
+        raise Conflict("the session's version", expected=expected, actual=session.version)
+
+
+def _later(now: int, ttl: timedelta | None) -> int | None:
+    return None if ttl is None else now + ttl // _MICROSECOND
+
+
+def _key(db: Connection, sql: str, values: Mapping[str, object]) -> int:
+    return db.all(sql, values)[0][0]

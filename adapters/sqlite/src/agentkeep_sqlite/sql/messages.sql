@@ -1,0 +1,69 @@
+-- name: insert_message
+INSERT INTO {prefix}message (session, seq, id, role, created_at, payload) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: stored_message
+-- IDEM-1: is this id taken, and by what.
+SELECT id, seq, role, payload, created_at FROM {prefix}message WHERE session = :key AND id = :id;
+
+-- name: count_log
+-- CNT-1: the session's row after a change of its log.
+UPDATE {prefix}session
+SET message_count = :message_count, last_seq = :last_seq, last_message_at = :last_message_at,
+    updated_at = max(updated_at, :now)
+WHERE key = :key;
+
+-- name: newest
+SELECT id, seq, role, payload, created_at FROM {prefix}message WHERE session = :key ORDER BY seq DESC LIMIT 1;
+
+-- name: newest_time
+SELECT created_at FROM {prefix}message WHERE session = :key ORDER BY seq DESC LIMIT 1;
+
+-- name: first_kept
+-- The seq of the oldest of the newest :keep_last messages.
+SELECT seq FROM {prefix}message WHERE session = :key ORDER BY seq DESC LIMIT 1 OFFSET :keep_last - 1;
+
+-- name: delete_messages
+DELETE FROM {prefix}message WHERE session = :key AND seq > :after AND seq < :before;
+
+-- name: list_forward
+-- One row without a message where the session lives and has none in the range; no row where it does not live.
+SELECT m.id, m.seq, m.role, m.payload, m.created_at
+FROM {prefix}session AS s
+LEFT JOIN {prefix}message AS m ON m.session = s.key AND m.seq > :after AND m.seq < :before
+WHERE s.tenant = :tenant AND s.id = :id
+  AND (s.expires_at IS NULL OR s.expires_at > :now)
+  AND (:user_id IS NULL OR s.user_id = :user_id)
+ORDER BY m.seq LIMIT :limit;
+
+-- name: list_backward
+SELECT m.id, m.seq, m.role, m.payload, m.created_at
+FROM {prefix}session AS s
+LEFT JOIN {prefix}message AS m ON m.session = s.key AND m.seq > :after AND m.seq < :before
+WHERE s.tenant = :tenant AND s.id = :id
+  AND (s.expires_at IS NULL OR s.expires_at > :now)
+  AND (:user_id IS NULL OR s.user_id = :user_id)
+ORDER BY m.seq DESC LIMIT :limit;
+
+-- name: get_message
+-- As list_forward: a row without a message says that the session lives.
+SELECT m.id, m.seq, m.role, m.payload, m.created_at
+FROM {prefix}session AS s
+LEFT JOIN {prefix}message AS m ON m.session = s.key AND m.id = :message_id
+WHERE s.tenant = :tenant AND s.id = :id
+  AND (s.expires_at IS NULL OR s.expires_at > :now)
+  AND (:user_id IS NULL OR s.user_id = :user_id);
+
+-- name: landed
+-- What a watcher has not seen yet, with the key of the session as it is now.
+SELECT s.key, m.id, m.seq, m.role, m.payload, m.created_at
+FROM {prefix}session AS s
+LEFT JOIN {prefix}message AS m ON m.session = s.key AND m.seq > :after
+WHERE s.tenant = :tenant AND s.id = :id
+  AND (s.expires_at IS NULL OR s.expires_at > :now)
+  AND (:user_id IS NULL OR s.user_id = :user_id)
+ORDER BY m.seq LIMIT :limit;
+
+-- name: replace_message
+UPDATE {prefix}message SET role = :role, payload = :payload
+WHERE session = :key AND id = :id
+RETURNING key, id, seq, role, payload, created_at;
