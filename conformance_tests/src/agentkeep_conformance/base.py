@@ -23,6 +23,7 @@ from msgspec.structs import asdict
 from agentkeep_conformance.families.fidelity import Fidelity
 from agentkeep_conformance.families.forks import Forks
 from agentkeep_conformance.families.idempotency import Idempotency
+from agentkeep_conformance.families.isolation import Isolation
 from agentkeep_conformance.families.lifecycle import LifeCycle
 from agentkeep_conformance.families.messages import Messages
 from agentkeep_conformance.families.order_paging import OrderAndPaging
@@ -107,7 +108,9 @@ class Enrolment:
         return await place.keep()
 
 
-class AdapterConformance(Enrolment, LifeCycle, Sessions, Forks, Messages, Idempotency, OrderAndPaging, Fidelity):
+class AdapterConformance(
+    Enrolment, LifeCycle, Sessions, Forks, Messages, Idempotency, OrderAndPaging, Fidelity, Isolation
+):
     """The whole suite, for one adapter."""
 
 
