@@ -6,14 +6,13 @@ import re
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from agentkeep.cli.arguments import Agent, Given, Id, Json, Tenant, Url, User, Yes, given_by
+
 if TYPE_CHECKING:
-    from agentkeep.cli.output import Output
-    from agentkeep.cli.running import Work
-    from agentkeep.cli.settings import Settings
     from agentkeep.drafts import SessionFilters
 
 app = typer.Typer(
@@ -24,46 +23,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Url = Annotated[str | None, typer.Option(help="The database, such as sqlite:///chat.db.", show_default=False)]
-Tenant = Annotated[str | None, typer.Option(help="Whose data.", show_default="default")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line.")]
-Id = Annotated[str, typer.Argument(metavar="ID", help="The session.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
-User = Annotated[str | None, typer.Option(help="Of this user's sessions alone.")]
-Agent = Annotated[str | None, typer.Option(help="Of this agent's sessions alone.")]
 _OLDEST = timedelta(days=36_500)
 """Nothing is older than that; more would leave the calendar."""
 Status = Literal["active", "completed", "abandoned"]
-
-
-class Given(NamedTuple):
-    """The options that stand before the command or behind it; the latter win."""
-
-    url: str | None
-    tenant: str | None
-    as_json: bool
-
-    def settings(self) -> Settings:
-        from agentkeep.cli.settings import choose
-
-        return choose(self.url, self.tenant)
-
-    def output(self) -> Output:
-        from agentkeep.cli.output import Output
-
-        return Output(as_json=self.as_json)
-
-    def run_on(self, work: Work) -> NoReturn:
-        from agentkeep.cli.running import run_on
-
-        run_on(self.settings, self.output(), work)
-
-
-def _given(context: typer.Context, url: str | None, tenant: str | None, as_json: bool) -> Given:
-    before: Given = context.obj
-    return Given(
-        before.url if url is None else url, before.tenant if tenant is None else tenant, before.as_json or as_json
-    )
 
 
 def _version(wanted: bool) -> None:
@@ -106,7 +68,7 @@ def import_command(
     from agentkeep.cli.commands.transfer import import_files
     from agentkeep.cli.running import run
 
-    given = _given(context, url, tenant, as_json)
+    given = given_by(context, url, tenant, as_json)
     run(partial(import_files, given.settings, given.output(), files))
 
 
@@ -125,7 +87,7 @@ def sessions(
     from agentkeep.cli.commands.reading import list_sessions
 
     filters: SessionFilters = {"user_id": user, "agent_name": agent, "status": status}
-    _given(context, url, tenant, as_json).run_on(partial(list_sessions, filters=filters, limit=limit))
+    given_by(context, url, tenant, as_json).run_on(partial(list_sessions, filters=filters, limit=limit))
 
 
 @app.command()
@@ -141,7 +103,7 @@ def show(
     """Show a session's messages."""
     from agentkeep.cli.commands.reading import show as work
 
-    _given(context, url, tenant, as_json).run_on(partial(work, id=id, tail=tail, follow=follow))
+    given_by(context, url, tenant, as_json).run_on(partial(work, id=id, tail=tail, follow=follow))
 
 
 @app.command()
@@ -161,7 +123,7 @@ def search(
     from agentkeep.cli.commands.reading import search as work
 
     asked = partial(work, query=query, session=session, user=user, agent=agent, role=role, limit=limit)
-    _given(context, url, tenant, as_json).run_on(asked)
+    given_by(context, url, tenant, as_json).run_on(asked)
 
 
 @app.command()
@@ -183,7 +145,7 @@ def append(
     from agentkeep.cli.commands.changing import append as work
     from agentkeep.cli.running import run
 
-    given = _given(context, url, tenant, as_json)
+    given = given_by(context, url, tenant, as_json)
     what = partial(work, id=id, source=source, role=role, content=content, create=create)
     run(partial(what, given.settings, given.output()))
 
@@ -203,7 +165,7 @@ def fork(
     """Copy a session and its messages under another id, and print that id."""
     from agentkeep.cli.commands.changing import fork as work
 
-    _given(context, url, tenant, as_json).run_on(partial(work, id=id, at_seq=at, new_id=new_id))
+    given_by(context, url, tenant, as_json).run_on(partial(work, id=id, at_seq=at, new_id=new_id))
 
 
 @app.command()
@@ -223,7 +185,7 @@ def export(
     """
     from agentkeep.cli.commands.transfer import export as work
 
-    given = _given(context, url, tenant, as_json)
+    given = given_by(context, url, tenant, as_json)
     given.run_on(partial(work, ids=ids or [], chat=format == "chat"))
 
 
@@ -239,7 +201,7 @@ def rm(
     """Remove sessions with all their messages."""
     from agentkeep.cli.commands.changing import remove
 
-    _given(context, url, tenant, as_json).run_on(partial(remove, ids=ids, yes=yes))
+    given_by(context, url, tenant, as_json).run_on(partial(remove, ids=ids, yes=yes))
 
 
 def _age(text: str) -> timedelta:
@@ -264,7 +226,7 @@ def prune(
     from agentkeep.cli.commands.changing import prune as work
 
     asked = partial(work, older_than=older_than, dry_run=dry_run, yes=yes)
-    _given(context, url, tenant, as_json).run_on(asked)
+    given_by(context, url, tenant, as_json).run_on(asked)
 
 
 @app.command()
@@ -272,7 +234,7 @@ def stats(context: typer.Context, url: Url = None, tenant: Tenant = None, as_jso
     """Count sessions, by status and agent, and messages."""
     from agentkeep.cli.commands.reading import stats as work
 
-    given = _given(context, url, tenant, as_json)
+    given = given_by(context, url, tenant, as_json)
     given.run_on(work)
 
 
@@ -282,7 +244,7 @@ def doctor(context: typer.Context, url: Url = None, tenant: Tenant = None, as_js
     from agentkeep.cli.commands.about import doctor as work
     from agentkeep.cli.running import run
 
-    given = _given(context, url, tenant, as_json)
+    given = given_by(context, url, tenant, as_json)
     run(partial(work, given.settings, given.output()))
 
 
@@ -292,7 +254,7 @@ def adapters(context: typer.Context, url: Url = None, tenant: Tenant = None, as_
     from agentkeep.cli.commands.about import adapters as work
     from agentkeep.cli.running import run
 
-    run(partial(work, _given(context, url, tenant, as_json).output()))
+    run(partial(work, given_by(context, url, tenant, as_json).output()))
 
 
 @app.command()
@@ -301,5 +263,5 @@ def config(context: typer.Context, url: Url = None, tenant: Tenant = None, as_js
     from agentkeep.cli.commands.about import config as work
     from agentkeep.cli.running import run
 
-    given = _given(context, url, tenant, as_json)
+    given = given_by(context, url, tenant, as_json)
     run(partial(work, given.settings, given.output(), url=given.url))

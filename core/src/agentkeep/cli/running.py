@@ -43,7 +43,10 @@ async def opened(settings: Settings) -> AsyncGenerator[Keep, None]:
 
 
 def run(work: Callable[[], Coroutine[Any, Any, int]]) -> NoReturn:
-    """Do the work and exit with its code. Ctrl-C cancels it, which leaves whole appends (FLT-3)."""
+    """Do the work and exit with its code. Ctrl-C cancels it, which leaves whole appends (FLT-3).
+
+    What `work` does before it gives its coroutine is done without an event loop.
+    """
     raise typer.Exit(_code_of(work))
 
 

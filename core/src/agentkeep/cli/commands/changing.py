@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -21,7 +21,7 @@ from agentkeep.keep import Keep
 from agentkeep.models import NewMessage
 
 
-async def append(
+def append(
     settings: Callable[[], Settings],
     out: Output,
     *,
@@ -30,9 +30,17 @@ async def append(
     role: str | None,
     content: str | None,
     create: bool,
+) -> Coroutine[Any, Any, int]:
+    """Append the given messages, all or none, and print them as stored.
+
+    They are read before there is an event loop, so that Ctrl-C ends the wait for standard input.
+    """
+    return _append(settings, out, id, _given_messages(source, role, content), create=create)
+
+
+async def _append(
+    settings: Callable[[], Settings], out: Output, id: str, messages: list[NewMessage], *, create: bool
 ) -> int:
-    """Append the given messages, all or none, and print them as stored. They are read before anything is opened."""
-    messages = _given_messages(source, role, content)
     async with opened(settings()) as keep:
         if create:
             await keep.sessions.get_or_create(id)
@@ -70,7 +78,7 @@ async def fork(keep: Keep, out: Output, _: Settings, *, id: str, at_seq: int | N
 
 async def remove(keep: Keep, out: Output, _: Settings, *, ids: Sequence[str], yes: bool) -> int:
     """Remove sessions; those that are absent are named and make the exit code 1."""
-    if not yes and not await _agreed(f"Remove {len(ids)} session{'' if len(ids) == 1 else 's'}?"):
+    if not yes and not _agreed(f"Remove {len(ids)} session{'' if len(ids) == 1 else 's'}?"):
         return REFUSED
     code = 0
     for id in dict.fromkeys(ids):
@@ -88,9 +96,7 @@ async def prune(keep: Keep, out: Output, _: Settings, *, older_than: timedelta, 
     before = datetime.now(UTC) - older_than
     number = await keep.sessions.delete_many(updated_before=before, dry_run=True)
     if not dry_run and number:
-        if not yes and not await _agreed(
-            f"Remove {number:,} sessions last written to before {before:%Y-%m-%d %H:%M}Z?"
-        ):
+        if not yes and not _agreed(f"Remove {number:,} sessions last written to before {before:%Y-%m-%d %H:%M}Z?"):
             return REFUSED
         number = await keep.sessions.delete_many(updated_before=before)
     if out.as_json:
@@ -100,11 +106,15 @@ async def prune(keep: Keep, out: Output, _: Settings, *, older_than: timedelta, 
     return 0
 
 
-async def _agreed(question: str) -> bool:
+def _agreed(question: str) -> bool:
     """Ask where somebody sits at a terminal; elsewhere the command itself was the answer."""
     if not sys.stdin.isatty():
         return True
+    # The event loop's own handler would only mark the task as cancelled, and the question would wait on.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return await asyncio.to_thread(typer.confirm, question, err=True)
+        return typer.confirm(question, err=True)
     except typer.Abort as error:
         raise CommandError("nothing was removed", INTERRUPTED) from error
+    finally:
+        signal.signal(signal.SIGINT, handler)

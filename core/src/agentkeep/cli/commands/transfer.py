@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from agentkeep.cli.chatfiles import open_file
+from agentkeep.cli.chatfiles import ChatFile, open_file
+from agentkeep.cli.exportfile import ExportFile
 from agentkeep.cli.exporting import export_chat, export_whole
 from agentkeep.cli.failures import REFUSED
 from agentkeep.cli.importing import Outcome
@@ -17,14 +19,21 @@ from agentkeep.cli.settings import Settings
 from agentkeep.keep import Keep
 
 
-async def import_files(settings: Callable[[], Settings], out: Output, paths: Sequence[Path]) -> int:
-    """Check all files, then import them. Nothing is written, not even a new database, where one is wrong."""
+def import_files(settings: Callable[[], Settings], out: Output, paths: Sequence[Path]) -> Coroutine[Any, Any, int]:
+    """Check all files, then import them. Nothing is written, not even a new database, where one is wrong.
+
+    They are checked before there is an event loop, so that Ctrl-C ends that at once.
+    """
     wanted = settings()
     keep = wanted.connect()
     files = [open_file(path) for path in paths]
     for file in files:
         file.check(keep.capabilities)
     wanted.make_room()
+    return _import(keep, out, files)
+
+
+async def _import(keep: Keep, out: Output, files: Sequence[ExportFile | ChatFile]) -> int:
     totals = Totals()
     async with keep:
         with _progress(sum(map(len, files)), out) as advance:

@@ -1,0 +1,50 @@
+"""Arguments that several commands have, and what comes of the options that all have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from agentkeep.cli.output import Output
+    from agentkeep.cli.running import Work
+    from agentkeep.cli.settings import Settings
+
+Url = Annotated[str | None, typer.Option(help="The database, such as sqlite:///chat.db.", show_default=False)]
+Tenant = Annotated[str | None, typer.Option(help="Whose data.", show_default="default")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The session.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+User = Annotated[str | None, typer.Option(help="Of this user's sessions alone.")]
+Agent = Annotated[str | None, typer.Option(help="Of this agent's sessions alone.")]
+
+
+class Given(NamedTuple):
+    """The options that stand before the command or behind it; the latter win."""
+
+    url: str | None
+    tenant: str | None
+    as_json: bool
+
+    def settings(self) -> Settings:
+        from agentkeep.cli.settings import choose
+
+        return choose(self.url, self.tenant)
+
+    def output(self) -> Output:
+        from agentkeep.cli.output import Output
+
+        return Output(as_json=self.as_json)
+
+    def run_on(self, work: Work) -> NoReturn:
+        from agentkeep.cli.running import run_on
+
+        run_on(self.settings, self.output(), work)
+
+
+def given_by(context: typer.Context, url: str | None, tenant: str | None, as_json: bool) -> Given:
+    before: Given = context.obj
+    return Given(
+        before.url if url is None else url, before.tenant if tenant is None else tenant, before.as_json or as_json
+    )
