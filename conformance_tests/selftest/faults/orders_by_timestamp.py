@@ -1,0 +1,21 @@
+"""A log is read in the order of its messages' times instead of their seqs.
+
+mastra's PostgresStore and agno did: two messages of one millisecond change places.
+"""
+
+from agentkeep.records import MessageRange, MessageRecord, Scope
+from agentkeep_memory.messages import MemoryMessages
+from over import OverMemory
+
+FAMILY = "messages"
+CLAUSE = "ORD-1"
+
+
+class Messages(MemoryMessages):
+    async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
+        found = await super().list(scope, session_id, window)
+        return sorted(found, key=lambda message: message.created_at, reverse=window.newest_first)
+
+
+class TestFault(OverMemory):
+    messages = Messages

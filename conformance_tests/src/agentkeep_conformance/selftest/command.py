@@ -1,0 +1,66 @@
+"""The command: run the whole suite on every planted fault and print which tests kill it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from agentkeep_conformance.selftest.child import all_tests
+from agentkeep_conformance.selftest.matrix import Matrix, line
+from agentkeep_conformance.selftest.planted import Planted, Unsound, read_faults, read_unfaulted
+from agentkeep_conformance.selftest.runs import Run, Runner
+
+FOLDER = Path(__file__).resolve().parents[3] / "selftest"
+"""Where the faults are in the repository."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("only", nargs="*", metavar="FAULT", help="run these faults alone (then no test counts as idle)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the kill matrix to FILE")
+    parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1, help="enrolments at a time")
+    parser.add_argument("--patience", type=float, default=60.0, help="seconds after which a test counts as hung")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="holds faults/ and unfaulted/")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0 where the matrix is full, 1 where it is not, 2 where it could not be made."""
+    try:
+        faults = _chosen(read_faults(arguments.folder / "faults"), arguments.only)
+        unfaulted = read_unfaulted(arguments.folder / "unfaulted")
+    except Unsound as error:
+        print(error)
+        return 2
+    with tempfile.TemporaryDirectory(prefix="agentkeep-selftest-") as logs:
+        runner = Runner(Path(logs), jobs=arguments.jobs, patience=arguments.patience, left_out=lambda planted: ())
+        runs = runner.run([*([] if arguments.only else unfaulted), *faults], _say)
+    matrix = Matrix(all_tests(), runs[: len(runs) - len(faults)], runs[len(runs) - len(faults) :])
+    if arguments.json:
+        arguments.json.write_text(json.dumps(matrix.as_json(), indent=1) + "\n", encoding="utf-8")
+    return _conclude(matrix, whole=not arguments.only)
+
+
+def _chosen(faults: list[Planted], only: Sequence[str]) -> list[Planted]:
+    unknown = set(only) - {fault.name for fault in faults}
+    if unknown:
+        raise Unsound(f"no fault {', '.join(sorted(unknown))}")
+    return [fault for fault in faults if fault.name in only] if only else faults
+
+
+def _say(run: Run) -> None:
+    print(line(run), flush=True)
+
+
+def _conclude(matrix: Matrix, *, whole: bool) -> int:
+    if not whole:
+        seen = len(matrix.killed)
+        print(f"killed {seen}/{len(matrix.faults)} faults")
+        return 0 if seen == len(matrix.faults) else 1
+    for heading, lines in (("tests that kill nothing", matrix.idle), ("problems", matrix.problems)):
+        if lines:
+            print(f"\n{heading}:", *lines, sep="\n  ")
+    print(f"\n{matrix.verdict}")
+    return 0 if matrix.full else 1
