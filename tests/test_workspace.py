@@ -24,6 +24,7 @@ CORE_FOR_ADAPTERS = {
     "agentkeep",
     *(f"agentkeep.{name}" for name in ("capabilities", "clock", "codec", "errors", "models", "options", "protocol")),
     "agentkeep.records",
+    "agentkeep.registry",
 }
 
 
