@@ -69,7 +69,9 @@ class SQLiteAdapter:
         manage_schema: bool = True,
         clock: Clock = utc_now,
     ) -> None:
-        statements = load_statements(as_prefix("prefix", prefix))
+        if as_prefix("prefix", prefix).startswith("sqlite_"):
+            raise ConfigurationError("prefix: SQLite keeps names that begin with sqlite_ for itself")
+        statements = load_statements(prefix)
         self._schema = Schema(prefix, statements, load_migrations(prefix))
         self._manage_schema = manage_schema
         self._clock = clock

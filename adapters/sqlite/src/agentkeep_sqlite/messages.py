@@ -68,9 +68,7 @@ class SQLiteMessages:
             )
             for seq, draft in enumerate(append.messages, session.last_seq + 1)
         ]
-        if added:
-            rows = [(session.key, m.seq, m.id, m.role, to_micros(m.created_at), m.payload) for m in added]
-            db.many(self._sql["insert_message"], rows)
+        self._tables.insert_messages(db, session.key, added)
         return added
 
     def _keep_last(self, db: Connection, key: int, keep_last: int) -> int:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from agentkeep.errors import Closed, ConfigurationError
 from sqlalchemy.engine import Connection as EngineConnection
+from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import StaticPool
 
@@ -20,6 +22,9 @@ from agentkeep_sqlite.errors import DRIVER_ERRORS, Phase, translated
 T = TypeVar("T")
 _PREPARED = "agentkeep_sqlite"
 """Marks a pooled connection that has our setting."""
+
+_turns: WeakKeyDictionary[Engine, asyncio.Lock] = WeakKeyDictionary()
+"""One lock an engine: two adapters may have the same."""
 
 
 class PooledExecutor:
@@ -36,14 +41,14 @@ class PooledExecutor:
         self._engine = engine
         self._place = engine.url.render_as_string(hide_password=True)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._writing = asyncio.Lock()
+        self._turn = asyncio.Lock()
         self._is_shared = isinstance(engine.sync_engine.pool, StaticPool)
         """One connection for all, as `:memory:` has it: then reads wait for their turn too."""
         self._running: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._writing = asyncio.Lock()
+        self._turn = _turns.setdefault(self._engine.sync_engine, asyncio.Lock())
 
     async def read(self, work: Work[T]) -> T:
         if self._is_shared:
@@ -73,7 +78,7 @@ class PooledExecutor:
             task.exception()  # its caller may have been cancelled and never ask
 
     async def _in_turn(self, call: Callable[[EngineConnection], T]) -> T:
-        async with self._writing:  # one writer of ours at a time: waiting here is cheaper than at SQLite's lock
+        async with self._turn:  # one writer of ours at a time: waiting here is cheaper than at SQLite's lock
             return await self._connected(call)
 
     async def _connected(self, call: Callable[[EngineConnection], T]) -> T:

@@ -7,6 +7,7 @@ from typing import Any
 
 from agentkeep.errors import Corrupt
 from agentkeep.records import MessageRecord, SessionRecord
+from msgspec.structs import asdict
 
 from agentkeep_sqlite.connection import Row
 
@@ -53,6 +54,12 @@ def session_record(row: Row) -> SessionRecord:
         )
     except (TypeError, ValueError, OverflowError) as error:
         raise Corrupt(f"session {row[0]!r}", str(error)) from error
+
+
+def session_values(record: SessionRecord) -> dict[str, object]:
+    """What `insert_session` and `insert_data` store of a record."""
+    values = asdict(record)
+    return {name: to_micros(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 def message_record(row: Row) -> MessageRecord:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
 from agentkeep.errors import AlreadyExists, Conflict, SessionNotFound
 from agentkeep.records import (
+    MessageRecord,
     Scope,
     SessionChanges,
     SessionDraft,
@@ -20,7 +21,7 @@ from agentkeep.records import (
 from agentkeep_sqlite.connection import Connection
 from agentkeep_sqlite.executor import Executor
 from agentkeep_sqlite.listing import Listing
-from agentkeep_sqlite.rows import session_record
+from agentkeep_sqlite.rows import from_micros, session_record, session_values
 from agentkeep_sqlite.tables import Living, Tables
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -42,22 +43,38 @@ class SQLiteSessions:
             if not or_get:
                 raise AlreadyExists(draft.id)
             return self._tables.record(db, self._tables.living(db, scope, draft.id, now).key)
-        values = {
-            "tenant": scope.tenant,
-            "id": draft.id,
-            "user_id": draft.user_id,
-            "agent_name": draft.agent_name,
-            "parent_id": draft.parent_id,
-            "schema_version": draft.schema_version,
-            "label_count": len(set(draft.labels)),
-            "now": now,
-            "expires_at": _later(now, draft.ttl),
-        }
-        key = _key(db, self._sql["insert_session"], values)
-        data = {"key": key, "title": draft.title, "state": draft.state, "metadata": draft.metadata}
-        db.run(self._sql["insert_data"], data)
-        self._tables.add_labels(db, key, draft.labels)
-        return self._tables.record(db, key)
+        record = SessionRecord(
+            id=draft.id,
+            user_id=draft.user_id,
+            agent_name=draft.agent_name,
+            title=draft.title,
+            status="active",
+            current_route=None,
+            current_step=None,
+            state=draft.state,
+            metadata=draft.metadata,
+            parent_id=draft.parent_id,
+            forked_at_seq=None,
+            version=1,
+            schema_version=draft.schema_version,
+            message_count=0,
+            last_seq=0,
+            created_at=from_micros(now),
+            updated_at=from_micros(now),
+            last_message_at=None,
+            completed_at=None,
+            expires_at=None if draft.ttl is None else from_micros(now) + draft.ttl,
+        )
+        self._insert(db, scope.tenant, record, draft.labels)
+        return record
+
+    def _insert(self, db: Connection, tenant: str, record: SessionRecord, labels: tuple[str, ...]) -> int:
+        """Store a session as it is, without messages; its key."""
+        values = session_values(record) | {"tenant": tenant, "label_count": len(set(labels))}
+        values["key"] = key = _key(db, self._sql["insert_session"], values)
+        db.run(self._sql["insert_data"], values)
+        self._tables.add_labels(db, key, labels)
+        return key
 
     def _is_taken(self, db: Connection, tenant: str, session_id: str, now: int) -> bool:
         """Whether a living session has the id. What an expired one left is removed (SES-4)."""
@@ -146,6 +163,24 @@ class SQLiteSessions:
         copied = db.run(self._sql["fork_messages"], values)
         self._tables.count_log(db, Living(key, 1, 0, at_seq, 0, None, None, None), now, removed=-copied)
         return self._tables.record(db, key)
+
+    async def restore(
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
+    ) -> None:
+        await self._executor.write(partial(self._restore, scope, record, labels, messages))
+
+    def _restore(
+        self,
+        scope: Scope,
+        record: SessionRecord,
+        labels: tuple[str, ...],
+        messages: Sequence[MessageRecord],
+        db: Connection,
+    ) -> None:
+        if self._is_taken(db, scope.tenant, record.id, self._tables.now()):
+            raise AlreadyExists(record.id)
+        key = self._insert(db, scope.tenant, record, labels)
+        self._tables.insert_messages(db, key, messages)
 
     async def delete(self, scope: Scope, session_id: str) -> bool:
         return await self._executor.write(partial(self._delete, scope, session_id))

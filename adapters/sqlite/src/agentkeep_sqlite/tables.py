@@ -5,12 +5,13 @@ All of it runs inside one write transaction, so what was read in it still holds 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
 from agentkeep.clock import Clock
 from agentkeep.errors import SessionNotFound
-from agentkeep.records import Scope, SessionChanges, SessionRecord
+from agentkeep.records import MessageRecord, Scope, SessionChanges, SessionRecord
 
 from agentkeep_sqlite.connection import Connection
 from agentkeep_sqlite.rows import session_record, to_micros
@@ -104,6 +105,11 @@ class Tables:
     def add_labels(self, db: Connection, key: int, labels: tuple[str, ...]) -> None:
         for label in set(labels):
             db.run(self.sql["insert_label"], {"key": key, "label": label})
+
+    def insert_messages(self, db: Connection, key: int, messages: Sequence[MessageRecord]) -> None:
+        if messages:
+            rows = [(key, m.seq, m.id, m.role, to_micros(m.created_at), m.payload) for m in messages]
+            db.many(self.sql["insert_message"], rows)
 
     def remove_messages(self, db: Connection, key: int, *, after: int = 0, before: int = MAX_INTEGER) -> int:
         """Remove the messages with `after` < seq < `before` and their search entries; how many went."""

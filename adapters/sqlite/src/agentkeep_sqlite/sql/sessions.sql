@@ -29,12 +29,13 @@ WHERE s.key = :key;
 -- name: insert_session
 INSERT INTO {prefix}session (tenant, id, user_id, agent_name, status, parent_id, forked_at_seq, version, schema_version,
     message_count, last_seq, label_count, created_at, updated_at, last_message_at, completed_at, expires_at)
-VALUES (:tenant, :id, :user_id, :agent_name, 'active', :parent_id, NULL, 1, :schema_version,
-    0, 0, :label_count, :now, :now, NULL, NULL, :expires_at)
+VALUES (:tenant, :id, :user_id, :agent_name, :status, :parent_id, :forked_at_seq, :version, :schema_version,
+    :message_count, :last_seq, :label_count, :created_at, :updated_at, :last_message_at, :completed_at, :expires_at)
 RETURNING key;
 
 -- name: insert_data
-INSERT INTO {prefix}session_data (session, title, state, metadata) VALUES (:key, :title, :state, :metadata);
+INSERT INTO {prefix}session_data (session, title, current_route, current_step, state, metadata)
+VALUES (:key, :title, :current_route, :current_step, :state, :metadata);
 
 -- name: insert_label
 INSERT INTO {prefix}session_label (session, label, tenant, id, created_at, updated_at)

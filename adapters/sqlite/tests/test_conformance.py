@@ -1,0 +1,67 @@
+"""The SQLite adapter keeps every clause: on a file that it opens itself, and through engines that are the caller's."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from agentkeep_conformance import AdapterConformance
+from agentkeep_sqlite import SQLiteAdapter
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool, StaticPool
+
+_in_memory: dict[str, AsyncEngine] = {}
+"""The engines whose one connection is a database, by the test's directory."""
+
+
+def file_of(dsn: str) -> Path:
+    return Path(dsn) / "keep.db"
+
+
+def stored_bytes(path: Path) -> Iterator[bytes]:
+    """Every row of every table, then the bytes of the files themselves."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        yield from _rows(connection)
+    for file in path.parent.glob(f"{path.name}*"):
+        yield file.read_bytes()
+
+
+def _rows(connection: sqlite3.Connection) -> Iterator[bytes]:
+    for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        for row in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - a name that SQLite gave
+            yield repr(row).encode()
+
+
+class TestSqlite(AdapterConformance):
+    def open(self, dsn: str, namespace: str, **options: Any) -> SQLiteAdapter:
+        return SQLiteAdapter(file_of(dsn), prefix=namespace, **options)
+
+    async def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
+        for piece in stored_bytes(file_of(dsn)):
+            yield piece
+
+
+class TestSqliteEngine(AdapterConformance):
+    def open(self, dsn: str, namespace: str, **options: Any) -> SQLiteAdapter:
+        engine = create_async_engine(f"sqlite+aiosqlite:///{file_of(dsn)}", poolclass=NullPool)
+        return SQLiteAdapter(engine, prefix=namespace, **options)
+
+    async def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
+        for piece in stored_bytes(file_of(dsn)):
+            yield piece
+
+
+class TestSqliteMemory(AdapterConformance):
+    """Two instances see the same data where they have the same connection."""
+
+    def open(self, dsn: str, namespace: str, **options: Any) -> SQLiteAdapter:
+        if dsn not in _in_memory:
+            _in_memory[dsn] = create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool)
+        return SQLiteAdapter(_in_memory[dsn], prefix=namespace, **options)
+
+    async def drop(self, dsn: str, namespace: str) -> None:
+        engine = _in_memory.pop(dsn, None)
+        if engine is not None:
+            await engine.dispose()
