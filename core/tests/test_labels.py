@@ -67,3 +67,9 @@ def test_no_label_is_longer_than_an_index_can_hold() -> None:
 def test_a_filter_by_anything_else_is_refused(value: Any) -> None:
     with pytest.raises(InvalidInput):
         wanted_labels({"key": value})
+
+
+@pytest.mark.parametrize("filters", ["plan", ["plan"], 1])
+def test_a_filter_that_is_no_object_is_refused(filters: Any) -> None:
+    with pytest.raises(InvalidInput):
+        wanted_labels(filters)
