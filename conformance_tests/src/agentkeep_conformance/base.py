@@ -27,7 +27,11 @@ from agentkeep_conformance.families.isolation import Isolation
 from agentkeep_conformance.families.lifecycle import LifeCycle
 from agentkeep_conformance.families.messages import Messages
 from agentkeep_conformance.families.order_paging import OrderAndPaging
+from agentkeep_conformance.families.prefixes import Prefixes
+from agentkeep_conformance.families.reading import Reading
+from agentkeep_conformance.families.searching import Searching
 from agentkeep_conformance.families.sessions import Sessions
+from agentkeep_conformance.families.watching import Watching
 from agentkeep_conformance.outcomes import EVIDENCE, REQUIRED, TIER
 from agentkeep_conformance.place import Place, fresh_namespace
 from agentkeep_conformance.servers import EMBEDDED, NotRun, Server
@@ -109,7 +113,19 @@ class Enrolment:
 
 
 class AdapterConformance(
-    Enrolment, LifeCycle, Sessions, Forks, Messages, Idempotency, OrderAndPaging, Fidelity, Isolation
+    Enrolment,
+    LifeCycle,
+    Sessions,
+    Forks,
+    Messages,
+    Idempotency,
+    OrderAndPaging,
+    Fidelity,
+    Isolation,
+    Prefixes,
+    Reading,
+    Searching,
+    Watching,
 ):
     """The whole suite, for one adapter."""
 

@@ -1,0 +1,254 @@
+"""Reading: filters, ranges and tails, compared with what plain Python says of the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from random import Random
+from typing import Any
+
+import pytest
+from agentkeep import InvalidInput, Keep, Message, NewMessage, Session
+from agentkeep.sessions import Order
+
+from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.samples import everything, ids, log, numbered, said, seqs
+
+PEOPLE: list[dict[str, Any]] = [
+    {"user_id": user, "agent_name": agent, "metadata": {"n": n, "even": n % 2 == 0, "name": f"x{n}"}}
+    for n, (user, agent) in enumerate(product(["u1", "u2", None], ["sales", "support", None]))
+]
+"""Nine sessions, each of its own kind."""
+
+METADATA: dict[str, Any] = {
+    "text": "Blue",
+    "int": 1,
+    "float": 1.5,
+    "big": 2**60 + 1,
+    "yes": True,
+    "no": False,
+    "null": None,
+    "zero": 0,
+    "empty": "",
+    "digits": "1",
+    "long": "v" * 400,
+    "k" * 300: "long key",
+    "list": [1],
+    "object": {"a": 1},
+}
+"""One session's metadata, to be filtered by."""
+
+MATCHES: list[tuple[dict[str, Any], bool]] = [
+    ({"text": "Blue"}, True),
+    ({"text": "blue"}, False),
+    ({"text": "Blu"}, False),
+    ({"text": "Blue "}, False),
+    ({"int": 1}, True),
+    ({"int": 1.0}, True),
+    ({"int": True}, False),
+    ({"int": "1"}, False),
+    ({"int": 2}, False),
+    ({"float": 1.5}, True),
+    ({"float": 1}, False),
+    ({"big": 2**60 + 1}, True),
+    ({"big": 2**60}, False),
+    ({"yes": True}, True),
+    ({"yes": 1}, False),
+    ({"yes": "true"}, False),
+    ({"no": False}, True),
+    ({"no": None}, False),
+    ({"no": 0}, False),
+    ({"null": None}, True),
+    ({"null": "null"}, False),
+    ({"absent": None}, False),
+    ({"zero": 0}, True),
+    ({"zero": -0.0}, True),
+    ({"zero": False}, False),
+    ({"empty": ""}, True),
+    ({"empty": None}, False),
+    ({"digits": "1"}, True),
+    ({"digits": 1}, False),
+    ({"long": "v" * 400}, True),
+    ({"long": "v" * 399}, False),
+    ({"k" * 300: "long key"}, True),
+    ({"k" * 299: "long key"}, False),
+    ({"list": 1}, False),
+    ({"object": "a"}, False),
+    ({"a": 1}, False),
+    ({"text": "Blue", "int": 1, "null": None}, True),
+    ({"text": "Blue", "int": 2}, False),
+]
+"""Whether a session with METADATA has it."""
+
+Format = Callable[[list[str], list[str]], NewMessage]
+
+
+def _openai(calls: list[str], results: list[str]) -> NewMessage:
+    if results:
+        return NewMessage(role="tool", content="result", tool_call_id=results[0])
+    return NewMessage(role="assistant", tool_calls=[{"id": call, "type": "function"} for call in calls] or None)
+
+
+def _anthropic(calls: list[str], results: list[str]) -> NewMessage:
+    blocks = [{"type": "tool_use", "id": call, "name": "f"} for call in calls]
+    blocks += [{"type": "tool_result", "tool_use_id": result} for result in results]
+    return NewMessage(role="user" if results else "assistant", content=[{"type": "text", "text": "x"}, *blocks])
+
+
+def _responses(calls: list[str], results: list[str]) -> NewMessage:
+    items = [{"type": "function_call", "call_id": call} for call in calls]
+    items += [{"type": "function_call_output", "call_id": result} for result in results]
+    return NewMessage(role="tool" if results else "assistant", event=items[0] if items else {"type": "message"})
+
+
+FORMATS: dict[str, Format] = {"openai": _openai, "anthropic": _anthropic, "responses": _responses}
+
+
+def tool_log(random: Random, size: int, form: Format) -> list[tuple[NewMessage, list[str], list[str]]]:
+    """A random log: calls answered in any order, late or never, and results without a call; each with its call ids."""
+    rows: list[tuple[NewMessage, list[str], list[str]]] = []
+    pending: list[str] = []
+    for n in range(size):
+        calls: list[str] = []
+        results: list[str] = []
+        if pending and random.random() < 0.45:
+            results = [pending.pop(random.randrange(len(pending)))]
+        elif random.random() < 0.4:
+            calls = [f"c{n}"] if form is _responses else [f"c{n}-{k}" for k in range(random.randint(1, 3))]
+            pending += [call for call in calls if random.random() < 0.9]
+        elif random.random() < 0.1:
+            results = [f"orphan{n}"]
+        rows.append((form(calls, results), calls, results))
+    return rows
+
+
+def whole_tail(rows: list[tuple[NewMessage, list[str], list[str]]], n: int) -> int:
+    """How long the shortest tail of at least `n` is that holds the call of each result in it, if the log has it."""
+    called = {call for _, calls, _ in rows for call in calls}
+    for size in range(min(n, len(rows)), len(rows)):
+        tail = rows[len(rows) - size :]
+        inside = {call for _, calls, _ in tail for call in calls}
+        if all(result in inside or result not in called for _, _, results in tail for result in results):
+            return size
+    return len(rows)
+
+
+class Reading:
+    @proves("READ-5", "ORD-5")
+    @pytest.mark.parametrize("order", ["created_at", "-created_at"])
+    async def test_each_filter_and_each_pair_finds_just_its_sessions(self, keep: Keep, order: Order) -> None:
+        sessions = [await keep.sessions.create(**fields) for fields in PEOPLE]
+        sessions[2] = await keep.sessions.update(sessions[2].id, status="completed")
+        sessions[5] = await keep.sessions.update(sessions[5].id, status="abandoned")
+        sessions.append(await keep.sessions.create(parent_id=sessions[0].id))
+        middle = sessions[4].updated_at
+        filters: list[tuple[dict[str, Any], Callable[[Session], bool]]] = [
+            ({"user_id": "u1"}, lambda row: row.user_id == "u1"),
+            ({"agent_name": "sales"}, lambda row: row.agent_name == "sales"),
+            ({"status": "active"}, lambda row: row.status == "active"),
+            ({"status": "completed"}, lambda row: row.status == "completed"),
+            ({"parent_id": sessions[0].id}, lambda row: row.parent_id == sessions[0].id),
+            ({"metadata": {"even": True}}, lambda row: row.metadata.get("even") is True),
+            ({"metadata": {"even": False, "n": 3}}, lambda row: row.metadata.get("n") == 3),
+            ({"updated_after": middle}, lambda row: row.updated_at > middle),
+            ({"updated_before": middle}, lambda row: row.updated_at < middle),
+        ]
+        rows = sessions if order == "created_at" else sessions[::-1]
+        for (one, holds), (other, holds_too) in product(filters, filters):
+            both = one | other
+            if one.keys() == other.keys() and one != other:
+                continue
+            expected = [row for row in rows if holds(row) and holds_too(row)]
+            assert await everything(keep.sessions.iterate(order=order, **both)) == expected
+            assert await keep.sessions.count(**both) == len(expected)
+            assert await keep.sessions.delete_many(dry_run=True, **both) == len(expected)
+
+    @proves("READ-5", "FID-1")
+    @pytest.mark.parametrize(("wanted", "found"), MATCHES, ids=lambda value: repr(value)[:40])
+    async def test_a_metadata_filter_equals_to_the_letter(
+        self, keep: Keep, twin: Keep, wanted: dict[str, Any], found: bool
+    ) -> None:
+        await keep.sessions.create("s", metadata=METADATA)
+        await keep.sessions.create("other", metadata={"other": "Blue"})
+        assert ids((await twin.sessions.list(metadata=wanted)).items) == (["s"] if found else [])
+        assert await twin.sessions.count(metadata=wanted) == found
+        await keep.sessions.update("s", metadata={"text": "Red"})
+        assert await twin.sessions.count(metadata=wanted) == 0
+
+    @proves("READ-5", "ERR-1")
+    async def test_what_no_filter_can_be_is_refused(self, keep: Keep) -> None:
+        await keep.sessions.create("s", metadata=METADATA)
+        filters: list[Any] = [{"metadata": {"list": [1]}}, {"metadata": {"object": {"$ne": 1}}}, {"metadata": "x"}]
+        filters += [{"metadata": {1: 1}}, {"metadata": {"a": float("nan")}}, {"status": "gone"}, {"titel": "x"}]
+        for wrong in filters:
+            for call in (keep.sessions.list, keep.sessions.count, keep.sessions.delete_many):
+                with pytest.raises(InvalidInput):
+                    await call(**wrong)
+        for order in ("title", "id", "-", "", None, "updated_at desc"):
+            with pytest.raises(InvalidInput):
+                await keep.sessions.list(order=order)  # pyright: ignore[reportArgumentType]
+        assert await keep.sessions.count() == 1
+
+    @proves("READ-5")
+    @pytest.mark.parametrize("order", ["created_at", "-created_at", "updated_at", "-updated_at"])
+    async def test_each_write_moves_a_session_in_the_order_of_update(self, keep: Keep, order: Order) -> None:
+        for n in range(6):
+            await keep.sessions.create(f"s{n}")
+            await keep.messages.append(f"s{n}", numbered(2))
+        await keep.sessions.touch("s0")
+        await keep.messages.append("s1", [said()])
+        await keep.sessions.update("s2", title="t")
+        await keep.messages.pop("s3")
+        await keep.messages.update("s4", "m1", content="x")
+        await keep.messages.truncate("s5", after_seq=1)
+        await keep.messages.trim("s0", keep_last=1)
+        moved = ["s1", "s2", "s3", "s4", "s5", "s0"] if "updated" in order else ["s0", "s1", "s2", "s3", "s4", "s5"]
+        listed = ids((await keep.sessions.list(order=order)).items)
+        assert listed == (moved[::-1] if order.startswith("-") else moved)
+
+    @proves("READ-1", "ORD-3", "READ-3")
+    async def test_every_window_of_a_log_with_gaps(self, keep: Keep) -> None:
+        await keep.sessions.create("s")
+        await keep.messages.append("s", numbered(9))
+        await keep.messages.append("s", numbered(4, start=10), truncate_after=6)
+        await keep.messages.trim("s", keep_last=8)
+        held = seqs(await log(keep, "s"))
+        assert held == [3, 4, 5, 6, 10, 11, 12, 13]
+        bounds = [0, 2, 3, 5, 6, 7, 9, 10, 13, 14, 99]
+        for after, before, limit, newest in product(bounds, [None, *bounds], [1, 3, 8, 9], [False, True]):
+            window = [seq for seq in held if seq > after and (before is None or seq < before)]
+            expected = window[::-1] if newest else window
+            page = await keep.messages.list("s", after=after, before=before, limit=limit, newest_first=newest)
+            assert (seqs(page.items), page.has_more) == (expected[:limit], len(expected) > limit)
+
+    @proves("READ-3", "ORD-1")
+    async def test_a_tail_is_the_newest_oldest_first(self, keep: Keep) -> None:
+        await keep.sessions.create("s")
+        assert await keep.messages.tail("s", 10) == []
+        await keep.messages.append("s", numbered(30))
+        messages = await log(keep, "s")
+        for n in (1, 2, 29, 30, 31, 1_000):
+            assert await keep.messages.tail("s", n) == messages[-n:]
+
+    @proves("READ-4")
+    @pytest.mark.parametrize("form", FORMATS)
+    async def test_a_whole_turns_tail_is_the_shortest_that_breaks_no_exchange(self, keep: Keep, form: str) -> None:
+        random = Random(4)
+        for round_ in range(12):
+            rows = tool_log(random, random.choice([3, 12, 40]), FORMATS[form])
+            await keep.sessions.create(f"s{round_}")
+            await keep.messages.append(f"s{round_}", [message for message, _, _ in rows])
+            messages = await log(keep, f"s{round_}")
+            for n in range(1, len(rows) + 2):
+                tail: list[Message] = await keep.messages.tail(f"s{round_}", n, whole_turns=True)
+                assert tail == messages[len(messages) - whole_tail(rows, n) :]
+
+    @proves("READ-4")
+    async def test_a_call_far_behind_its_result_is_still_found(self, keep: Keep) -> None:
+        await keep.sessions.create("s")
+        between = [said(f"text {n}") for n in range(350)]
+        await keep.messages.append("s", [said("first"), _openai(["far"], []), *between, _openai([], ["far"])])
+        assert len(await keep.messages.tail("s", 1, whole_turns=True)) == 352
+        assert len(await keep.messages.tail("s", 1)) == 1
+        await keep.messages.trim("s", keep_last=200)
+        assert len(await keep.messages.tail("s", 1, whole_turns=True)) == 1

@@ -1,0 +1,163 @@
+"""Watch, where it is declared; refused, where it is not (WATCH-1)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from agentkeep import CapabilityNotSupported, Keep, Message, SessionNotFound
+
+from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.place import Place
+from agentkeep_conformance.samples import ids, numbered, said, seqs, whole
+
+PATIENCE_SECONDS = 20
+"""A bound for a test that would hang; of no clause."""
+
+
+async def watches(place: Place, keep: Keep) -> bool:
+    """True where watch is declared; else shows that it is refused, with nothing touched."""
+    if keep.capabilities.watch:
+        return True
+    await keep.sessions.create("refused")
+    before = await whole(keep, "refused")
+    with pytest.raises(CapabilityNotSupported) as caught:
+        await anext(keep.messages.watch("refused", after_seq=0))
+    assert caught.value.name == "watch"
+    assert await whole(keep, "refused") == before
+    place.refused("watch")
+    return False
+
+
+@asynccontextmanager
+async def watching(keep: Keep, session_id: str, after_seq: int = 0) -> AsyncGenerator[list[Message]]:
+    """What a watcher, running beside the test, has met so far. Its error, if any, is raised at the end."""
+    met: list[Message] = []
+
+    async def watch() -> None:
+        async with aclosing(keep.messages.watch(session_id, after_seq=after_seq)) as messages:
+            async for message in messages:
+                met.append(message)
+
+    task = asyncio.create_task(watch())
+    try:
+        yield met
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    if not task.cancelled():
+        task.result()
+
+
+async def met_so_far(met: list[Message], count: int) -> list[Message]:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(met) < count:  # noqa: ASYNC110 - the watcher is the thing under test and sets no event
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    return met
+
+
+class Watching:
+    @proves("WATCH-1")
+    async def test_what_was_there_and_what_lands_is_met_once_in_order(
+        self, place: Place, keep: Keep, twin: Keep
+    ) -> None:
+        if await watches(place, keep):
+            await keep.sessions.create("s")
+            await keep.messages.append("s", numbered(3))
+            async with watching(keep, "s") as met:
+                await met_so_far(met, 3)
+                await twin.messages.append("s", numbered(2, start=4))
+                await met_so_far(met, 5)
+                await keep.messages.append("s", numbered(100, start=6))
+                assert seqs(await met_so_far(met, 105)) == list(range(1, 106))
+            assert met == [message async for message in twin.messages.iterate("s")]
+
+    @proves("WATCH-1")
+    @pytest.mark.parametrize("after_seq", [0, 2, 3, 7])
+    async def test_a_watch_begins_behind_its_seq(self, place: Place, keep: Keep, after_seq: int) -> None:
+        if await watches(place, keep):
+            await keep.sessions.create("s")
+            await keep.messages.append("s", numbered(3))
+            async with watching(keep, "s", after_seq) as met:
+                await keep.messages.append("s", numbered(6, start=4))
+                assert seqs(await met_so_far(met, 9 - after_seq)) == list(range(after_seq + 1, 10))
+
+    @proves("WATCH-1", "ORD-3")
+    async def test_racing_appends_are_each_met_once_by_every_watcher(
+        self, place: Place, keep: Keep, twin: Keep
+    ) -> None:
+        if await watches(place, keep):
+            await keep.sessions.create("s")
+            async with watching(keep, "s") as one, watching(twin, "s") as other:
+                await asyncio.gather(*(instance.messages.append("s", [said()] * 2) for instance in (keep, twin) * 25))
+                for met in (one, other):
+                    assert seqs(await met_so_far(met, 100)) == list(range(1, 101))
+
+    @proves("WATCH-1")
+    async def test_a_watcher_that_comes_back_misses_and_repeats_nothing(
+        self, place: Place, keep: Keep, twin: Keep
+    ) -> None:
+        if await watches(place, keep):
+            await keep.sessions.create("s")
+            met: list[int] = []
+            for round_ in range(5):
+                await twin.messages.append("s", [said()] * 3)
+                async with aclosing(keep.messages.watch("s", after_seq=met[-1] if met else 0)) as messages:
+                    async with asyncio.timeout(PATIENCE_SECONDS):
+                        met += [(await anext(messages)).seq for _ in range(1 + round_ % 3)]
+            assert met == list(range(1, len(met) + 1))
+
+    @proves("WATCH-1", "ISO-1")
+    async def test_only_its_own_session_is_met(self, place: Place, keep: Keep) -> None:
+        if await watches(place, keep):
+            other = keep.for_tenant("other")
+            for view, name in ((keep, "s"), (keep, "t"), (other, "s")):
+                await view.sessions.create(name)
+            async with watching(keep, "s") as met:
+                for view, name in ((keep, "t"), (other, "s"), (keep, "s")):
+                    await view.messages.append(name, [said(id=f"{name} of {view!r}")])
+                assert ids(await met_so_far(met, 1)) == [f"s of {keep!r}"]
+
+    @proves("WATCH-1", "ORD-1")
+    async def test_cuts_do_not_confuse_a_watcher(self, place: Place, keep: Keep, twin: Keep) -> None:
+        if await watches(place, keep):
+            await keep.sessions.create("s")
+            async with watching(keep, "s") as met:
+                await twin.messages.append("s", numbered(3))
+                await met_so_far(met, 3)
+                await twin.messages.append("s", [said("again")], truncate_after=1)
+                await met_so_far(met, 4)
+                await twin.messages.clear("s")
+                await twin.messages.append("s", [said("more")])
+                assert seqs(await met_so_far(met, 5)) == [1, 2, 3, 4, 5]
+
+    @proves("WATCH-1", "SES-4")
+    @pytest.mark.parametrize("end", ["delete", "delete and create", "expiry"])
+    async def test_a_watch_ends_with_its_session(self, place: Place, keep: Keep, twin: Keep, end: str) -> None:
+        if await watches(place, keep):
+            await keep.sessions.create("s", ttl=timedelta(milliseconds=500) if end == "expiry" else None)
+            await keep.messages.append("s", numbered(2))
+            async with aclosing(keep.messages.watch("s", after_seq=0)) as messages:
+                assert [(await anext(messages)).seq for _ in range(2)] == [1, 2]
+                if end != "expiry":
+                    await twin.sessions.delete("s")
+                if end == "delete and create":
+                    await twin.sessions.create("s")
+                    await twin.messages.append("s", [said("of another")] * 3)
+                with pytest.raises(SessionNotFound):
+                    async with asyncio.timeout(PATIENCE_SECONDS):
+                        await anext(messages)
+
+    @proves("WATCH-1", "SES-4", "ISO-1")
+    async def test_an_absent_or_foreign_session_can_not_be_watched(self, place: Place, keep: Keep) -> None:
+        if await watches(place, keep):
+            await keep.sessions.create("s", user_id="u")
+            for view in (keep.for_tenant("other"), keep.for_user("u2")):
+                with pytest.raises(SessionNotFound):
+                    await anext(view.messages.watch("s", after_seq=0))
+            with pytest.raises(SessionNotFound):
+                await anext(keep.messages.watch("nobody", after_seq=0))
