@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from agentkeep import PersistenceAdapter
+from agentkeep.records import Scope
 from agentkeep_conformance import AdapterConformance
 from agentkeep_memory import MemoryAdapter
 from agentkeep_memory.messages import MemoryMessages
 from agentkeep_memory.sessions import MemorySessions
+from agentkeep_memory.tables import Tables
 
 
 class Memory(MemoryAdapter):
@@ -28,3 +30,16 @@ class OverMemory(AdapterConformance):
         adapter = self.adapter(f"{dsn}{namespace}", **options)
         adapter.plant(self.sessions, self.messages)
         return adapter
+
+
+def plant(where: object, name: str, lie: object) -> None:
+    """Make core itself lie, in this process and for good: such a fault is run in a process of its own."""
+    getattr(where, name)
+    setattr(where, name, lie)
+
+
+def of_anyone(tables: Tables, scope: Scope, session_id: str) -> Scope:
+    """The scope of whoever has a session of that id, preferably the asker's own: what a missing tenant filter finds."""
+    if (scope.tenant, session_id) in tables.entries:
+        return scope
+    return next((Scope(tenant) for tenant, name in tables.entries if name == session_id), scope)

@@ -1,0 +1,21 @@
+"""Calls are answered before `open` and after `close`, by whatever is there.
+
+n8n's memory node went on with a pool that another node had ended (n8n#12653).
+"""
+
+from agentkeep.settings import Shared
+from over import OverMemory, plant
+
+FAMILY = "lifecycle"
+CLAUSE = "LIFE-2"
+
+
+def require_open(shared: Shared) -> None:
+    """Asks for nothing."""
+
+
+plant(Shared, "require_open", require_open)
+
+
+class TestFault(OverMemory):
+    pass

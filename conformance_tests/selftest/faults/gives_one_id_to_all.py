@@ -1,0 +1,24 @@
+"""Generated ids are not fresh: they repeat.
+
+strands sdk-typescript#729: agents with the default id overwrote each other's sessions.
+"""
+
+from uuid import UUID
+
+from agentkeep import drafts, sessions
+from over import OverMemory, plant
+
+FAMILY = "sessions"
+CLAUSE = "SES-1"
+
+
+def uuid4() -> UUID:
+    return UUID(int=7)
+
+
+plant(drafts, "uuid4", uuid4)
+plant(sessions, "uuid4", uuid4)
+
+
+class TestFault(OverMemory):
+    pass
