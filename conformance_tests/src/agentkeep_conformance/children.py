@@ -16,6 +16,7 @@ import importlib.util
 import json
 import os
 import sys
+import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -83,8 +84,13 @@ async def spawn(
     *,
     tenant: str,
     idle_ttl: timedelta | None,
+    copies: int | None = None,
 ) -> Child:
-    """Start a child that opens a keep of `enrolment` and runs `function` on it."""
+    """Start a child that opens a keep of `enrolment` and runs `function` on it.
+
+    With `copies` it forks into that many processes before it opens anything: each runs `function(keep, number, *args)`
+    on a keep of its own, and the result is the list of theirs. Cheaper than as many children, which import all anew.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -103,6 +109,7 @@ async def spawn(
         "args": args,
         "tenant": tenant,
         "idle_ttl": idle_ttl and idle_ttl.total_seconds(),
+        "copies": copies,
     }
     stdin = cast("asyncio.StreamWriter", process.stdin)
     stdin.write(json.dumps(request).encode())
@@ -143,6 +150,39 @@ def _find(where: dict[str, str]) -> Any:
     return module
 
 
+def _run_all(request: dict[str, Any]) -> Any:
+    """What the function returned, in this process or in copies of it."""
+    for name in ("enrolment", "function"):
+        _find(request[name])  # imported once, before any copy is made
+    if request["copies"] is None:
+        return asyncio.run(_run(request))
+    copies = [_fork(request | {"args": [number, *request["args"]]}) for number in range(request["copies"])]
+    results = [(pid, pipe.read()) for pid, pipe in copies]
+    failed = [pid for pid, _ in results if os.waitpid(pid, 0)[1]]
+    if failed:
+        raise ChildFailed(f"{len(failed)} of {len(copies)} copies failed")
+    return [json.loads(result) for _, result in results]
+
+
+def _fork(request: dict[str, Any]) -> tuple[int, TextIO]:
+    """A copy of this process that runs the request: its id, and where its result comes out."""
+    receiving, sending = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(sending)
+        return pid, os.fdopen(receiving)
+    status = 1
+    try:
+        result = json.dumps(asyncio.run(_run(request)))
+        with os.fdopen(sending, "w") as pipe:
+            pipe.write(result)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
 async def _run(request: dict[str, Any]) -> Any:
     enrolment: Enrolment = _find(request["enrolment"])()
     function: ChildFunction = _find(request["function"])
@@ -157,4 +197,4 @@ def main() -> None:
     global _reports_to
     _reports_to = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    _say({"result": asyncio.run(_run(json.loads(sys.stdin.read())))})
+    _say({"result": _run_all(json.loads(sys.stdin.read()))})

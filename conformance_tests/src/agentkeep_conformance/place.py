@@ -79,10 +79,15 @@ class Place:
         *args: Any,
         tenant: str = "default",
         idle_ttl: timedelta | None = None,
+        copies: int | None = None,
     ) -> children.Child:
-        """Start `function(keep, *args)` in a child process, to be watched or killed; killed when the test ends."""
+        """Start `function(keep, *args)` in a child process, to be watched or killed; killed when the test ends.
+
+        With `copies`, `function(keep, number, *args)` in that many processes; the result is the list of theirs.
+        """
+        enrolment = type(self.enrolment)
         child = await children.spawn(
-            type(self.enrolment), self.dsn, self.namespace, function, args, tenant=tenant, idle_ttl=idle_ttl
+            enrolment, self.dsn, self.namespace, function, args, tenant=tenant, idle_ttl=idle_ttl, copies=copies
         )
         self._children.append(child)
         return child
