@@ -1,0 +1,173 @@
+"""The PostgreSQL adapter: one engine, one pool for each event loop, one statement for each verb."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from time import perf_counter
+from typing import Any, Self
+
+from agentkeep.capabilities import Capabilities, Durability
+from agentkeep.errors import ConfigurationError, SchemaMissing
+from agentkeep.models import Health
+from agentkeep.options import as_prefix, read_options
+from agentkeep.records import Scope
+from agentkeep.registry import redact
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import await_only
+
+from agentkeep_postgres.connections import Connections
+from agentkeep_postgres.engines import ADAPTER_OPTIONS, ENGINE_OPTIONS, make_engine
+from agentkeep_postgres.messages import PostgresMessages
+from agentkeep_postgres.migrations import check_version, known_version, migrate, migrations_sql
+from agentkeep_postgres.search import Search
+from agentkeep_postgres.server import Server
+from agentkeep_postgres.sessions import PostgresSessions
+from agentkeep_postgres.statements import Names, load_statements
+from agentkeep_postgres.watch import Watcher
+
+_MEBIBYTE = 1024 * 1024
+
+
+class PostgresAdapter:
+    """Keeps sessions and messages in a PostgreSQL database, 13 or newer, of encoding UTF8.
+
+    `engine` stays the caller's and is never disposed by us. `schema` and `prefix` say where the tables are.
+    `manage_schema=False` needs no right beyond reading and writing rows. `pgbouncer`: whether a pooler in transaction
+    mode stands between; None finds out when it opens.
+    Raises `ConfigurationError`.
+    """
+
+    name = "postgres"
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        schema: str | None = None,
+        prefix: str = "agentkeep_",
+        manage_schema: bool = True,
+        pgbouncer: bool | None = None,
+    ) -> None:
+        if not isinstance(engine, AsyncEngine):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError(f"engine is a {type(engine).__name__}: give an AsyncEngine, or use from_url")
+        if engine.dialect.name != "postgresql" or engine.dialect.driver not in ("asyncpg", "psycopg"):
+            raise ConfigurationError(
+                f"the engine speaks {engine.dialect.name}+{engine.dialect.driver}: give postgresql+asyncpg or +psycopg"
+            )
+        checked = None if schema is None else as_prefix("schema", schema)
+        self._names = Names(checked, as_prefix("prefix", prefix))
+        self._manage_schema = manage_schema
+        self._pgbouncer = pgbouncer
+        self._durability: Durability = "fsync"
+        self._connect(Connections(engine, owned=False, place=_place(engine)))
+
+    def _connect(self, connections: Connections) -> None:
+        statements = load_statements(self._names)
+        self._connections = connections
+        self._statements = statements
+        self._search = Search(connections, statements)
+        self.sessions = PostgresSessions(connections, statements)
+        self.messages = PostgresMessages(connections, statements, self._search, Watcher(connections, statements))
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        """`postgresql://user:password@host:port/database`; `postgresql+psycopg://` for psycopg 3.
+
+        Options of the adapter as above, and of its pool: `pool_size`, `max_overflow`, `pool_timeout`,
+        `connect_timeout`, `command_timeout` (seconds), `sslmode`, `host` (a socket's directory), `application_name`.
+        Raises `ConfigurationError`.
+        """
+        read = read_options(cls.name, url, options, {**ADAPTER_OPTIONS, **ENGINE_OPTIONS})
+        settings = {name: value for name, value in read.items() if name in ENGINE_OPTIONS}
+        engine = make_engine(url, **settings)
+        adapter = cls(engine, **{name: value for name, value in read.items() if name in ADAPTER_OPTIONS})
+        timeout: timedelta = settings.get("command_timeout", timedelta(seconds=60))
+        adapter._connect(Connections(engine, owned=True, place=_place(engine), command_timeout=timeout.total_seconds()))
+        return adapter
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            search=True,
+            watch=True,
+            server_clock=True,
+            max_message_bytes=16 * _MEBIBYTE,
+            max_session_bytes=16 * _MEBIBYTE,
+            durability=self._durability,
+        )
+
+    @staticmethod
+    def migrations_sql(schema: str | None = None, prefix: str = "agentkeep_", *, after: int = 0) -> str:
+        """The script that brings a schema of version `after` (0: none) up to date, for those who own it."""
+        checked = None if schema is None else as_prefix("schema", schema)
+        return migrations_sql(Names(checked, as_prefix("prefix", prefix)), after=after)
+
+    async def open(self) -> None:
+        """Connect, and bring the schema up to date where `manage_schema` is on (LIFE-1).
+
+        Raises `Unavailable`, `SchemaMissing`, `SchemaTooNew`, `ConfigurationError`.
+        """
+        self._connections.open()
+        try:
+            await self._settle()
+        except BaseException:
+            await self._connections.close()
+            raise
+
+    async def _settle(self) -> None:
+        connections = self._connections
+        driver = connections.driver
+        if self._pgbouncer is None:
+            connections.pooled = await connections.call(lambda lent: await_only(driver.behind_pooler(lent)))
+        else:
+            connections.pooled = self._pgbouncer
+        server = await self._server_or_none()
+        if self._manage_schema and (server is None or server.version < known_version(self._names)):
+            await migrate(connections, self._names)
+            server = await self._ask_server()
+        check_version(self._names, 0 if server is None else server.version)
+        if server is None:
+            return
+        if server.encoding != "UTF8":
+            raise ConfigurationError(f"the database's encoding is {server.encoding}: create one of encoding UTF8")
+        self._search.trigrams = server.trigrams
+        self._durability = server.durability
+
+    async def _server_or_none(self) -> Server | None:
+        """None where the schema is missing."""
+        try:
+            return await self._ask_server()
+        except SchemaMissing:
+            return None
+
+    async def _ask_server(self) -> Server:
+        index = f"{self._names.qualified}messages_trigrams"
+        rows = await self._connections.read(self._statements["server"], {"trigrams": index})
+        return Server(*rows[0])
+
+    async def close(self) -> None:
+        """Close the pool that we opened, never the caller's (LIFE-2)."""
+        await self._connections.close()
+
+    async def health(self) -> Health:
+        """Ask the server. Raises `Unavailable`."""
+        started = perf_counter()
+        server = await self._ask_server()
+        latency = timedelta(seconds=perf_counter() - started)
+        pooler = ["a pooler in transaction mode stands between: watch polls"] if self._connections.pooled else []
+        return Health(
+            adapter=self.name,
+            server=f"PostgreSQL {server.server}",
+            schema_version=server.version,
+            durability=server.durability,
+            latency=latency,
+            warnings=server.warnings + pooler,
+        )
+
+    async def sweep(self, scope: Scope | None, *, limit: int) -> int:
+        """Remove up to `limit` expired sessions, with all of theirs (TTL-2). Crashes leave nothing to sweep."""
+        return await self.sessions.sweep(scope, limit=limit)
+
+
+def _place(engine: AsyncEngine) -> str:
+    return redact(engine.url.render_as_string(hide_password=True))

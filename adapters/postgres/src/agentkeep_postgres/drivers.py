@@ -1,0 +1,98 @@
+"""What differs between the two drivers. Statements reach them below SQLAlchemy's own execution, which costs more."""
+
+from __future__ import annotations
+
+from asyncio import timeout
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
+
+Row = Sequence[Any]
+
+
+class Driver(Protocol):
+    """One driver's connections. Each statement is a transaction of its own, unless `begin` was called."""
+
+    def is_closed(self, connection: Any) -> bool:
+        """Whether the driver itself knows that the connection is gone."""
+        ...
+
+    async def fetch(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
+        """All rows of one statement, sent so that it is prepared once a connection."""
+        ...
+
+    async def fetch_pooled(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
+        """As `fetch`, right behind a pooler that gives each transaction another server connection."""
+        ...
+
+    async def fetch_within(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
+        """As `fetch_pooled`, inside a transaction that is open already."""
+        ...
+
+    async def script(self, connection: Any, sql: str) -> None:
+        """Several statements without arguments, in one transaction where none is open."""
+        ...
+
+    async def behind_pooler(self, connection: Any) -> bool:
+        """Whether the server process is another one than the driver was told when it connected. One round trip."""
+        ...
+
+
+class Asyncpg:
+    def is_closed(self, connection: Any) -> bool:
+        return connection.is_closed()
+
+    async def fetch(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
+        return await connection.fetch(sql, *arguments)
+
+    async def fetch_pooled(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
+        # asyncpg parses and executes in two round trips; only a transaction keeps both on one server connection
+        async with connection.transaction():
+            return await self.fetch_within(connection, sql, arguments)
+
+    async def fetch_within(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
+        statement = await connection.prepare(sql, name="")
+        return await statement.fetch(*arguments)
+
+    async def script(self, connection: Any, sql: str) -> None:
+        await connection.execute(sql)
+
+    async def behind_pooler(self, connection: Any) -> bool:
+        pid = int(connection.get_server_pid())
+        # without arguments it goes as one simple query, which every pooler forwards whole; the tag counts the rows
+        return await connection.execute(_SAME_PROCESS.replace(":pid", str(pid))) != "SELECT 1"
+
+
+class Psycopg:
+    def __init__(self, command_timeout: float | None = None) -> None:
+        """`command_timeout` in seconds: psycopg itself has none. The caller's engine keeps its caller's habits."""
+        self._command_timeout = command_timeout
+
+    def is_closed(self, connection: Any) -> bool:
+        return connection.closed
+
+    async def fetch(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
+        return await self._fetch(connection, sql, arguments, prepare=True)
+
+    async def fetch_pooled(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
+        return await self._fetch(connection, sql, arguments, prepare=False)
+
+    async def fetch_within(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
+        return await self._fetch(connection, sql, arguments, prepare=False)
+
+    async def _fetch(self, connection: Any, sql: str, arguments: Sequence[object], *, prepare: bool) -> Sequence[Row]:
+        from psycopg import AsyncRawCursor  # an extra: this class is used only where it is installed
+
+        async with timeout(self._command_timeout), AsyncRawCursor[Any](connection) as cursor:
+            await cursor.execute(cast("Any", sql), arguments, prepare=prepare)
+            return await cursor.fetchall()
+
+    async def script(self, connection: Any, sql: str) -> None:
+        await connection.execute(sql)
+
+    async def behind_pooler(self, connection: Any) -> bool:
+        pid = int(connection.info.backend_pid)
+        rows = await self.fetch_pooled(connection, _SAME_PROCESS.replace(":pid", str(pid)), ())
+        return not rows
+
+
+_SAME_PROCESS = "SELECT 1 WHERE pg_backend_pid() = :pid"

@@ -1,0 +1,145 @@
+"""From a URL to an engine of our own, with every default of the driver and the pool stated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from importlib.util import find_spec
+from typing import Any
+
+from agentkeep.errors import ConfigurationError
+from agentkeep.options import Reader, as_bool, as_count, as_is, as_prefix, as_seconds, one_of
+from agentkeep.registry import redact
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+_DRIVERS = {"": "asyncpg", "asyncpg": "asyncpg", "psycopg": "psycopg", "psycopg_async": "psycopg"}
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+
+def _as_number_from_zero(name: str, value: Any) -> int:
+    return 0 if str(value) == "0" else as_count(name, value)
+
+
+ENGINE_OPTIONS: Mapping[str, Reader] = {
+    "pool_size": as_count,
+    "max_overflow": _as_number_from_zero,
+    "pool_timeout": as_seconds,
+    "connect_timeout": as_seconds,
+    "command_timeout": as_seconds,
+    "sslmode": one_of(*_SSL_MODES),
+    "host": as_is,
+    "application_name": as_is,
+}
+ADAPTER_OPTIONS: Mapping[str, Reader] = {
+    "schema": as_prefix,
+    "prefix": as_prefix,
+    "manage_schema": as_bool,
+    "pgbouncer": lambda name, value: None if str(value).lower() == "auto" else as_bool(name, value),
+}
+
+
+class QuietAsyncpg(PGDialect_asyncpg):
+    """SQLAlchemy's dialect without the questions that it asks each new connection: we don't use the answers."""
+
+    supports_statement_cache = True
+
+    def initialize(self, connection: Connection) -> None:
+        """Ask nothing."""
+
+    def on_connect(self) -> Any:
+        return _ask_nothing
+
+
+class QuietPsycopg(PGDialectAsync_psycopg):
+    """As `QuietAsyncpg`."""
+
+    supports_statement_cache = True
+
+    def initialize(self, connection: Connection) -> None:
+        """Ask nothing."""
+
+    def on_connect(self) -> Any:
+        return _ask_nothing
+
+
+def _ask_nothing(conn: Any) -> None:
+    """SQLAlchemy's own would set up types that our statements don't use."""
+
+
+registry.register("postgresql.agentkeep_asyncpg", __name__, "QuietAsyncpg")
+registry.register("postgresql.agentkeep_psycopg", __name__, "QuietPsycopg")
+
+
+def make_engine(
+    url: str,
+    *,
+    pool_size: int = 10,
+    max_overflow: int = 0,
+    pool_timeout: timedelta = timedelta(seconds=30),
+    connect_timeout: timedelta = timedelta(seconds=10),
+    command_timeout: timedelta = timedelta(seconds=60),
+    sslmode: str = "prefer",
+    host: str | None = None,
+    application_name: str = "agentkeep",
+) -> AsyncEngine:
+    """An engine that connects when it is first used.
+
+    Raises `ConfigurationError` for a URL or driver that is not understood.
+    """
+    parsed = _parsed(url)
+    driver = _driver(parsed)
+    target = parsed.set(drivername=f"postgresql+agentkeep_{driver}").set(query={"host": host} if host else {})
+    arguments: dict[str, object] = (
+        {
+            "timeout": connect_timeout.total_seconds(),
+            "command_timeout": command_timeout.total_seconds(),
+            "statement_cache_size": 512,
+            "max_cached_statement_lifetime": 0,
+            "ssl": sslmode,
+            "server_settings": {"application_name": application_name},
+        }
+        if driver == "asyncpg"
+        else {
+            "connect_timeout": max(1, round(connect_timeout.total_seconds())),
+            "autocommit": True,
+            "sslmode": sslmode,
+            "application_name": application_name,
+        }
+    )
+    return create_async_engine(
+        target,
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_timeout=pool_timeout.total_seconds(),
+        pool_reset_on_return=None,
+        pool_recycle=-1,
+        pool_pre_ping=False,
+        pool_use_lifo=True,
+        hide_parameters=True,
+        connect_args=arguments,
+    )
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigurationError(f"{redact(url)!r} is no URL: give postgresql://user:password@host/database") from error
+    if not parsed.database:
+        raise ConfigurationError(f"{redact(url)!r} names no database: give postgresql://user:password@host/database")
+    return parsed
+
+
+def _driver(url: URL) -> str:
+    """asyncpg unless the URL asks for psycopg and that is installed."""
+    _, _, wanted = url.drivername.partition("+")
+    if wanted not in _DRIVERS:
+        raise ConfigurationError(f"the postgres adapter has no driver {wanted!r}: give postgresql:// or +psycopg")
+    if _DRIVERS[wanted] == "psycopg" and find_spec("psycopg") is None:
+        return "asyncpg"
+    return _DRIVERS[wanted]

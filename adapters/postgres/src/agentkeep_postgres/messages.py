@@ -1,0 +1,149 @@
+"""The messages of a PostgreSQL database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+from agentkeep.errors import Conflict, MessageNotFound, SessionNotFound
+from agentkeep.records import Append, HitRecord, MessageDraft, MessageRange, MessageRecord, Scope, SearchQuery
+from agentkeep.validation import MAX_SEQ
+
+from agentkeep_postgres.connections import Connections
+from agentkeep_postgres.drivers import Row
+from agentkeep_postgres.rows import as_utc, changes_json, message_record, search_text, to_micros
+from agentkeep_postgres.search import Search
+from agentkeep_postgres.statements import Statements
+from agentkeep_postgres.watch import Watcher
+
+
+class PostgresMessages:
+    def __init__(self, connections: Connections, statements: Statements, search: Search, watcher: Watcher) -> None:
+        self._connections = connections
+        self._sql = statements
+        self._search = search
+        self._watcher = watcher
+
+    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+        drafts = append.messages
+        times = [draft.created_at for draft in drafts]
+        values: dict[str, object] = {
+            "tenant": scope.tenant,
+            "scope_user": scope.user_id,
+            "session_id": append.session_id,
+            "ids": [draft.id for draft in drafts],
+            "roles": [draft.role for draft in drafts],
+            "payloads": [draft.payload for draft in drafts],
+            "searches": [search_text(draft.payload) for draft in drafts],
+            "times": times if any(times) else None,
+            "look": append.caller_ids,
+            "expected_version": append.expected_version,
+            "expected_last_seq": append.expected_last_seq,
+            "truncate_after": append.truncate_after,
+            "keep_last": append.keep_last,
+            "idle_ttl": to_micros(append.idle_ttl),
+            "changes": None if append.changes is None else changes_json(scope, append.changes),
+        }
+        again = values | {"look": True} if _is_repeatable(append) else None
+        answer = (await self._connections.write(self._sql["append"], values, again=again))[0]
+        return _appended(append, answer)
+
+    async def replace(
+        self, scope: Scope, session_id: str, message_id: str, *, role: str, payload: str, expected: MessageRecord
+    ) -> MessageRecord | None:
+        values = _at(scope, session_id) | {
+            "message_id": message_id,
+            "old_role": expected.role,
+            "old_payload": expected.payload,
+            "role": role,
+            "payload": payload,
+            "search": search_text(payload),
+        }
+        outcome, *columns = (await self._connections.write(self._sql["replace"], values))[0]
+        if outcome == "absent":
+            raise SessionNotFound(session_id)
+        if outcome == "missing":
+            raise MessageNotFound(session_id, message_id)
+        return message_record(columns) if outcome == "replaced" else None
+
+    async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
+        values = _at(scope, session_id) | {
+            "after": window.after,
+            "before": MAX_SEQ + 1 if window.before is None else window.before,
+            "limit": window.limit,
+        }
+        name = "list_backward" if window.newest_first else "list_forward"
+        rows = await self._connections.read(self._sql[name], values)
+        if not rows:
+            raise SessionNotFound(session_id)
+        return [message_record(row) for row in rows if row[1] is not None]
+
+    async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:
+        values = _at(scope, session_id) | {"message_id": message_id}
+        rows = await self._connections.read(self._sql["get_message"], values)
+        if not rows:
+            raise SessionNotFound(session_id)
+        if rows[0][1] is None:
+            raise MessageNotFound(session_id, message_id)
+        return message_record(rows[0])
+
+    async def truncate(self, scope: Scope, session_id: str, *, after_seq: int) -> int:
+        return await self._cut(scope, session_id, after_seq=after_seq, keep_last=None)
+
+    async def trim(self, scope: Scope, session_id: str, *, keep_last: int) -> int:
+        return await self._cut(scope, session_id, after_seq=None, keep_last=keep_last)
+
+    async def _cut(self, scope: Scope, session_id: str, *, after_seq: int | None, keep_last: int | None) -> int:
+        values = _at(scope, session_id) | {"after_seq": after_seq, "keep_last": keep_last}
+        removed = (await self._connections.write(self._sql["cut"], values))[0][0]
+        if removed is None:
+            raise SessionNotFound(session_id)
+        return removed
+
+    async def pop(self, scope: Scope, session_id: str) -> MessageRecord | None:
+        outcome, *columns = (await self._connections.write(self._sql["pop"], _at(scope, session_id)))[0]
+        if outcome == "absent":
+            raise SessionNotFound(session_id)
+        return message_record(columns) if outcome == "popped" else None
+
+    async def search(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
+        return await self._search.find(scope, query)
+
+    def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
+        return self._watcher.watch(scope, session_id, after_seq=after_seq)
+
+
+def _at(scope: Scope, session_id: str) -> dict[str, object]:
+    return {"tenant": scope.tenant, "scope_user": scope.user_id, "session_id": session_id}
+
+
+def _is_repeatable(append: Append) -> bool:
+    """Whether sending it twice is answered as once: its ids are still there after it (IDEM-1)."""
+    return bool(append.messages) and (append.keep_last is None or append.keep_last >= len(append.messages))
+
+
+def _appended(append: Append, answer: Row) -> list[MessageRecord]:
+    outcome, actual, moment, seqs, times = answer
+    if outcome == "appended":
+        at = as_utc(moment)
+        return [_record(draft, seq, draft.created_at or at) for seq, draft in enumerate(append.messages, actual)]
+    if outcome == "stored":
+        return [_record(*stored) for stored in zip(append.messages, seqs, map(as_utc, times), strict=True)]
+    if outcome == "absent":
+        raise SessionNotFound(append.session_id)
+    if outcome == "version":
+        raise Conflict("the session's version", expected=append.expected_version, actual=actual)
+    if outcome == "last_seq":
+        raise Conflict("the session's last seq", expected=append.expected_last_seq, actual=actual)
+    raise _id_conflict(outcome, actual, append.messages)
+
+
+def _id_conflict(outcome: str, actual: int, drafts: Sequence[MessageDraft]) -> Conflict:
+    if outcome == "partial":
+        return Conflict("a batch of which some ids are stored", expected="all or none", actual=f"{actual}")
+    stored = f"message {drafts[actual - 1].id!r} is stored"
+    return Conflict(stored, expected="the same content", actual="other content")
+
+
+def _record(draft: MessageDraft, seq: int, created_at: datetime) -> MessageRecord:
+    return MessageRecord(id=draft.id, seq=seq, role=draft.role, payload=draft.payload, created_at=created_at)

@@ -1,0 +1,66 @@
+"""Bringing the schema up to date: ordered scripts, one at a time through all processes (LIFE-1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agentkeep.errors import SchemaMissing, SchemaTooNew
+from sqlalchemy.util import await_only
+
+from agentkeep_postgres.connections import Connections
+from agentkeep_postgres.statements import Names, load_migrations, load_statements
+
+
+def known_version(names: Names) -> int:
+    return len(load_migrations(names))
+
+
+def check_version(names: Names, found: int) -> None:
+    """Raises `SchemaMissing`, `SchemaTooNew`."""
+    known = known_version(names)
+    if found > known:
+        raise SchemaTooNew(found=found, known=known)
+    if found < known:
+        raise SchemaMissing(
+            f"the schema under {names.qualified!r} has version {found} of {known} and manage_schema is off: "
+            "apply what `agentkeep migrate --sql` prints"
+        )
+
+
+async def migrate(connections: Connections, names: Names) -> None:
+    """Apply what is missing, all or nothing. Raises `SchemaTooNew`, `ConfigurationError` where the right is missing."""
+    statements = load_statements(names)
+    driver = connections.driver
+
+    def work(connection: Any) -> None:
+        await_only(driver.script(connection, "BEGIN"))
+        try:
+            await_only(driver.script(connection, statements["lock"].text))
+            if names.schema is not None:
+                await_only(driver.script(connection, statements["create_schema"].text))
+            await_only(driver.script(connection, statements["create_versions"].text))
+            rows = await_only(driver.fetch_within(connection, statements["version"].text, ()))
+            found = int(rows[0][0])
+            if found > known_version(names):
+                raise SchemaTooNew(found=found, known=known_version(names))
+            await_only(driver.script(connection, _steps(names, after=found)))
+        except BaseException:
+            await_only(driver.script(connection, "ROLLBACK"))
+            raise
+        await_only(driver.script(connection, "COMMIT"))
+
+    await connections.call(work)
+
+
+def migrations_sql(names: Names, *, after: int = 0) -> str:
+    """A script for those who own the schema: what brings version `after` to the newest, in one transaction."""
+    statements = load_statements(names)
+    opening = ["lock", *(["create_schema"] if names.schema is not None else []), "create_versions"]
+    head = [f"{statements[name].text};" for name in opening]
+    return "\n".join(["BEGIN;", *head, _steps(names, after=after), "COMMIT;", ""])
+
+
+def _steps(names: Names, *, after: int) -> str:
+    added = load_statements(names)["add_version"].text
+    steps = load_migrations(names)[after:]
+    return "\n".join(f"{step}\n{added.replace('$1', str(number))};" for number, step in enumerate(steps, after + 1))

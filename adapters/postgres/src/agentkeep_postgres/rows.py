@@ -1,0 +1,121 @@
+"""Rows to records, and values to what the statements take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from agentkeep.codec import searchable_text
+from agentkeep.records import MessageRecord, Scope, SessionChanges, SessionRecord
+
+from agentkeep_postgres.drivers import Row
+
+_MICROSECOND = timedelta(microseconds=1)
+_TEXTS = ("title", "current_route", "current_step")
+"""Free texts, which may hold NUL: PostgreSQL's text can't, so it is escaped. Ids refuse it, JSON escapes it itself."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def session_record(row: Row) -> SessionRecord:
+    """From the columns of `session_columns`."""
+    (
+        id,
+        user_id,
+        agent_name,
+        title,
+        status,
+        current_route,
+        current_step,
+        state,
+        metadata,
+        parent_id,
+        forked_at_seq,
+        version,
+        schema_version,
+        message_count,
+        last_seq,
+        created_at,
+        updated_at,
+        last_message_at,
+        completed_at,
+        expires_at,
+    ) = row
+    return SessionRecord(
+        id=id,
+        user_id=user_id,
+        agent_name=agent_name,
+        title=unescaped(title),
+        status=status,
+        current_route=unescaped(current_route),
+        current_step=unescaped(current_step),
+        state=state,
+        metadata=metadata,
+        parent_id=parent_id,
+        forked_at_seq=forked_at_seq,
+        version=version,
+        schema_version=schema_version,
+        message_count=message_count,
+        last_seq=last_seq,
+        created_at=as_utc(created_at),
+        updated_at=as_utc(updated_at),
+        last_message_at=last_message_at and as_utc(last_message_at),
+        completed_at=completed_at and as_utc(completed_at),
+        expires_at=expires_at and as_utc(expires_at),
+    )
+
+
+def message_record(row: Row) -> MessageRecord:
+    """From the columns of `message_columns`, which come first."""
+    return MessageRecord(id=row[0], seq=row[1], role=row[2], payload=row[3], created_at=as_utc(row[4]))
+
+
+def as_utc(time: datetime) -> datetime:
+    """asyncpg gives UTC; psycopg the session's time zone, whatever the server's administrator chose."""
+    return time if time.tzinfo is UTC else time.astimezone(UTC)
+
+
+def escaped(text: str | None) -> str | None:
+    if text is None:
+        return None
+    return text.replace("\\", "\\\\").replace("\0", "\\0")
+
+
+def unescaped(text: str | None) -> str | None:
+    if text is None or "\\" not in text:
+        return text
+    return "\\".join(part.replace("\\0", "\0") for part in text.split("\\\\"))
+
+
+def to_micros(duration: timedelta | None) -> int | None:
+    """Durations go as microseconds: an interval's days are as long as the session's time zone says."""
+    return None if duration is None else duration // _MICROSECOND
+
+
+def stored_labels(scope: Scope, labels: Sequence[str]) -> list[str]:
+    """With the tenant before them, so that the index of labels never meets another tenant's."""
+    return [f"{scope.tenant}\n{label}" for label in labels]
+
+
+def changes_json(scope: Scope, changes: SessionChanges) -> str:
+    """The changed columns as a JSON object; its strings are data, `state` and `metadata` too."""
+    fields: dict[str, Any] = dict(changes)
+    fields |= {name: escaped(fields[name]) for name in _TEXTS if name in fields}
+    if "labels" in fields:
+        fields["labels"] = stored_labels(scope, fields["labels"])
+    return _encode(fields).decode()
+
+
+def record_json(scope: Scope, record: SessionRecord, labels: Sequence[str]) -> str:
+    """All columns of a session as a JSON object."""
+    fields = msgspec.structs.asdict(record)
+    fields |= {name: escaped(fields[name]) for name in _TEXTS}
+    fields |= {"tenant": scope.tenant, "labels": stored_labels(scope, labels)}
+    return _encode(fields).decode()
+
+
+def search_text(payload: str) -> str | None:
+    """What a search looks at, folded as its words are. NUL can't be in PostgreSQL's text, and is no word."""
+    return searchable_text(payload).replace("\0", "").casefold() or None

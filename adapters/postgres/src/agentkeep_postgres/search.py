@@ -1,0 +1,72 @@
+"""Search: trigrams where the server has them, else whole words (SRCH-1)."""
+
+from __future__ import annotations
+
+from agentkeep.codec import searchable_text
+from agentkeep.errors import SessionNotFound
+from agentkeep.records import HitRecord, Scope, SearchQuery
+
+from agentkeep_postgres.connections import Connections
+from agentkeep_postgres.drivers import Row
+from agentkeep_postgres.rows import message_record
+from agentkeep_postgres.statements import Statements
+
+_EXCERPT = 40
+_FILTERS = ("session_id", "user_id", "agent_name", "role")
+
+
+class Search:
+    def __init__(self, connections: Connections, statements: Statements) -> None:
+        self._connections = connections
+        self._sql = statements
+        self.trigrams = True
+        """Settled when the adapter opens."""
+
+    async def find(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
+        """The best hits first. Raises `SessionNotFound` where `session_id` is given and absent."""
+        words = query.text.replace("\0", "").casefold().split()
+        if query.session_id is not None:
+            await self._must_live(scope, query.session_id)
+        if not words:
+            return []
+        scoped = () if scope.user_id is None else ("only_scope_user",)
+        given = tuple(f"only_{name}" for name in _FILTERS if getattr(query, name) is not None)
+        head = "search_trigrams" if self.trigrams else "search_words"
+        statement = self._sql.joined(head, "only_living", *scoped, *given, "best_first")
+        patterns = [f"%{_literal(word)}%" for word in words]
+        values = {
+            "tenant": scope.tenant,
+            "scope_user": scope.user_id,
+            "words": words,
+            "pattern": max(patterns, key=len),
+            "patterns": patterns,
+            "text": " ".join(words),
+            "session_id": query.session_id,
+            "user_id": query.user_id,
+            "agent_name": query.agent_name,
+            "role": query.role,
+            "limit": query.limit,
+        }
+        return [_hit(row, words) for row in await self._connections.read(statement, values)]
+
+    async def _must_live(self, scope: Scope, session_id: str) -> None:
+        values = {"tenant": scope.tenant, "scope_user": scope.user_id, "id": session_id}
+        if not await self._connections.read(self._sql["get"], values):
+            raise SessionNotFound(session_id)
+
+
+def _literal(word: str) -> str:
+    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _hit(row: Row, words: list[str]) -> HitRecord:
+    message = message_record(row)
+    text = searchable_text(message.payload)
+    folded = text.casefold()
+    highlights = [_excerpt(text, folded.find(word), len(word)) for word in words if word in folded]
+    return HitRecord(session_id=row[5], message=message, score=row[6], highlights=highlights)
+
+
+def _excerpt(text: str, start: int, length: int) -> str:
+    end = start + length
+    return f"{text[max(0, start - _EXCERPT) : start]}**{text[start:end]}**{text[end : end + _EXCERPT]}"

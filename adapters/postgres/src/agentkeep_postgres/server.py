@@ -1,0 +1,49 @@
+"""What the server says of itself, and what follows from it for the promises that we make."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from agentkeep.capabilities import Durability
+
+
+class Server(NamedTuple):
+    """The columns of the statement `server`."""
+
+    version: int
+    """Of our schema."""
+    trigrams: bool
+    server: str
+    encoding: str
+    fsync: str
+    full_page_writes: str
+    synchronous_commit: str
+    standbys: str
+    isolation: str
+    is_replica: bool
+
+    @property
+    def durability(self) -> Durability:
+        if self.fsync == "off" or self.full_page_writes == "off":
+            return "os"
+        if self.synchronous_commit == "off":
+            return "interval"
+        if self.standbys and self.synchronous_commit != "local":
+            return "replicated"
+        return "fsync"
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences for a human."""
+        checks = [
+            (self.fsync == "off", "fsync is off: a power cut can lose or corrupt what was acknowledged"),
+            (self.full_page_writes == "off", "full_page_writes is off: a power cut can corrupt the database"),
+            (self.synchronous_commit == "off", "synchronous_commit is off: a crash loses the last moments' writes"),
+            (not self.trigrams, "pg_trgm is not installed: search finds whole words only, and not in CJK text"),
+            (self.is_replica, "this server is a replica: it can't be written to"),
+            (
+                self.isolation != "read committed",
+                f"default_transaction_isolation is {self.isolation}: writers of one session fail and are repeated",
+            ),
+        ]
+        return [sentence for holds, sentence in checks if holds]

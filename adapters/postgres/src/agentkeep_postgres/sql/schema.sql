@@ -1,0 +1,31 @@
+-- name: lock
+-- One at a time through all prefixes, because they share what an extension creates. Released with the transaction.
+SELECT pg_advisory_xact_lock(7310583296418)
+
+-- name: create_versions
+CREATE TABLE IF NOT EXISTS {prefix}schema_version (
+    version bigint PRIMARY KEY,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+)
+
+-- name: add_version
+INSERT INTO {prefix}schema_version (version) VALUES (:version::bigint)
+
+-- name: version
+SELECT coalesce(max(version), 0) FROM {prefix}schema_version
+
+-- name: server
+-- What opening and health ask. It fails where the schema is missing.
+SELECT (SELECT coalesce(max(version), 0) FROM {prefix}schema_version) AS version,
+    to_regclass(:trigrams::text) IS NOT NULL AS trigrams,
+    current_setting('server_version') AS server,
+    current_setting('server_encoding') AS encoding,
+    current_setting('fsync') AS fsync,
+    current_setting('full_page_writes') AS full_page_writes,
+    current_setting('synchronous_commit') AS synchronous_commit,
+    current_setting('synchronous_standby_names') AS standbys,
+    current_setting('default_transaction_isolation') AS isolation,
+    pg_is_in_recovery() AS is_replica
+
+-- name: create_schema
+CREATE SCHEMA IF NOT EXISTS {schema}

@@ -1,0 +1,43 @@
+"""The PostgreSQL adapter keeps every clause."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+from agentkeep_conformance import AdapterConformance
+from agentkeep_conformance.servers import POSTGRES
+from agentkeep_postgres import PostgresAdapter
+from psycopg.sql import SQL, Identifier
+
+
+async def stored_rows(dsn: str) -> AsyncIterator[bytes]:
+    """Every row of every table of the database."""
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        tables = await connection.execute(
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname !~ '^(pg_|information_)'"
+        )
+        for name in await tables.fetchall():
+            rows = await connection.execute(SQL("SELECT t::text FROM {} AS t").format(Identifier(*name)))
+            async for (row,) in rows:
+                yield row.encode()
+
+
+async def drop_tables(dsn: str, prefix: str) -> None:
+    """Remove what one namespace made; the functions go with the types that they take and give."""
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        for table in ("sessions", "messages", "schema_version"):
+            await connection.execute(SQL("DROP TABLE IF EXISTS {} CASCADE").format(Identifier(prefix + table)))
+
+
+class TestPostgres(AdapterConformance):
+    server = POSTGRES
+
+    def open(self, dsn: str, namespace: str, **options: Any) -> PostgresAdapter:
+        return PostgresAdapter.from_url(dsn, prefix=namespace, **options)
+
+    async def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
+        async for row in stored_rows(dsn):
+            yield row
+
+    async def drop(self, dsn: str, namespace: str) -> None:
+        await drop_tables(dsn, namespace)
