@@ -131,10 +131,8 @@ class ChosenServer:
         try:
             recipe.check(dsn)
         except Exception as error:
-            host, port = address_of(dsn)
-            raise NotRun(
-                f"{self._variable()} is set, but {host}:{port} does not answer ({type(error).__name__})"
-            ) from error
+            where = "{}:{}".format(*address_of(dsn))
+            raise NotRun(f"{self._variable()}: {where} does not answer ({type(error).__name__})") from error
         return Given(dsn)
 
 

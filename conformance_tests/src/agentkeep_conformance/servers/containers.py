@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from functools import cache
 from typing import Any
 
 from testcontainers.core.container import DockerContainer
-from testcontainers.core.docker_client import DockerClient
 
 from agentkeep_conformance.servers.chosen import Given, Running
 from agentkeep_conformance.servers.model import NotRun
@@ -29,9 +31,10 @@ def start_container(
 
     `dsn` has `{address}` where host and port go. AGENTKEEP_TEST_NAME_IMAGE, or `image_variable`, names another image.
     """
-    container_type, client = _engine()
+    if not _engine_answers():
+        raise NotRun("no container engine answers")
     image = os.environ.get(image_variable or f"AGENTKEEP_TEST_{name.upper()}_IMAGE") or image
-    container = container_type(image).with_exposed_ports(port).with_name(current_run().claim_container(name))
+    container: Any = DockerContainer(image).with_exposed_ports(port).with_name(current_run().claim_container(name))
     for key, value in (environment or {}).items():
         container.with_env(key, value)
     if command:
@@ -42,21 +45,24 @@ def start_container(
         raise NotRun(f"no container of {image}: {error}") from error
     address = f"{container.get_container_host_ip()}:{container.get_exposed_port(port)}"
     running = Given(dsn.format(address=address))
-    until_answered(lambda: check(running.dsn), lambda: _still_coming(client, container.get_wrapped_container().id))
+    until_answered(lambda: check(running.dsn), lambda: _still_coming(container.get_wrapped_container()))
     return running
 
 
-def _engine() -> tuple[Any, Any]:
-    """testcontainers' container class and a client of the engine that answers."""
+_ASK_ENGINE = "from testcontainers.core.docker_client import DockerClient; DockerClient().client.ping()"
+
+
+@cache
+def _engine_answers() -> bool:
+    """Asked in a process of its own: the client leaves sockets open where none answers."""
+    command = [sys.executable, "-P", "-c", _ASK_ENGINE]
     try:
-        client: Any = DockerClient().client
-        client.ping()
-    except Exception as error:
-        raise NotRun("no container engine answers") from error
-    return DockerContainer, client
+        return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
-def _still_coming(client: Any, identifier: str) -> None:
-    container = client.containers.get(identifier)
+def _still_coming(container: Any) -> None:
+    container.reload()
     if container.status in ("exited", "dead"):
         raise NotRun(f"the container ended while starting: {container.logs(tail=5).decode(errors='replace')}")

@@ -80,14 +80,15 @@ def _send(number: signal.Signals, processes: list[psutil.Process]) -> None:
 def _gone(processes: list[psutil.Process]) -> bool:
     """Wait for their end, at most `GRACE`. Who ended but was not yet asked after by its parent has ended."""
     deadline = time.monotonic() + GRACE
-    while any(map(_running, processes)):
+    while any(map(is_alive, processes)):
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL)
     return True
 
 
-def _running(process: psutil.Process) -> bool:
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it runs; who ended but was not yet asked after by its parent does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -53,7 +53,7 @@ def until_answered(query: Callable[[], object], still_coming: Callable[[], None]
             raise
         except Exception as error:
             if time.monotonic() > deadline:
-                raise NotRun(f"no answer within {_READY_WITHIN:.0f} s: {type(error).__name__}") from error
+                raise NotRun(f"no answer within {_READY_WITHIN:.0f} s: {type(error).__name__}: {error}") from error
             time.sleep(_POLL)
         else:
             still_coming()

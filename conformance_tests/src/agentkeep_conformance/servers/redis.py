@@ -17,6 +17,8 @@ from agentkeep_conformance.servers.run import Run, current_run, free_ports
 
 _INSTALL = "docker/native/install redis"
 _NODES = 6
+_WITH_REPLICA = 4
+"""Fields of a range of slots: its two ends, its master, and each replica that has the data."""
 
 
 class Redis:
@@ -57,10 +59,10 @@ class RedisCluster:
     name = "redis_cluster"
 
     def check(self, dsn: str) -> str:
-        version = _check(dsn)
-        if _cluster_state(dsn) != "ok":
-            raise RuntimeError("the cluster does not serve all slots")
-        return version
+        with _client(dsn) as client:
+            if client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
+                raise RuntimeError("the cluster does not serve all slots")
+        return _check(dsn)
 
     def in_container(self) -> Running:
         raise NotRun("it is started from a program of this machine, or by docker/compose.yaml and its URL")
@@ -78,9 +80,18 @@ class RedisCluster:
         for dsn, process in zip(dsns, processes, strict=True):
             Native(dsn, [process], _check).wait()
         _join(client, run, [port for port, _ in nodes])
-        cluster = Native(dsns[0], processes, lambda _: min(self.check(dsn) for dsn in dsns))
+        cluster = Native(dsns[0], processes, lambda _: self._settled(dsns))
         cluster.wait()
         return cluster
+
+    def _settled(self, dsns: list[str]) -> str:
+        """Every node serves, and knows a replica of each master."""
+        for dsn in dsns:
+            with _client(dsn) as client:
+                ranges: list[list[Any]] = client.execute_command("CLUSTER SLOTS")
+            if any(len(owners) < _WITH_REPLICA for owners in ranges):
+                raise RuntimeError("a master has no replica yet")
+        return min(self.check(dsn) for dsn in dsns)
 
 
 def _cluster_settings(bus: int) -> dict[str, str]:
@@ -123,11 +134,6 @@ def _join(client: str, run: Run, ports: list[int]) -> None:
 def _check(dsn: str) -> str:
     with _client(dsn) as client:
         return str(client.info("server")["redis_version"])
-
-
-def _cluster_state(dsn: str) -> str:
-    with _client(dsn) as client:
-        return str(client.execute_command("CLUSTER INFO")["cluster_state"])
 
 
 def _client(dsn: str) -> Any:
