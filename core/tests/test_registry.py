@@ -102,3 +102,10 @@ def test_a_configuration_needs_a_url() -> None:
 def test_a_wrong_tenant_is_refused(tenant: Any) -> None:
     with pytest.raises(ConfigurationError, match="tenant"):
         connect("memory://", tenant=tenant)
+
+
+def test_err_3_a_url_that_does_not_parse_is_a_configuration_error_without_its_password() -> None:
+    for url in ("memory://user:s3cret@[::1/d", "memory://user:s3cret@host/d"):
+        with pytest.raises(ConfigurationError) as caught:
+            connect(url)
+        assert "s3cret" not in str(caught.value)

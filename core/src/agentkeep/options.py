@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from agentkeep.errors import ConfigurationError
+from agentkeep.registry import redact
 
 Reader = Callable[[str, Any], Any]
 """Takes an option's name and its value or text, gives the value; raises `ConfigurationError`."""
@@ -15,12 +16,20 @@ Reader = Callable[[str, Any], Any]
 
 def read_options(adapter: str, url: str, options: Mapping[str, Any], readers: Mapping[str, Reader]) -> dict[str, Any]:
     """The options of the URL's query and of `options`, which win. Raises `ConfigurationError` for unknown ones."""
-    given: dict[str, Any] = {**dict(parse_qsl(urlsplit(url).query, keep_blank_values=True)), **options}
+    given: dict[str, Any] = {**dict(parse_qsl(split_url(url).query, keep_blank_values=True)), **options}
     unknown = [name for name in given if name not in readers]
     if unknown:
         known = ", ".join(sorted(readers)) or "none"
         raise ConfigurationError(f"the {adapter} adapter has no option {unknown[0]!r}; its options: {known}")
     return {name: readers[name](name, value) for name, value in given.items()}
+
+
+def split_url(url: str) -> SplitResult:
+    """A URL's parts. Raises `ConfigurationError` for what is none."""
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise ConfigurationError(f"{redact(url)!r} is no URL: {error}") from None
 
 
 def as_is(name: str, value: Any) -> Any:

@@ -6,14 +6,14 @@ from copy import copy
 from datetime import timedelta
 from time import perf_counter
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from agentkeep.capabilities import Capabilities
 from agentkeep.clock import Clock, utc_now
 from agentkeep.errors import ConfigurationError
 from agentkeep.models import Health
-from agentkeep.options import as_is, read_options
+from agentkeep.options import as_is, read_options, split_url
 from agentkeep.records import Scope
+from agentkeep.registry import redact
 
 from agentkeep_memory.messages import MemoryMessages
 from agentkeep_memory.sessions import MemorySessions
@@ -44,9 +44,9 @@ class MemoryAdapter:
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
         """`memory://` or `memory://name`. Option: `clock`, a callable that gives the time in aware UTC."""
-        parts = urlsplit(url)
+        parts = split_url(url)
         if parts.path.strip("/") or parts.fragment:
-            raise ConfigurationError(f"{url!r} names no memory database: give memory:// or memory://name")
+            raise ConfigurationError(f"{redact(url)!r} names no memory database: give memory:// or memory://name")
         return cls(parts.netloc, **read_options(cls.name, url, options, {"clock": as_is}))
 
     async def open(self) -> None:
