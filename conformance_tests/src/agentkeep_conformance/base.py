@@ -20,6 +20,9 @@ import pytest
 from agentkeep import Keep, PersistenceAdapter, PersistenceError
 from msgspec.structs import asdict
 
+from agentkeep_conformance.families.archive import Archive
+from agentkeep_conformance.families.capabilities import CapabilitiesDeclared
+from agentkeep_conformance.families.errors import Errors
 from agentkeep_conformance.families.fidelity import Fidelity
 from agentkeep_conformance.families.forks import Forks
 from agentkeep_conformance.families.idempotency import Idempotency
@@ -31,6 +34,7 @@ from agentkeep_conformance.families.prefixes import Prefixes
 from agentkeep_conformance.families.reading import Reading
 from agentkeep_conformance.families.searching import Searching
 from agentkeep_conformance.families.sessions import Sessions
+from agentkeep_conformance.families.ttl import TimeToLive
 from agentkeep_conformance.families.watching import Watching
 from agentkeep_conformance.outcomes import EVIDENCE, REQUIRED, TIER
 from agentkeep_conformance.place import Place, fresh_namespace
@@ -126,6 +130,10 @@ class AdapterConformance(
     Reading,
     Searching,
     Watching,
+    TimeToLive,
+    CapabilitiesDeclared,
+    Errors,
+    Archive,
 ):
     """The whole suite, for one adapter."""
 
