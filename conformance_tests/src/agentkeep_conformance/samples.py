@@ -12,6 +12,9 @@ from agentkeep import Keep, Message, NewMessage, Session
 _T = TypeVar("_T")
 _POLL_SECONDS = 0.02
 
+PATIENCE_SECONDS = 20
+"""A bound for what would else hang; of no clause."""
+
 Verb = Callable[[Keep], Awaitable[Any]]
 """One call of the facade."""
 
@@ -69,7 +72,7 @@ async def at_once(calls: Iterable[Coroutine[Any, Any, _T]], *, width: int = 32) 
     return await asyncio.gather(*map(through, calls))
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 20) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:
     """Poll until `condition` holds. Raises `AssertionError` when it never does; the bound is not part of any clause."""
     for _ in range(int(seconds / _POLL_SECONDS)):
         if await condition():

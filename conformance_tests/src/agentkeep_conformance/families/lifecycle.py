@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from agentkeep import Closed, Keep, NewMessage
+from agentkeep import Closed, Keep, NewMessage, PersistenceError
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.place import Place
-from agentkeep_conformance.samples import Verb
+from agentkeep_conformance.samples import PATIENCE_SECONDS, Verb, whole
 
 VERBS: dict[str, Verb] = {
     "sessions.create": lambda keep: keep.sessions.create("s"),
@@ -69,6 +71,77 @@ class LifeCycle:
         await keep.close()
         await keep.close()
         await Keep(place.unopened()).close()
+
+    @proves("LIFE-2", "ORD-5")
+    async def test_what_was_written_outlives_the_instance_that_wrote_it(self, place: Place) -> None:
+        first = await place.keep()
+        await first.sessions.create("s", title="kept")
+        await first.messages.append("s", [NewMessage(role="user", content="hello", id="m")])
+        await place.keep()
+        await first.close()
+        again = await place.keep()
+        assert (await again.sessions.get("s")).title == "kept"
+        assert (await again.messages.get("s", "m")).content == "hello"
+        assert (await again.messages.append("s", [NewMessage(role="user")]))[0].seq == 2
+
+    @proves("LIFE-2")
+    async def test_an_instance_opened_again_goes_on(self, place: Place) -> None:
+        keep = await place.keep()
+        await place.keep()
+        await keep.sessions.create("s")
+        await keep.close()
+        await keep.open()
+        assert (await keep.sessions.get("s")).id == "s"
+
+    @proves("LIFE-2")
+    async def test_closing_one_instance_leaves_the_others_open(self, place: Place, keep: Keep, twin: Keep) -> None:
+        await twin.close()
+        await keep.sessions.create("s")
+        assert await keep.sessions.count() == 1
+
+    @proves("LIFE-1")
+    async def test_twenty_instances_open_an_empty_database_at_once(self, place: Place) -> None:
+        keeps = await asyncio.gather(*(place.keep() for _ in range(20)))
+        await asyncio.gather(*(keep.sessions.create(f"s{n}") for n, keep in enumerate(keeps)))
+        assert {await keep.sessions.count() for keep in keeps} == {20}
+
+    @proves("LIFE-1")
+    async def test_opening_changes_nothing_that_is_stored(self, place: Place, keep: Keep) -> None:
+        await keep.sessions.create("s", user_id="u", metadata={"k": 1})
+        await keep.messages.append("s", [NewMessage(role="user", content="hello")])
+        before = await whole(keep, "s")
+        for _ in range(3):
+            assert await whole(await place.keep(), "s") == before
+
+    @proves("LIFE-2", "FLT-3")
+    async def test_closing_while_calls_run_ends_them_cleanly(self, place: Place, keep: Keep) -> None:
+        busy = await place.keep()
+        await busy.sessions.create("s")
+        calls = [asyncio.create_task(busy.messages.append("s", [NewMessage(role="user")])) for _ in range(20)]
+        await asyncio.sleep(0)
+        await busy.close()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert all(isinstance(outcome, list | PersistenceError) for outcome in outcomes), outcomes
+        acknowledged = sum(isinstance(outcome, list) for outcome in outcomes)
+        assert await keep.messages.count("s") >= acknowledged
+
+    @proves("LIFE-3")
+    async def test_a_second_event_loop_works_or_is_told_what_to_do(self, place: Place, keep: Keep) -> None:
+        await keep.sessions.create("s")
+
+        def in_a_loop_of_its_own() -> str:
+            try:
+                return asyncio.run(keep.sessions.get("s")).id
+            except PersistenceError as error:
+                return str(error)
+
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            told = await asyncio.to_thread(in_a_loop_of_its_own)
+        assert told == "s" or "loop" in told
+        assert (await keep.sessions.get("s")).id == "s"
+        await keep.messages.append("s", [NewMessage(role="user")])
+        assert await keep.messages.count("s") == 1
 
     @proves("ORD-5")
     async def test_a_second_process_sees_the_data_where_it_is_shared(self, place: Place, keep: Keep) -> None:

@@ -12,10 +12,7 @@ from agentkeep import CapabilityNotSupported, Keep, Message, SessionNotFound
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.place import Place
-from agentkeep_conformance.samples import ids, numbered, said, seqs, whole
-
-PATIENCE_SECONDS = 20
-"""A bound for a test that would hang; of no clause."""
+from agentkeep_conformance.samples import PATIENCE_SECONDS, ids, numbered, said, seqs, whole
 
 
 async def watches(place: Place, keep: Keep) -> bool:
