@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 from agentkeep import PersistenceAdapter
 from agentkeep.records import Scope
@@ -43,3 +44,11 @@ def of_anyone(tables: Tables, scope: Scope, session_id: str) -> Scope:
     if (scope.tenant, session_id) in tables.entries:
         return scope
     return next((Scope(tenant) for tenant, name in tables.entries if name == session_id), scope)
+
+
+_beside: WeakKeyDictionary[Tables, dict[Any, Any]] = WeakKeyDictionary()
+
+
+def beside(tables: Tables) -> dict[Any, Any]:
+    """A place beside the data of one database, for what a lie has to remember."""
+    return _beside.setdefault(tables, {})

@@ -3,18 +3,13 @@
 lc-mongo#151, redis savers: half of a thread went, the rest was found by the next of that name.
 """
 
-from weakref import WeakKeyDictionary
-
 from agentkeep.records import Scope, SessionDraft, SessionRecord
 from agentkeep_memory.sessions import MemorySessions
-from agentkeep_memory.tables import Entry, Tables
-from over import OverMemory
+from agentkeep_memory.tables import Entry
+from over import OverMemory, beside
 
 FAMILY = "sessions"
 CLAUSE = "SES-4"
-
-
-_left: WeakKeyDictionary[Tables, dict[tuple[str, str], Entry]] = WeakKeyDictionary()
 
 
 class Sessions(MemorySessions):
@@ -22,12 +17,12 @@ class Sessions(MemorySessions):
         entry = self._tables.entries.get((scope.tenant, session_id))
         deleted = await super().delete(scope, session_id)
         if deleted and entry is not None:
-            _left.setdefault(self._tables, {})[scope.tenant, session_id] = entry
+            beside(self._tables)[scope.tenant, session_id] = entry
         return deleted
 
     async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
         record = await super().create(scope, draft, or_get=or_get)
-        left = _left.get(self._tables, {}).pop((scope.tenant, draft.id), None)
+        left: Entry | None = beside(self._tables).pop((scope.tenant, draft.id), None)
         if left is not None:
             self._tables.entries[scope.tenant, draft.id].log = left.log
         return record

@@ -1,0 +1,23 @@
+"""Of an append's `update`, the metadata lands without its index entries.
+
+langgraph-redis: writes that go by another path than the indexed one.
+"""
+
+from agentkeep.records import Append, MessageRecord, Scope, SessionChanges
+from agentkeep_memory.messages import MemoryMessages
+from msgspec.structs import replace
+from over import OverMemory
+
+FAMILY = "messages"
+CLAUSE = "ORD-6"
+
+
+class Messages(MemoryMessages):
+    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+        if append.changes is not None and "labels" in append.changes:
+            append = replace(append, changes=append.changes | SessionChanges(labels=()))
+        return await super().append(scope, append)
+
+
+class TestFault(OverMemory):
+    messages = Messages

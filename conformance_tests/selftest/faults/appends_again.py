@@ -1,0 +1,25 @@
+"""A retried append doubles: the ids of the messages are not looked for.
+
+af#7211, agno#4332, MemOS#145: 90 % of 6,076 memories were duplicates.
+"""
+
+from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep_memory.messages import MemoryMessages
+from over import OverMemory
+
+FAMILY = "idempotency"
+CLAUSE = "IDEM-1"
+
+
+class Messages(MemoryMessages):
+    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+        entry = self._tables.living(scope, append.session_id, self._clock())
+        held, entry.by_id = entry.by_id, {}
+        try:
+            return await super().append(scope, append)
+        finally:
+            entry.by_id = {message.id: message for message in entry.log} or held
+
+
+class TestFault(OverMemory):
+    messages = Messages

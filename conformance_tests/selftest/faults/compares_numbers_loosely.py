@@ -1,0 +1,30 @@
+"""The content under a stored id is compared as Python values: 1 is 1.0 and True, and the order of keys is nothing.
+
+Every comparison after json.loads; jsonb's equality.
+"""
+
+import json
+
+from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep_memory.messages import MemoryMessages
+from msgspec.structs import replace
+from over import OverMemory
+
+FAMILY = "idempotency"
+CLAUSE = "IDEM-1"
+
+
+class Messages(MemoryMessages):
+    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+        by_id = self._tables.living(scope, append.session_id, self._clock()).by_id
+        same = [
+            replace(draft, payload=by_id[draft.id].payload)
+            if draft.id in by_id and json.loads(draft.payload) == json.loads(by_id[draft.id].payload)
+            else draft
+            for draft in append.messages
+        ]
+        return await super().append(scope, replace(append, messages=same))
+
+
+class TestFault(OverMemory):
+    messages = Messages

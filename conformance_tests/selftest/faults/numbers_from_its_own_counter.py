@@ -1,0 +1,31 @@
+"""Each instance counts the seqs that it gives itself, from what it saw when it first appended.
+
+Every cache of max(seq): two hosts give the same numbers.
+"""
+
+from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep_memory.messages import MemoryMessages
+from msgspec.structs import replace
+from over import OverMemory
+
+FAMILY = "messages"
+CLAUSE = "ORD-1"
+
+
+class Messages(MemoryMessages):
+    _given: int | None = None
+
+    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+        entry = self._tables.living(scope, append.session_id, self._clock())
+        before = len(entry.log)
+        stored = await super().append(scope, append)
+        if len(entry.log) - before != len(stored) or not stored:
+            return stored
+        start = stored[0].seq if self._given is None else self._given + 1
+        self._given = start + len(stored) - 1
+        entry.log[before:] = [replace(message, seq=seq) for seq, message in enumerate(stored, start)]
+        return entry.log[before:]
+
+
+class TestFault(OverMemory):
+    messages = Messages

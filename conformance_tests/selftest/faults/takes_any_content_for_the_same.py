@@ -1,0 +1,26 @@
+"""A stored id is answered with what is stored, whatever content came with it: the new content is lost.
+
+INSERT … ON CONFLICT DO NOTHING, in most savers.
+"""
+
+from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep_memory.messages import MemoryMessages
+from msgspec.structs import replace
+from over import OverMemory
+
+FAMILY = "idempotency"
+CLAUSE = "IDEM-1"
+
+
+class Messages(MemoryMessages):
+    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+        by_id = self._tables.living(scope, append.session_id, self._clock()).by_id
+        same = [
+            replace(draft, role=by_id[draft.id].role, payload=by_id[draft.id].payload) if draft.id in by_id else draft
+            for draft in append.messages
+        ]
+        return await super().append(scope, replace(append, messages=same))
+
+
+class TestFault(OverMemory):
+    messages = Messages

@@ -1,0 +1,26 @@
+"""A repeated append sets its `update` again, over what was written since.
+
+langgraph's put_writes: the retried half of a step overwrote the other.
+"""
+
+from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep_memory.messages import MemoryMessages
+from agentkeep_memory.tables import changed
+from over import OverMemory
+
+FAMILY = "idempotency"
+CLAUSE = "IDEM-1"
+
+
+class Messages(MemoryMessages):
+    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+        entry = self._tables.living(scope, append.session_id, self._clock())
+        last_seq = entry.record.last_seq
+        stored = await super().append(scope, append)
+        if append.changes is not None and append.messages and entry.record.last_seq == last_seq:
+            changed(entry, self._clock(), append.changes)
+        return stored
+
+
+class TestFault(OverMemory):
+    messages = Messages
