@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, ClassVar
 
 from agentkeep_conformance import AdapterConformance
 from wire.adapter import WireAdapter
@@ -15,6 +15,8 @@ _SERVER = WireServer()
 
 class TestWire(AdapterConformance):
     server = _SERVER
+    one_connection: ClassVar[dict[str, Any]] = {"pool_size": 1}
+    impatient: ClassVar[dict[str, Any]] = {"timeout": 0.3}
 
     def open(self, dsn: str, namespace: str, **options: Any) -> WireAdapter:
         return WireAdapter(dsn, prefix=namespace, **options)

@@ -60,6 +60,7 @@ VERBS: dict[str, Verb] = {
     "sessions.count": Verb(tuple[SessionQuery], int, writes=False),
     "sessions.touch": Verb(tuple[str, timedelta | None, timedelta | None], SessionRecord),
     "sessions.fork": Verb(tuple[str, int, str, timedelta | None], SessionRecord),
+    "sessions.restore": Verb(tuple[SessionRecord, tuple[str, ...], list[MessageRecord]], None),
     "sessions.delete": Verb(tuple[str], bool),
     "sessions.delete_many": Verb(tuple[SessionQuery, int], int),
     "messages.append": Verb(tuple[Append], list[MessageRecord]),

@@ -14,6 +14,7 @@ class WireServer:
     """A server process of this test run, started at the first use; its data is in a temporary folder."""
 
     name = "wire"
+    embedded = False
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
@@ -30,7 +31,10 @@ class WireServer:
     def dsn(self) -> str:
         return "wire://{}:{}".format(*self.address)
 
-    def kill(self) -> None:
+    def version(self) -> str:
+        return "0"
+
+    def kill(self, node: int | None = None) -> None:
         """SIGKILL: nothing is flushed, nothing said."""
         if self._process is not None:
             self._process.kill()

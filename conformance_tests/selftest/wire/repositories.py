@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
@@ -56,6 +57,11 @@ class WireSessions:
         self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
     ) -> SessionRecord:
         return await self._link.call("sessions.fork", scope, session_id, at_seq, new_id, ttl)
+
+    async def restore(
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
+    ) -> None:
+        await self._link.call("sessions.restore", scope, record, labels, messages)
 
     async def delete(self, scope: Scope, session_id: str) -> bool:
         return await self._link.call("sessions.delete", scope, session_id)

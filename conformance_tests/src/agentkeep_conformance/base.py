@@ -22,6 +22,7 @@ from msgspec.structs import asdict
 
 from agentkeep_conformance.families.archive import Archive
 from agentkeep_conformance.families.capabilities import CapabilitiesDeclared
+from agentkeep_conformance.families.deep import Deep
 from agentkeep_conformance.families.errors import Errors
 from agentkeep_conformance.families.fidelity import Fidelity
 from agentkeep_conformance.families.forks import Forks
@@ -36,6 +37,7 @@ from agentkeep_conformance.families.searching import Searching
 from agentkeep_conformance.families.sessions import Sessions
 from agentkeep_conformance.families.ttl import TimeToLive
 from agentkeep_conformance.families.watching import Watching
+from agentkeep_conformance.hooks import Hooks
 from agentkeep_conformance.outcomes import EVIDENCE, REQUIRED, TIER
 from agentkeep_conformance.place import Place, fresh_namespace
 from agentkeep_conformance.servers import EMBEDDED, NotRun, Server
@@ -51,7 +53,7 @@ class KnownFailure:
     expires: date
 
 
-class Enrolment:
+class Enrolment(Hooks):
     """What the suite asks of an adapter's author, and the fixtures made from it."""
 
     server: ClassVar[Server] = EMBEDDED
@@ -134,6 +136,7 @@ class AdapterConformance(
     CapabilitiesDeclared,
     Errors,
     Archive,
+    Deep,
 ):
     """The whole suite, for one adapter."""
 

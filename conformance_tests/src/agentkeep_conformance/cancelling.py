@@ -1,0 +1,76 @@
+"""Cancelling a call at one exact await, as a web server does when its client hangs up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Generator
+from enum import Enum
+from typing import Any, Generic, TypeVar, cast
+
+T = TypeVar("T")
+
+
+class When(Enum):
+    """At which moment of an await the cancellation comes."""
+
+    WAITING = "while the call waits"
+    ARRIVING = "together with what the call waits for"
+
+
+class CancelledAt(Generic[T]):
+    """Awaits a coroutine and cancels the task around it at its await number `at`, from 1; 0 cancels nothing.
+
+    `awaits` says how many times the coroutine gave way to the event loop.
+    """
+
+    def __init__(self, call: Coroutine[Any, Any, T], at: int = 0, when: When = When.WAITING) -> None:
+        self._call = call
+        self._at = at
+        self._when = when
+        self.awaits = 0
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        task = asyncio.current_task()
+        assert task is not None, "nothing to cancel outside a task"
+        steps = self._call.__await__()
+        try:
+            waiting = next(steps)
+            while True:
+                self.awaits += 1
+                if self.awaits == self._at:
+                    self._cancel(task, waiting)
+                try:
+                    arrived = yield waiting
+                except BaseException as error:
+                    waiting = steps.throw(error)
+                else:
+                    waiting = steps.send(arrived)
+        except StopIteration as done:
+            return done.value
+
+    def _cancel(self, task: asyncio.Task[Any], waiting: Any) -> None:
+        if self._when is When.ARRIVING and isinstance(waiting, asyncio.Future):
+            cast("asyncio.Future[Any]", waiting).add_done_callback(lambda _: task.cancel())
+        else:
+            asyncio.get_running_loop().call_soon(task.cancel)
+
+
+async def awaits_of(call: Coroutine[Any, Any, Any]) -> int:
+    """How many times a call gives way to the event loop when nobody disturbs it."""
+    stepping = CancelledAt(call)
+    await stepping
+    return stepping.awaits
+
+
+async def was_cancelled(call: Coroutine[Any, Any, Any], at: int, when: When) -> bool:
+    """Run a call in a task of its own and cancel it there; False where it was done before."""
+
+    async def run() -> None:
+        await CancelledAt(call, at, when)
+
+    task = asyncio.create_task(run())
+    await asyncio.wait([task])
+    if task.cancelled():
+        return True
+    task.result()
+    return False

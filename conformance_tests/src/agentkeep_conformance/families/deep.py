@@ -1,0 +1,11 @@
+"""The families that act on several writers, on the wire and on what a crash leaves, as one base class."""
+
+from agentkeep_conformance.families.cancellation import Cancellation
+from agentkeep_conformance.families.concurrency import Concurrency
+from agentkeep_conformance.families.faults import Faults
+from agentkeep_conformance.families.processes import Processes
+from agentkeep_conformance.families.stateful import Stateful
+
+
+class Deep(Stateful, Concurrency, Processes, Faults, Cancellation):
+    """All of them."""

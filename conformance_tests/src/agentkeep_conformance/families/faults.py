@@ -1,0 +1,205 @@
+"""Connections that break at exact points: a call was done once or not at all, and its error says which is known."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from typing import Any
+
+import pytest
+from agentkeep import Keep, NewMessage, PersistenceError, Unavailable
+
+from agentkeep_conformance.clauses import needs_wire, proves
+from agentkeep_conformance.operations import READS, WRITES, Expectation, expectation, furnish, world_of
+from agentkeep_conformance.place import Place
+from agentkeep_conformance.proxy import Fault, Proxy
+
+_CUTS = (Fault.CUT_BEFORE_SEND, Fault.CUT_BEFORE_REPLY, Fault.CUT_MID_REPLY)
+_STALLS = (Fault.STALL_REQUEST, Fault.STALL_REPLY)
+_PATIENCE = 90
+"""Seconds that any call may take, whatever happens: longer means that it hangs."""
+
+
+class Bench:
+    """A victim that reaches the server over the proxy, and a witness that reaches it directly."""
+
+    def __init__(self, proxy: Proxy, victim: Keep, witness: Keep) -> None:
+        self.proxy = proxy
+        self._victim = victim
+        self._witness = witness
+        self._tenants = count()
+
+    async def furnished(self) -> tuple[Keep, Keep]:
+        """The victim and the witness in a tenant of its own, with data in it and a connection that was used."""
+        tenant = f"t{next(self._tenants)}"
+        victim, witness = self._victim.for_tenant(tenant), self._witness.for_tenant(tenant)
+        await furnish(witness)
+        await within(victim.sessions.get("s"))
+        return victim, witness
+
+    async def expected(self, name: str) -> Expectation:
+        return await expectation(self._witness.for_tenant(f"t{next(self._tenants)}"), name)
+
+    async def round_trips(self, run: Callable[[Keep], Awaitable[Any]]) -> int:
+        """How many the call takes when nothing breaks."""
+        victim, _ = await self.furnished()
+        self.proxy.reset()
+        await run(victim)
+        return self.proxy.traffic.round_trips
+
+
+@asynccontextmanager
+async def bench_of(place: Place, **options: Any) -> AsyncGenerator[Bench, None]:
+    """Opened and closed around one test."""
+    address = place.enrolment.server.address
+    assert address is not None, "an embedded adapter has no wire"
+    async with Proxy(*address) as proxy:
+        victim = Keep(place.enrolment.open(proxy.through(place.dsn), place.namespace, **options))
+        await victim.open()
+        try:
+            yield Bench(proxy, victim, await place.keep())
+        finally:
+            proxy.restore()
+            await within(victim.close())
+
+
+async def within(call: Awaitable[Any]) -> Any:
+    async with asyncio.timeout(_PATIENCE):
+        return await call
+
+
+async def error_of(call: Awaitable[Any]) -> PersistenceError | None:
+    """The error of ours that a call raised. Any other leaves here, and fails the test (ERR-1)."""
+    try:
+        await within(call)
+    except PersistenceError as error:
+        return error
+    return None
+
+
+class Faults:
+    @proves("ERR-2", "ERR-1", "FLT-1", "FLT-2")
+    @needs_wire
+    @pytest.mark.parametrize("name", WRITES)
+    async def test_a_cut_write_is_done_once_or_not_at_all(self, place: Place, name: str) -> None:
+        operation = WRITES[name]
+        async with bench_of(place) as bench:
+            expected = await bench.expected(name)
+            for nth in range(1, 1 + await bench.round_trips(operation.run)):
+                for fault in _CUTS:
+                    victim, witness = await bench.furnished()
+                    plan = bench.proxy.arm(fault, nth=nth)
+                    error = await error_of(operation.run(victim))
+                    bench.proxy.restore()
+                    assert plan.struck.is_set(), f"{fault} at round trip {nth} never came"
+                    expected.check(await world_of(witness), error)
+                    await self._works_again(victim, witness, expected, error)
+
+    @proves("ERR-2", "FLT-1", "FLT-2")
+    @needs_wire
+    @pytest.mark.parametrize("name", WRITES)
+    async def test_a_server_that_goes_away_in_a_write_is_said_so(self, place: Place, name: str) -> None:
+        operation = WRITES[name]
+        async with bench_of(place) as bench:
+            expected = await bench.expected(name)
+            for fault in _CUTS:
+                victim, witness = await bench.furnished()
+                bench.proxy.arm(fault, then_refuse=True)
+                error = await error_of(operation.run(victim))
+                assert error is not None, f"{fault}, and no answer could come"
+                expected.check(await world_of(witness), error)
+                assert isinstance(await error_of(victim.sessions.get("s")), Unavailable)
+                bench.proxy.restore()
+                await self._works_again(victim, witness, expected, error)
+
+    async def _works_again(
+        self, victim: Keep, witness: Keep, expected: Expectation, error: PersistenceError | None
+    ) -> None:
+        """The next call works, and a repeated append brings the data where it should be, once (IDEM-1)."""
+        if expected.operation.repeatable and error is not None:
+            await within(expected.operation.run(victim))
+            assert await world_of(witness) == expected.after
+        assert (await within(victim.sessions.get("x"))).id == "x"
+
+    @proves("ERR-1", "FLT-2")
+    @needs_wire
+    @pytest.mark.parametrize("name", READS)
+    async def test_a_cut_read_is_answered_or_unavailable(self, place: Place, name: str) -> None:
+        read = READS[name]
+        async with bench_of(place) as bench:
+            for nth in range(1, 1 + await bench.round_trips(read)):
+                for fault, then_refuse in [(fault, refuse) for fault in _CUTS for refuse in (False, True)]:
+                    victim, witness = await bench.furnished()
+                    expected = await read(witness)
+                    bench.proxy.arm(fault, nth=nth, then_refuse=then_refuse)
+                    with suppress(Unavailable):
+                        assert await within(read(victim)) == expected
+                    bench.proxy.restore()
+                    assert await within(read(victim)) == expected
+
+    @proves("FLT-2")
+    @needs_wire
+    @pytest.mark.parametrize("name", WRITES)
+    async def test_a_connection_that_died_while_idle_costs_no_error(self, place: Place, name: str) -> None:
+        async with bench_of(place) as bench:
+            expected = await bench.expected(name)
+            victim, witness = await bench.furnished()
+            bench.proxy.cut()
+            await _news_travels(bench.proxy)
+            assert await error_of(WRITES[name].run(victim)) is None
+            assert await world_of(witness) == expected.after
+
+    @proves("FLT-2", "ERR-2")
+    @needs_wire
+    @pytest.mark.parametrize("fault", _STALLS, ids=[fault.name.lower() for fault in _STALLS])
+    async def test_a_silent_server_is_given_up(self, place: Place, fault: Fault) -> None:
+        async with bench_of(place, **place.enrolment.impatient) as bench:
+            for name in ("append a batch", "update"):
+                expected = await bench.expected(name)
+                victim, witness = await bench.furnished()
+                plan = bench.proxy.arm(fault, then_refuse=False)
+                error = await error_of(WRITES[name].run(victim))
+                assert plan.struck.is_set()
+                assert error is not None, "no answer came"
+                expected.check(await world_of(witness), error)
+                bench.proxy.restore()
+                await self._works_again(victim, witness, expected, error)
+
+    @proves("FLT-4", "FLT-2")
+    async def test_one_connection_serves_everybody(self, place: Place) -> None:
+        """Also between the pages of an iteration, and after each kind of refusal."""
+        keep = await place.keep(**place.enrolment.one_connection)
+        await furnish(keep)
+        iteration = keep.messages.iterate("s")
+        assert (await within(anext(iteration))).seq == 1
+        for refused in _REFUSED * 3:
+            assert await error_of(refused(keep)) is not None
+        await within(asyncio.gather(*(_append_and_read(keep, number) for number in range(20))))
+        assert (await within(anext(iteration))).seq == 2
+        await iteration.aclose()
+        assert await keep.messages.count("s") == 25
+
+
+_REFUSED: list[Callable[[Keep], Awaitable[Any]]] = [
+    lambda keep: keep.sessions.create("s"),
+    lambda keep: keep.sessions.get("absent"),
+    lambda keep: keep.sessions.update("s", expected_version=99, title="t"),
+    lambda keep: keep.messages.append("absent", [NewMessage(role="user")]),
+    lambda keep: keep.messages.append("s", [NewMessage(role="user", id="m1", content="other")]),
+    lambda keep: keep.messages.append("s", [NewMessage(role="user")], expected_last_seq=99),
+    lambda keep: keep.messages.get("s", "absent"),
+]
+
+
+async def _append_and_read(keep: Keep, number: int) -> None:
+    await keep.messages.append("s", [NewMessage(role="user", id=f"new{number}")])
+    assert (await keep.messages.get("s", f"new{number}")).role == "user"
+
+
+async def _news_travels(proxy: Proxy) -> None:
+    """Until both ends had the time to hear that their connections are gone."""
+    while proxy.connections:  # noqa: ASYNC110 - it waits for the network
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)

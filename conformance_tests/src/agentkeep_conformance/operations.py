@@ -1,0 +1,143 @@
+"""Each verb as one operation on furnished data, and a look at all of that data, to tell before and after apart.
+
+The same operation in another tenant, undisturbed, shows what after is. Times and chosen ids are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from agentkeep import Keep, NewMessage, OutcomeUnknown, Unavailable
+
+World = dict[str, Any]
+"""Every session of a tenant with its messages, by session id."""
+
+_CHOSEN = re.compile(r"[0-9a-f]{32}")
+_TIMES = ("created_at", "updated_at", "last_message_at", "completed_at", "expires_at")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One write."""
+
+    run: Callable[[Keep], Awaitable[Any]]
+    whole_sessions: bool = False
+    """It works on session after session: interrupted, it leaves each of them before or after."""
+    repeatable: bool = False
+    """IDEM-1: repeating it with the same ids is always safe."""
+
+
+def _append(*ids: str | None, **options: Any) -> Callable[[Keep], Awaitable[Any]]:
+    return lambda keep: keep.messages.append("s", [_message(message_id) for message_id in ids], **options)
+
+
+def _message(message_id: str | None) -> NewMessage:
+    return NewMessage(role="user", id=message_id, content="new", metadata={"n": 1})
+
+
+WRITES: dict[str, Operation] = {
+    "create": Operation(lambda keep: keep.sessions.create("new", user_id="u1", metadata={"k": 1})),
+    "get_or_create": Operation(lambda keep: keep.sessions.get_or_create("new", user_id="u1"), repeatable=True),
+    "update": Operation(lambda keep: keep.sessions.update("s", title="new", status="completed")),
+    "touch": Operation(lambda keep: keep.sessions.touch("s")),
+    "fork": Operation(lambda keep: keep.sessions.fork("s", at_seq=3, new_id="new")),
+    "delete": Operation(lambda keep: keep.sessions.delete("s")),
+    "delete_many": Operation(lambda keep: keep.sessions.delete_many(metadata={"k": 1}), whole_sessions=True),
+    "delete_user": Operation(lambda keep: keep.sessions.delete_user("u1"), whole_sessions=True),
+    "append": Operation(_append(None)),
+    "append with an id": Operation(_append("new"), repeatable=True),
+    "append a batch": Operation(_append("new1", "new2", "new3"), repeatable=True),
+    "append a turn": Operation(
+        _append("new1", "new2", update={"title": "new", "state": {"n": 2}}, truncate_after=3, keep_last=4),
+        repeatable=True,
+    ),
+    "redact": Operation(lambda keep: keep.messages.update("s", "m2", content="[removed]")),
+    "truncate": Operation(lambda keep: keep.messages.truncate("s", after_seq=2)),
+    "trim": Operation(lambda keep: keep.messages.trim("s", keep_last=2)),
+    "pop": Operation(lambda keep: keep.messages.pop("s")),
+    "clear": Operation(lambda keep: keep.messages.clear("s")),
+}
+
+READS: dict[str, Callable[[Keep], Awaitable[Any]]] = {
+    "get": lambda keep: keep.sessions.get("s"),
+    "find": lambda keep: keep.sessions.find("s"),
+    "list": lambda keep: keep.sessions.list(metadata={"k": 1}),
+    "count": lambda keep: keep.sessions.count(),
+    "find_active": lambda keep: keep.sessions.find_active("u1"),
+    "messages.list": lambda keep: keep.messages.list("s", after=1),
+    "messages.tail": lambda keep: keep.messages.tail("s", 2),
+    "messages.get": lambda keep: keep.messages.get("s", "m1"),
+    "messages.count": lambda keep: keep.messages.count("s"),
+}
+
+
+async def furnish(keep: Keep) -> None:
+    """Three sessions, two of them of one user and label."""
+    for session_id, user_id, metadata in (("s", "u1", {"k": 1}), ("t", "u1", {"k": 1}), ("x", "u2", {"k": 2})):
+        await keep.sessions.create(session_id, user_id=user_id, metadata=metadata, title="old")
+        batch = [NewMessage(role="user", id=f"m{number}", content=f"old {number}") for number in range(1, 6)]
+        await keep.messages.append(session_id, batch)
+
+
+async def world_of(keep: Keep) -> World:
+    """All that one tenant has, read twice until it holds still: a request may still be under way at the server."""
+    found = await _read_world(keep)
+    while (again := await _read_world(keep)) != found:
+        found = again
+    return found
+
+
+async def _read_world(keep: Keep) -> World:
+    world: World = {}
+    async for session in keep.sessions.iterate(order="created_at"):
+        messages = [_plain(message) async for message in keep.messages.iterate(session.id)]
+        world[session.id] = {"session": _plain(session), "messages": messages}
+    return world
+
+
+def _plain(row: msgspec.Struct) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(row)
+    fields.pop("tenant", None)
+    plain = {name: value is not None if name in _TIMES else value for name, value in fields.items()}
+    return plain | {"id": _CHOSEN.sub("chosen", fields["id"])}
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """An operation and what the data is before and after it."""
+
+    operation: Operation
+    before: World
+    after: World
+
+    def check(self, found: World, error: BaseException | None) -> None:
+        """ERR-2: success means after, `Unavailable` before, `OutcomeUnknown` one of both; no other error will do."""
+        if error is None:
+            assert found == self.after, "it succeeded, and the data is not what it should be"
+        elif isinstance(error, Unavailable) and not self.operation.whole_sessions:
+            assert found == self.before, f"{error!r} says that nothing was written"
+        else:
+            assert isinstance(error, Unavailable | OutcomeUnknown), f"raised {error!r}"
+            self.is_before_or_after(found)
+
+    def is_before_or_after(self, found: World) -> None:
+        """Nothing in between; where several sessions are concerned, none of them in between."""
+        if not self.operation.whole_sessions:
+            assert found in (self.before, self.after), "the data is neither before nor after"
+            return
+        for session_id in self.before.keys() | self.after.keys():
+            states = (self.before.get(session_id), self.after.get(session_id))
+            assert found.get(session_id) in states, f"session {session_id!r} is neither before nor after"
+
+
+async def expectation(keep: Keep, name: str) -> Expectation:
+    """Do the operation undisturbed, in the tenant of `keep`, and see what it does."""
+    operation = WRITES[name]
+    await furnish(keep)
+    before = await world_of(keep)
+    await operation.run(keep)
+    return Expectation(operation, before, await world_of(keep))
