@@ -61,6 +61,13 @@ class TestSqliteMemory(AdapterConformance):
             _in_memory[dsn] = create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool)
         return SQLiteAdapter(_in_memory[dsn], prefix=namespace, **options)
 
+    async def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
+        async with _in_memory[dsn].connect() as connection:
+            tables = await connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+            for table in tables.scalars().all():
+                for row in await connection.exec_driver_sql(f"SELECT * FROM {table}"):  # noqa: S608 - SQLite's name
+                    yield repr(tuple(row)).encode()
+
     async def drop(self, dsn: str, namespace: str) -> None:
         engine = _in_memory.pop(dsn, None)
         if engine is not None:

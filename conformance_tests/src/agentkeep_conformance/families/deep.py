@@ -2,10 +2,11 @@
 
 from agentkeep_conformance.families.cancellation import Cancellation
 from agentkeep_conformance.families.concurrency import Concurrency
+from agentkeep_conformance.families.erasure import Erasure
 from agentkeep_conformance.families.faults import Faults
 from agentkeep_conformance.families.processes import Processes
 from agentkeep_conformance.families.stateful import Stateful
 
 
-class Deep(Stateful, Concurrency, Processes, Faults, Cancellation):
+class Deep(Stateful, Concurrency, Processes, Faults, Cancellation, Erasure):
     """All of them."""

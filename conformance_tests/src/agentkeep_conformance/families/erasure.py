@@ -1,0 +1,132 @@
+"""What was erased is gone from the server, not only from the answers: a raw scan of all it stores finds no trace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from agentkeep import Keep, NewMessage
+
+from agentkeep_conformance.canaries import Canary, found_in
+from agentkeep_conformance.clauses import needs_wire, proves
+from agentkeep_conformance.place import Place
+
+Erase = Callable[[Keep, Canary], Awaitable[Any]]
+
+OF_SESSIONS: dict[str, Erase] = {
+    "delete": lambda keep, canary: keep.sessions.delete(canary.session_id),
+    "delete_many": lambda keep, canary: keep.sessions.delete_many(agent_name=canary.at("agent")),
+    "delete_many by metadata": lambda keep, canary: keep.sessions.delete_many(
+        metadata={canary.at("metakey"): canary.at("meta")}
+    ),
+    "delete_user": lambda keep, canary: keep.sessions.delete_user(canary.at("user")),
+    "a user's view's delete": lambda keep, canary: keep.for_user(canary.at("user")).sessions.delete(canary.session_id),
+}
+OF_MESSAGES: dict[str, Erase] = {
+    "truncate": lambda keep, canary: keep.messages.truncate(canary.session_id, after_seq=0),
+    "trim": lambda keep, canary: keep.messages.trim(canary.session_id, keep_last=0),
+    "clear": lambda keep, canary: keep.messages.clear(canary.session_id),
+    "append with truncate_after": lambda keep, canary: keep.messages.append(
+        canary.session_id, [NewMessage(role="user", content="x")], truncate_after=0
+    ),
+    "append with keep_last": lambda keep, canary: keep.messages.append(
+        canary.session_id, [NewMessage(role="user", content="x")], keep_last=1
+    ),
+}
+
+
+async def _pop_all(keep: Keep, canary: Canary) -> None:
+    for _ in canary.messages():
+        await keep.messages.pop(canary.session_id)
+
+
+OF_MESSAGES["pop"] = _pop_all
+
+
+class Erasure:
+    @proves("SES-6")
+    @pytest.mark.parametrize("way", OF_SESSIONS)
+    async def test_a_deleted_session_leaves_no_trace(self, place: Place, keep: Keep, way: str) -> None:
+        gone, neighbour = Canary(), Canary()
+        for canary in (gone, neighbour):
+            await canary.store(keep)
+        assert await found_in(place, gone.all) == gone.all, "the scan doesn't see what is stored"
+        await OF_SESSIONS[way](keep, gone)
+        assert await found_in(place, gone.all) == []
+        assert await found_in(place, neighbour.all) == neighbour.all
+
+    @proves("SES-6", "CNT-1")
+    @pytest.mark.parametrize("way", OF_MESSAGES)
+    async def test_removed_messages_leave_no_trace(self, place: Place, keep: Keep, way: str) -> None:
+        gone, neighbour = Canary(), Canary()
+        for canary in (gone, neighbour):
+            await canary.store(keep)
+        assert await found_in(place, gone.of_messages) == gone.of_messages, "the scan doesn't see what is stored"
+        await OF_MESSAGES[way](keep, gone)
+        assert await found_in(place, gone.of_messages) == []
+        assert await found_in(place, neighbour.all) == neighbour.all
+
+    @proves("SES-6")
+    async def test_what_is_redacted_or_replaced_leaves_no_trace(self, place: Place, keep: Keep) -> None:
+        canary = Canary()
+        await canary.store(keep)
+        await keep.messages.update(canary.session_id, canary.at("message"), content="-", tool_calls=None, name=None)
+        await keep.messages.update(canary.session_id, canary.at("message") + "2", content=[], event=None, metadata={})
+        await keep.sessions.update(canary.session_id, title=None, state={}, metadata={}, current_route="-")
+        fields = ("content", "calls", "name", "part", "event", "mmeta", "title", "state", "statekey", "meta", "metakey")
+        assert await found_in(place, [canary.at(field) for field in (*fields, "route")]) == []
+
+    @proves("TTL-2", "SES-6")
+    async def test_an_expired_session_leaves_no_trace_after_a_sweep(self, place: Place, keep: Keep) -> None:
+        gone, neighbour = Canary(), Canary()
+        await gone.store(keep, ttl=timedelta(seconds=0.4))
+        await neighbour.store(keep, ttl=timedelta(hours=1))
+        await _expire(keep, gone)
+        await keep.sweep()
+        assert await found_in(place, gone.all) == []
+        assert await found_in(place, neighbour.all) == neighbour.all
+
+    @proves("TTL-2", "SES-4")
+    async def test_a_new_session_leaves_no_trace_of_the_expired_one(self, place: Place, keep: Keep) -> None:
+        gone = Canary()
+        await gone.store(keep, ttl=timedelta(seconds=0.4))
+        await _expire(keep, gone)
+        await keep.sessions.create(gone.session_id)
+        await keep.sweep()
+        assert await found_in(place, gone.all) == [gone.session_id]
+        assert await keep.messages.count(gone.session_id) == 0
+
+    @proves("SES-6", "SES-5")
+    async def test_a_fork_and_its_parent_are_erased_apart(self, place: Place, keep: Keep) -> None:
+        canary = Canary()
+        await canary.store(keep)
+        await keep.sessions.fork(canary.session_id, new_id="fork")
+        await keep.sessions.delete(canary.session_id)
+        assert await keep.messages.count("fork") == 2
+        assert await found_in(place, [canary.at("content")]) == [canary.at("content")]
+        await keep.sessions.delete("fork")
+        assert await found_in(place, canary.all) == []
+
+    @proves("ISO-3")
+    @needs_wire
+    async def test_all_that_is_written_is_inside_the_namespace(self, place: Place) -> None:
+        """What is left when the namespace is dropped was written outside of it."""
+        elsewhere = place.elsewhere()
+        inside, outside = Canary(), Canary()
+        keep, other = await place.keep(), await elsewhere.keep()
+        await inside.store(keep)
+        await outside.store(other)
+        await keep.close()
+        await place.enrolment.drop(place.dsn, place.namespace)
+        assert await found_in(elsewhere, inside.all) == []
+        assert await found_in(elsewhere, outside.all) == outside.all
+
+
+async def _expire(keep: Keep, canary: Canary) -> None:
+    """Wait until the session has expired, by the clock that decides it."""
+    async with asyncio.timeout(30):
+        while await keep.sessions.find(canary.session_id) is not None:  # noqa: ASYNC110 - the server's clock decides
+            await asyncio.sleep(0.02)
