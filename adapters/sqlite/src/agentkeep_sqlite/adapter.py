@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from time import perf_counter
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import unquote
 
 from agentkeep.capabilities import Capabilities
 from agentkeep.clock import Clock, utc_now
@@ -15,14 +16,10 @@ from agentkeep.options import as_bool, as_is, as_prefix, as_seconds, one_of, rea
 from agentkeep.records import Scope
 from agentkeep.registry import redact
 from msgspec.structs import replace
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agentkeep_sqlite.database import MEMORY, Database, Synchronous, check_library
 from agentkeep_sqlite.executor import Executor
 from agentkeep_sqlite.messages import SQLiteMessages
-from agentkeep_sqlite.pooled import PooledExecutor
 from agentkeep_sqlite.rows import to_micros
 from agentkeep_sqlite.schema import Schema
 from agentkeep_sqlite.sessions import SQLiteSessions
@@ -30,8 +27,12 @@ from agentkeep_sqlite.settings import Settings, read_settings, version_of
 from agentkeep_sqlite.statements import load_migrations, load_statements
 from agentkeep_sqlite.tables import Tables
 from agentkeep_sqlite.threads import ThreadExecutor
+from agentkeep_sqlite.upkeep import Upkeep
 
-_DRIVERS = ("sqlite", "sqlite+aiosqlite")
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+_SCHEMES = ("sqlite", "sqlite+aiosqlite")
 _BUSY_TIMEOUT = timedelta(seconds=30)
 _SWEEP_BATCH = 100
 """Sessions removed in one transaction: other writers get their turn in between."""
@@ -78,25 +79,24 @@ class SQLiteAdapter:
         self._tables = Tables(statements, clock)
         self._executor = _executor(database, synchronous, busy_timeout)
         self.capabilities = Capabilities(search=True, watch=True, max_message_bytes=_LIMIT, max_session_bytes=_LIMIT)
+        self._upkeep = Upkeep(self._executor, self._tables)
         self.sessions = SQLiteSessions(self._executor, self._tables)
         self.messages = SQLiteMessages(self._executor, self._tables)
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
         """`sqlite:///relative.db`, `sqlite:////absolute.db`, or `sqlite://` for memory; the constructor's options."""
-        try:
-            parsed = make_url(url)
-        except ArgumentError as error:
-            raise ConfigurationError(f"{redact(url)!r} is no URL: give sqlite:///chat.db") from error
-        if parsed.drivername not in _DRIVERS:
-            raise ConfigurationError(f"{parsed.drivername}:// is no SQLite URL: give sqlite:///chat.db")
-        if parsed.host is not None or parsed.database == "":
+        scheme, _, rest = url.partition("://")
+        if scheme.lower() not in _SCHEMES:
+            raise ConfigurationError(f"{redact(url)!r} is no SQLite URL: give sqlite:///chat.db")
+        place, _, query = rest.partition("?")
+        host, slash, path = place.partition("/")
+        if host or (slash and not path):
             raise ConfigurationError(
                 f"{redact(url)!r} names no file: give sqlite:///relative.db, sqlite:////absolute/path.db, or sqlite:// "
                 "for a database in memory"
             )
-        given = read_options(cls.name, url, {**parsed.query, **options}, _OPTIONS)
-        return cls(parsed.database or MEMORY, **given)
+        return cls(unquote(path) or MEMORY, **read_options(cls.name, f"{scheme}://?{query}", options, _OPTIONS))
 
     async def open(self) -> None:
         """Connect, check the settings and bring the schema up to date (LIFE-1).
@@ -150,19 +150,22 @@ class SQLiteAdapter:
             removed += went
             if went < _SWEEP_BATCH:
                 break
-        await self.messages.merge_leftovers()
-        if removed:
-            await self._executor.checkpoint()
+        await self._upkeep.run()
         return removed
 
 
 def _executor(database: AsyncEngine | str | os.PathLike[str], synchronous: str, busy_timeout: timedelta) -> Executor:
-    if isinstance(database, AsyncEngine):
-        if database.dialect.name != "sqlite":
-            raise ConfigurationError(f"the engine is one for {database.dialect.name}: give one for sqlite+aiosqlite")
-        return PooledExecutor(database)
+    if not isinstance(database, str | os.PathLike):
+        return _pooled(database)
     path = os.fspath(database)
     if "://" in path:
         raise ConfigurationError(f"{redact(path)!r} is a URL: give it to agentkeep.connect, or give a path here")
     level: Synchronous = one_of("FULL", "NORMAL")("synchronous", synchronous)
     return ThreadExecutor(Database(path, level, as_seconds("busy_timeout", busy_timeout)))
+
+
+def _pooled(engine: AsyncEngine) -> Executor:
+    """SQLAlchemy takes half a second to import: only those wait for it who come with an engine of its."""
+    from agentkeep_sqlite.pooled import PooledExecutor, check_engine
+
+    return PooledExecutor(check_engine(engine))

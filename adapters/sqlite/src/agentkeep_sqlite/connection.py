@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from sqlalchemy.engine import Connection as EngineConnection
+from agentkeep_sqlite.errors import primary_code
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection as EngineConnection
 
 T = TypeVar("T")
 Row = Sequence[Any]
@@ -44,10 +47,23 @@ class DriverConnection:
         self.driver = driver
 
     def all(self, sql: str, values: Values = ()) -> list[Row]:
-        return self.driver.execute(sql, values).fetchall()
+        try:
+            return self.driver.execute(sql, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if primary_code(error) is not None or not sql.startswith("SELECT"):
+                raise
+            return self._undecoded(sql, values)
+
+    def _undecoded(self, sql: str, values: Values) -> list[Row]:
+        """The rows with texts that are no UTF-8 left as bytes, so that the damaged row can be named (ERR-4)."""
+        self.driver.text_factory = _text_or_bytes
+        try:
+            return self.driver.execute(sql, values).fetchall()
+        finally:
+            self.driver.text_factory = str
 
     def one(self, sql: str, values: Values = ()) -> Row | None:
-        rows = self.driver.execute(sql, values).fetchall()
+        rows = self.all(sql, values)
         return rows[0] if rows else None
 
     def run(self, sql: str, values: Values = ()) -> int:
@@ -79,6 +95,13 @@ class PooledConnection:
     def many(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
         if rows:
             self._connection.exec_driver_sql(sql, rows if len(rows) > 1 else rows[0])
+
+
+def _text_or_bytes(stored: bytes) -> str | bytes:
+    try:
+        return stored.decode()
+    except UnicodeDecodeError:
+        return stored
 
 
 def _parameters(values: Values) -> Any:

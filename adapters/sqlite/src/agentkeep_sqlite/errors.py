@@ -14,7 +14,6 @@ from agentkeep.errors import (
     SchemaMissing,
     Unavailable,
 )
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 
 class Phase(Enum):
@@ -43,8 +42,7 @@ _NOTHING_COMMITTED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE
 
 def translated(error: Exception, phase: Phase, place: str) -> PersistenceError:
     """Our error for a driver's, with the driver's as `__cause__`. `place` names the database."""
-    driver = error.orig if isinstance(error, DBAPIError) else error
-    mapped = _mapped(driver, phase, place)
+    mapped = _mapped(_driver_error(error), phase, place)
     mapped.__cause__ = error
     return mapped
 
@@ -77,10 +75,10 @@ def _without_code(driver: sqlite3.Error, place: str) -> PersistenceError:
 
 def primary_code(error: object) -> int | None:
     """SQLite's primary result code; None where SQLite itself did not speak."""
-    driver = error.orig if isinstance(error, DBAPIError) else error
-    code = getattr(driver, "sqlite_errorcode", None)
+    code = getattr(_driver_error(error), "sqlite_errorcode", None)
     return None if code is None else code & _MASK
 
 
-DRIVER_ERRORS = (sqlite3.Error, SQLAlchemyError)
-"""What `translated` takes."""
+def _driver_error(error: object) -> object:
+    """SQLAlchemy wraps the driver's error and keeps it as `orig`."""
+    return getattr(error, "orig", None) or error

@@ -41,6 +41,10 @@ class Executor(Protocol):
         """Ring the bell for other processes' commits too where that can be noticed, as long as somebody listens."""
         ...
 
+    async def rewrite(self) -> bool:
+        """Write the database anew without its unused bytes; False where that is not for us or not possible now."""
+        ...
+
     async def checkpoint(self) -> None:
         """Move the write-ahead log into the database and empty it, unless a reader is in the way."""
         ...

@@ -32,7 +32,7 @@ class Job:
             self.result = self.work(db)
         except sqlite3.Error as error:
             self.error = translated(error, Phase.WORKING, place)
-        except BaseException as error:
+        except BaseException as error:  # it belongs to the caller; the thread goes on
             self.error = error
 
     def deliver(self) -> None:
@@ -60,17 +60,21 @@ def commit_together(db: DriverConnection, jobs: Sequence[Job], place: str) -> No
     try:
         db.driver.execute("COMMIT")
     except sqlite3.Error as error:
-        _roll_back(db, "ROLLBACK")
+        _roll_back(db)
         _fail([job for job in jobs if job.error is None], error, Phase.COMMITTING, place)
 
 
 def _run_apart(db: DriverConnection, job: Job, place: str) -> None:
-    db.driver.execute("SAVEPOINT job")
-    job.run(db, place)
-    if job.error is not None:
-        _roll_back(db, "ROLLBACK TO job")
-    if db.driver.in_transaction:
-        db.driver.execute("RELEASE job")
+    try:
+        db.driver.execute("SAVEPOINT job")
+        job.run(db, place)
+        if job.error is not None and db.driver.in_transaction:
+            db.driver.execute("ROLLBACK TO job")
+        if db.driver.in_transaction:
+            db.driver.execute("RELEASE job")
+    except sqlite3.Error as error:
+        job.error = translated(error, Phase.WORKING, place)
+        _roll_back(db)
 
 
 def _one_by_one(db: DriverConnection, jobs: Sequence[Job], place: str) -> None:
@@ -80,10 +84,10 @@ def _one_by_one(db: DriverConnection, jobs: Sequence[Job], place: str) -> None:
             commit_together(db, [job], place)
 
 
-def _roll_back(db: DriverConnection, statement: str) -> None:
+def _roll_back(db: DriverConnection) -> None:
     if db.driver.in_transaction:
         with suppress(sqlite3.Error):  # the error that led here is the one to tell
-            db.driver.execute(statement)
+            db.driver.execute("ROLLBACK")
 
 
 def _fail(jobs: Sequence[Job], error: sqlite3.Error, phase: Phase, place: str) -> None:

@@ -8,6 +8,7 @@ from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
 
 from agentkeep_sqlite.rows import to_micros
 from agentkeep_sqlite.statements import Statements
+from agentkeep_sqlite.tables import label_digest
 
 Statement = tuple[str, dict[str, object]]
 
@@ -70,6 +71,7 @@ _LEADS = {
 
 
 def _values(scope: Scope, query: SessionQuery, now: int) -> dict[str, object]:
+    labels = [label_digest(label) for label in query.labels]
     return {
         "tenant": scope.tenant,
         "scope_user": scope.user_id,
@@ -77,8 +79,8 @@ def _values(scope: Scope, query: SessionQuery, now: int) -> dict[str, object]:
         "agent_name": query.agent_name,
         "status": query.status,
         "parent_id": query.parent_id,
-        "label": query.labels[0] if query.labels else None,
-        "labels": json.dumps(query.labels),
+        "label": labels[0] if labels else None,
+        "labels": json.dumps(labels),
         "updated_after": query.updated_after and to_micros(query.updated_after),
         "updated_before": query.updated_before and to_micros(query.updated_before),
         "now": now,

@@ -177,9 +177,5 @@ class SQLiteMessages:
     async def search(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
         return await self._search.find(scope, query)
 
-    async def merge_leftovers(self) -> None:
-        """Drop what the search index still holds of removed texts."""
-        await self._search.merge_leftovers()
-
     def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
         return watch(self._executor, self._tables, scope, session_id, after_seq)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -12,19 +13,30 @@ from weakref import WeakKeyDictionary
 from agentkeep.errors import Closed, ConfigurationError
 from sqlalchemy.engine import Connection as EngineConnection
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import StaticPool
 
 from agentkeep_sqlite.bell import Bell
 from agentkeep_sqlite.connection import PooledConnection, Work
-from agentkeep_sqlite.errors import DRIVER_ERRORS, Phase, translated
+from agentkeep_sqlite.errors import Phase, translated
 
 T = TypeVar("T")
 _PREPARED = "agentkeep_sqlite"
 """Marks a pooled connection that has our setting."""
 
+_DRIVER_ERRORS = (sqlite3.Error, SQLAlchemyError)
 _turns: WeakKeyDictionary[Engine, asyncio.Lock] = WeakKeyDictionary()
 """One lock an engine: two adapters may have the same."""
+
+
+def check_engine(engine: object) -> AsyncEngine:
+    """Raises `ConfigurationError` for what is no engine for SQLite."""
+    if not isinstance(engine, AsyncEngine):
+        raise ConfigurationError(f"database is a {type(engine).__name__}: give a path or an AsyncEngine")
+    if engine.dialect.name != "sqlite":
+        raise ConfigurationError(f"the engine is one for {engine.dialect.name}: give one for sqlite+aiosqlite")
+    return engine
 
 
 class PooledExecutor:
@@ -56,8 +68,7 @@ class PooledExecutor:
         return await self._run(partial(self._connected, partial(_read, work)))
 
     async def write(self, work: Work[T]) -> T:
-        result = await self._run(partial(self._in_turn, partial(self._write, work)))
-        return result
+        return await self._run(partial(self._in_turn, partial(self._write, work)))
 
     async def _run(self, call: Callable[[], Any]) -> Any:
         if self._loop is None:
@@ -85,7 +96,7 @@ class PooledExecutor:
         try:
             async with self._engine.connect() as connection:
                 return await connection.run_sync(call)
-        except DRIVER_ERRORS as error:
+        except _DRIVER_ERRORS as error:
             raise translated(error, Phase.WORKING, self._place) from error
 
     def _write(self, work: Work[T], connection: EngineConnection) -> T:
@@ -97,13 +108,17 @@ class PooledExecutor:
         result = work(db)
         try:
             connection.commit()
-        except DRIVER_ERRORS as error:
+        except _DRIVER_ERRORS as error:
             raise translated(error, Phase.COMMITTING, self._place) from error
         self.bell.ring()
         return result
 
     def look_out(self) -> None:
         """Nothing: pooled connections come and go, so watchers look for themselves at `poll`."""
+
+    async def rewrite(self) -> bool:
+        """Not ours to do: the file may hold other tables, and be of any size."""
+        return False
 
     async def checkpoint(self) -> None:
         """Nothing: when its log is moved is the business of whoever owns the engine."""
@@ -120,6 +135,8 @@ def _read(work: Work[T], connection: EngineConnection) -> T:
 
 def _begin(connection: EngineConnection, db: PooledConnection) -> None:
     """BEGIN IMMEDIATE, whatever the engine's own hooks have begun: an empty deferred transaction holds no lock."""
+    if not connection.in_transaction():
+        connection.begin()
     driver: Any = connection.connection.driver_connection
     if driver.in_transaction:
         db.run("ROLLBACK")

@@ -32,15 +32,15 @@ def session_record(row: Row) -> SessionRecord:
     try:
         return SessionRecord(
             id=_text(row[0]),
-            user_id=row[1],
-            agent_name=row[2],
-            title=row[3],
+            user_id=_optional_text(row[1]),
+            agent_name=_optional_text(row[2]),
+            title=_optional_text(row[3]),
             status=row[4],
-            current_route=row[5],
-            current_step=row[6],
+            current_route=_optional_text(row[5]),
+            current_step=_optional_text(row[6]),
             state=_text(row[7]),
             metadata=_text(row[8]),
-            parent_id=row[9],
+            parent_id=_optional_text(row[9]),
             forked_at_seq=row[10],
             version=row[11],
             schema_version=row[12],
@@ -66,7 +66,7 @@ def message_record(row: Row) -> MessageRecord:
     """From id, seq, role, payload, created_at. Raises `Corrupt` (ERR-4)."""
     try:
         return MessageRecord(
-            id=row[0], seq=row[1], role=_text(row[2]), payload=_text(row[3]), created_at=from_micros(row[4])
+            id=_text(row[0]), seq=row[1], role=_text(row[2]), payload=_text(row[3]), created_at=from_micros(row[4])
         )
     except (TypeError, ValueError, OverflowError) as error:
         raise Corrupt(f"message {row[0]!r}", str(error)) from error
@@ -76,3 +76,7 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a {type(value).__name__} stands where text belongs")
     return value
+
+
+def _optional_text(value: Any) -> str | None:
+    return None if value is None else _text(value)

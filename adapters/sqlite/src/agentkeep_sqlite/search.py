@@ -19,6 +19,10 @@ _INDEX_BATCH = 500
 """Messages indexed in one transaction: other writers get their turn in between."""
 _GRAM = 3
 """The shortest word that a trigram index can find."""
+_PHRASES = 20
+_PHRASE = 100
+"""Words, and letters of a word, that the index is asked for. FTS5 has its limits, a query has none: what is more is
+looked for in the texts that the index found."""
 _EXCERPT = 40
 
 
@@ -44,27 +48,18 @@ class Search:
     def _index_batch(self, db: Connection) -> None:
         rows = db.all(self._sql["not_indexed"], {"limit": _INDEX_BATCH})
         if rows:
-            db.many(self._sql["add_to_index"], [(key, _indexed_text(payload)) for key, payload in rows])
+            db.many(
+                self._sql["add_to_index"],
+                [(key, _indexed_text(payload.decode(errors="replace"))) for key, payload in rows],
+            )
             db.run(self._sql["set_indexed_to"], {"key": rows[-1][0]})
 
     def reindex(self, db: Connection, key: int, payload: str) -> None:
-        """Give a message that the index has seen its new text."""
-        if not self._tables.search:
-            return
-        if db.run(self._sql["reindex"], {"key": key, "text": _indexed_text(payload)}):
-            db.run(self._sql["set_leftovers"], {"leftovers": 1})
-
-    async def merge_leftovers(self) -> None:
-        """Drop the pieces of removed texts that FTS5 still holds."""
-        if self._tables.search and await self._executor.read(self._has_leftovers):
-            await self._executor.write(self._merge)
-
-    def _has_leftovers(self, db: Connection) -> bool:
-        return bool(db.all(self._sql["leftovers"])[0][0])
-
-    def _merge(self, db: Connection) -> None:
-        db.run(self._sql["merge_index"])
-        db.run(self._sql["set_leftovers"], {"leftovers": 0})
+        """Give a message that the index has seen its new text; the old one is a removed one."""
+        unindexed = 0
+        if self._tables.search:
+            unindexed = db.run(self._sql["reindex"], {"key": key, "text": _indexed_text(payload)})
+        self._tables.note_removed(db, 1, unindexed=unindexed > 0)
 
     def _find(self, scope: Scope, query: SearchQuery, db: Connection) -> list[HitRecord]:
         now = self._tables.now()
@@ -75,7 +70,7 @@ class Search:
         words = _folded(query.text).split()
         if not words:
             return []
-        long = [word for word in words if len(word) >= _GRAM]
+        long = sorted({word for word in words if len(word) >= _GRAM}, key=lambda word: (-len(word), word))
         values = {
             "tenant": scope.tenant,
             "scope_user": scope.user_id,
@@ -85,16 +80,14 @@ class Search:
             "role": query.role,
             "now": now,
             "limit": query.limit,
-            "phrases": " ".join(_phrase(word) for word in long),
-            "short": json.dumps([word for word in words if len(word) < _GRAM]),
+            "phrases": " ".join(_phrase(word[:_PHRASE]) for word in long[:_PHRASES]),
+            "others": json.dumps([word for word in words if word not in long[:_PHRASES] or len(word) > _PHRASE]),
         }
         return [_hit(row, words) for row in db.all(self._sql["find_by_index" if long else "find_by_scan"], values)]
 
 
-def _indexed_text(payload: object) -> str:
+def _indexed_text(payload: str) -> str:
     """What of a payload is indexed. One that can't be read is found by its raw text, and reading it tells (ERR-4)."""
-    if not isinstance(payload, str):
-        return ""
     try:
         return _folded(searchable_text(payload))
     except (msgspec.MsgspecError, UnicodeError, RecursionError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from hashlib import blake2b
 from typing import NamedTuple
 
 from agentkeep.clock import Clock
@@ -33,6 +34,11 @@ class Living(NamedTuple):
     last_message_at: int | None
     completed_at: int | None
     expires_at: int | None
+
+
+def label_digest(label: str) -> str:
+    """What the index holds of a label."""
+    return blake2b(label.encode(), digest_size=16).hexdigest()
 
 
 class Tables:
@@ -104,7 +110,7 @@ class Tables:
 
     def add_labels(self, db: Connection, key: int, labels: tuple[str, ...]) -> None:
         for label in set(labels):
-            db.run(self.sql["insert_label"], {"key": key, "label": label})
+            db.run(self.sql["insert_label"], {"key": key, "label": label_digest(label)})
 
     def insert_messages(self, db: Connection, key: int, messages: Sequence[MessageRecord]) -> None:
         if messages:
@@ -114,13 +120,20 @@ class Tables:
     def remove_messages(self, db: Connection, key: int, *, after: int = 0, before: int = MAX_INTEGER) -> int:
         """Remove the messages with `after` < seq < `before` and their search entries; how many went."""
         span = {"key": key, "after": after, "before": before}
-        if self.search and db.run(self.sql["unindex"], span):
-            db.run(self.sql["set_leftovers"], {"leftovers": 1})
-        return db.run(self.sql["delete_messages"], span)
+        unindexed = db.run(self.sql["unindex"], span) if self.search else 0
+        removed = db.run(self.sql["delete_messages"], span)
+        if removed:
+            self.note_removed(db, removed, unindexed=unindexed > 0)
+        return removed
+
+    def note_removed(self, db: Connection, removed: int, *, unindexed: bool) -> None:
+        """Say that texts went, so that the next sweep sees to what they left in the file."""
+        db.run(self.sql["note_removed"], {"removed": removed, "unindexed": unindexed})
 
     def remove_session(self, db: Connection, key: int) -> None:
         """Remove a session with all that belongs to it (SES-6)."""
         self.remove_messages(db, key)
+        self.note_removed(db, 1, unindexed=False)
         for name in ("delete_labels", "delete_data", "delete_session"):
             db.run(self.sql[name], {"key": key})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -46,17 +47,29 @@ class ThreadExecutor:
         self._threads: list[threading.Thread] = []
         self._lookout: threading.Thread | None = None
         self._stopping = threading.Event()
+        self._process = 0
 
     async def open(self) -> None:
+        if self._is_open:
+            return
         self._database.check_place()
-        writer = await asyncio.get_running_loop().run_in_executor(None, self._connect)
+        writer = await self._first_connection()
         self._stopping.clear()
         self._threads = [_start(self._write_forever, writer)]
         if self._database.is_memory:
             self._reads = self._writes
         else:
             self._threads += [_start(self._read_forever) for _ in range(_READERS)]
+        self._process = os.getpid()
         self._is_open = True
+
+    async def _first_connection(self) -> DriverConnection:
+        connecting = asyncio.get_running_loop().run_in_executor(None, self._connect)
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            connecting.add_done_callback(_close_unwanted)
+            raise
 
     def _connect(self) -> DriverConnection:
         try:
@@ -75,6 +88,8 @@ class ThreadExecutor:
         with self._gate:  # nothing is queued behind the stop
             if not self._is_open:
                 raise Closed("this SQLite adapter is not open")
+            if self._process != os.getpid():
+                raise Closed("this SQLite adapter was opened before the process was forked: open one in each process")
             queue.put(job)
         return job.future
 
@@ -148,17 +163,26 @@ class ThreadExecutor:
             self._lookout = None
             return False
 
-    async def checkpoint(self) -> None:
-        if not self._database.is_memory:
-            await asyncio.get_running_loop().run_in_executor(None, self._checkpoint)
+    async def rewrite(self) -> bool:
+        return await self._tidy_up("VACUUM")
 
-    def _checkpoint(self) -> None:
+    async def checkpoint(self) -> None:
+        await self._tidy_up("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def _tidy_up(self, statement: str) -> bool:
+        """Run a statement that belongs in no transaction. One that somebody is in the way of is left for next time."""
+        if self._database.is_memory:
+            return False
+        return await asyncio.get_running_loop().run_in_executor(None, self._alone, statement)
+
+    def _alone(self, statement: str) -> bool:
         try:
             with closing(self._database.connect()) as connection:
-                connection.execute("PRAGMA busy_timeout = 0")
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                connection.execute("PRAGMA busy_timeout = 1000")
+                connection.execute(statement).fetchall()
         except (sqlite3.Error, PersistenceError):
-            return  # it only tidies up: the next one, or the last close, does the same
+            return False
+        return True
 
     async def close(self) -> None:
         with self._gate:
@@ -171,6 +195,11 @@ class ThreadExecutor:
             self._writes.put(None)
         self._stopping.set()
         await asyncio.get_running_loop().run_in_executor(None, lambda: [thread.join() for thread in threads])
+
+
+def _close_unwanted(connecting: asyncio.Future[DriverConnection]) -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().driver.close()
 
 
 def _start(target: Callable[..., None], *arguments: object) -> threading.Thread:

@@ -33,7 +33,8 @@ CREATE TABLE {prefix}session_data (
     metadata TEXT NOT NULL
 );
 
--- One row for each filterable entry of a session's metadata. It repeats the sort keys, so that a filtered page is a
+-- One row for each filterable entry of a session's metadata, as a digest: an index copies its rows to other pages as it
+-- grows, and those copies outlive a deletion (see upkeep), so nobody's words belong there. It repeats the sort keys, so that a filtered page is a
 -- range of an index too.
 CREATE TABLE {prefix}session_label (
     session INTEGER NOT NULL,
@@ -80,11 +81,12 @@ CREATE INDEX {prefix}label_created_at ON {prefix}session_label (tenant, label, c
 -- What the sweep walks.
 CREATE INDEX {prefix}session_expires_at ON {prefix}session (expires_at, tenant) WHERE expires_at IS NOT NULL;
 
--- How far the search index has come (the key of the last message that it has seen), and whether it still holds pieces
--- of removed text that the next sweep has to merge away.
-CREATE TABLE {prefix}search_progress (
+-- One row of book-keeping. indexed_to: the key of the last message that the search index has seen. leftovers: whether
+-- that index still holds pieces of removed texts. removed: how many texts went since the file was last written anew.
+CREATE TABLE {prefix}upkeep (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     indexed_to INTEGER NOT NULL,
-    leftovers INTEGER NOT NULL
+    leftovers INTEGER NOT NULL,
+    removed INTEGER NOT NULL
 );
-INSERT INTO {prefix}search_progress VALUES (1, 0, 0);
+INSERT INTO {prefix}upkeep VALUES (1, 0, 0, 0);

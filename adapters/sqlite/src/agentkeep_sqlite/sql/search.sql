@@ -1,21 +1,22 @@
 -- name: is_behind
 -- Whether messages up to :target (by default the newest there is) are not indexed yet, and which target that was.
 SELECT indexed_to < coalesce(:target, newest), coalesce(:target, newest)
-FROM {prefix}search_progress, (SELECT coalesce(max(key), 0) AS newest FROM {prefix}message);
+FROM {prefix}upkeep, (SELECT coalesce(max(key), 0) AS newest FROM {prefix}message);
 
 -- name: not_indexed
-SELECT key, payload FROM {prefix}message
-WHERE key > (SELECT indexed_to FROM {prefix}search_progress)
+-- As bytes: one damaged text is no reason to find nothing else.
+SELECT key, CAST(payload AS BLOB) FROM {prefix}message
+WHERE key > (SELECT indexed_to FROM {prefix}upkeep)
 ORDER BY key LIMIT :limit;
 
 -- name: add_to_index
 INSERT INTO {prefix}search (rowid, text) VALUES (?, ?);
 
 -- name: set_indexed_to
-UPDATE {prefix}search_progress SET indexed_to = :key;
+UPDATE {prefix}upkeep SET indexed_to = :key;
 
 -- name: indexed_to
-SELECT indexed_to FROM {prefix}search_progress;
+SELECT indexed_to FROM {prefix}upkeep;
 
 -- name: reindex
 UPDATE {prefix}search SET text = :text WHERE rowid = :key;
@@ -25,22 +26,11 @@ UPDATE {prefix}search SET text = :text WHERE rowid = :key;
 DELETE FROM {prefix}search WHERE rowid IN (
     SELECT key FROM {prefix}message
     WHERE session = :key AND seq > :after AND seq < :before
-      AND key <= (SELECT indexed_to FROM {prefix}search_progress)
+      AND key <= (SELECT indexed_to FROM {prefix}upkeep)
 );
 
--- name: set_leftovers
--- FTS5 keeps the pieces of removed texts until its segments are merged.
-UPDATE {prefix}search_progress SET leftovers = :leftovers;
-
--- name: leftovers
-SELECT leftovers FROM {prefix}search_progress;
-
--- name: merge_index
-INSERT INTO {prefix}search ({prefix}search) VALUES ('optimize');
-
 -- name: find_by_index
--- The words of three characters and more, as FTS5 phrases; :short is a JSON list of the shorter ones, which no trigram
--- can find and which are looked for in what the others found.
+-- Words as FTS5 phrases; :others is a JSON list of those that the index can't be asked for, looked for in what it found.
 SELECT s.id, m.id, m.seq, m.role, m.payload, m.created_at, -{prefix}search.rank
 FROM {prefix}search
 CROSS JOIN {prefix}message AS m ON m.key = {prefix}search.rowid
@@ -53,11 +43,11 @@ WHERE {prefix}search MATCH :phrases
   AND (:agent_name IS NULL OR s.agent_name = :agent_name)
   AND (:session_id IS NULL OR s.id = :session_id)
   AND (:role IS NULL OR m.role = :role)
-  AND NOT EXISTS (SELECT 1 FROM json_each(:short) AS word WHERE instr({prefix}search.text, word.value) = 0)
+  AND NOT EXISTS (SELECT 1 FROM json_each(:others) AS word WHERE instr({prefix}search.text, word.value) = 0)
 ORDER BY {prefix}search.rank, m.key DESC LIMIT :limit;
 
 -- name: find_by_scan
--- Only short words: a walk through the scope's messages, the newest first.
+-- No word that the index can be asked for: a walk through the scope's messages, the newest first.
 SELECT s.id, m.id, m.seq, m.role, m.payload, m.created_at, 0.0
 FROM {prefix}message AS m
 CROSS JOIN {prefix}session AS s ON s.key = m.session
@@ -69,5 +59,5 @@ WHERE s.tenant = :tenant
   AND (:agent_name IS NULL OR s.agent_name = :agent_name)
   AND (:session_id IS NULL OR s.id = :session_id)
   AND (:role IS NULL OR m.role = :role)
-  AND NOT EXISTS (SELECT 1 FROM json_each(:short) AS word WHERE instr({prefix}search.text, word.value) = 0)
+  AND NOT EXISTS (SELECT 1 FROM json_each(:others) AS word WHERE instr({prefix}search.text, word.value) = 0)
 ORDER BY m.key DESC LIMIT :limit;
