@@ -15,7 +15,7 @@ from agentkeep_conformance.base import AdapterConformance, Enrolment, KnownFailu
 from agentkeep_conformance.clauses import CLAUSES, clauses_of, faults_of
 from agentkeep_conformance.outcomes import EVIDENCE, REQUIRED, TIER, AdapterEvidence, Evidence, TestOutcome
 from agentkeep_conformance.place import Tier
-from agentkeep_conformance.report import outcome_table
+from agentkeep_conformance.rendering import outcome_table
 
 _TEST = "agentkeep_test"
 

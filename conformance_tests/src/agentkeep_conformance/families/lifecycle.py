@@ -113,7 +113,7 @@ class LifeCycle:
         for _ in range(3):
             assert await whole(await place.keep(), "s") == before
 
-    @proves("LIFE-2", "FLT-3")
+    @proves("LIFE-2")
     async def test_closing_while_calls_run_ends_them_cleanly(self, place: Place, keep: Keep) -> None:
         busy = await place.keep()
         await busy.sessions.create("s")

@@ -1,0 +1,108 @@
+"""The command `agentkeep-conformance`: runs enrolled adapters, and renders what runs have found."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from agentkeep_conformance.rendering import as_html, as_markdown, merged
+from agentkeep_conformance.selftest import command as selftest
+
+GROUP = "agentkeep.conformance"
+"""Entry points of a package that ships its enrolment: an adapter's name to "module:TestClass"."""
+
+USAGE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code: 0 all proved, 1 something failed or nothing ran, 2 usage."""
+    options = _parser().parse_args(argv)
+    return options.run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="agentkeep-conformance", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    run = commands.add_parser("run", help="run the suite on enrolled adapters")
+    run.add_argument("names", nargs="+", metavar="NAME", help="an enrolled adapter, or the path of its test module")
+    run.add_argument("--tier", choices=["everyday", "nightly"], default="everyday")
+    run.add_argument("--servers", choices=["url", "containers", "native"], help="the only way to get servers")
+    run.add_argument("--require", choices=["all"], help="all: a server that is not there fails the run")
+    run.add_argument("--json", metavar="FILE", type=Path, help="write the evidence to FILE")
+    run.set_defaults(run=_run)
+    report = commands.add_parser("report", help="render evidence as a matrix of clauses and adapters")
+    report.add_argument("files", nargs="+", metavar="FILE", type=Path)
+    report.add_argument("--html", metavar="FILE", type=Path, help="write a page to FILE")
+    report.add_argument("--markdown", action="store_true", help="print the matrix as Markdown (without --html: always)")
+    report.set_defaults(run=_report)
+    own = commands.add_parser("selftest", help="run the suite on planted faults: each must be killed")
+    selftest.add_arguments(own)
+    own.set_defaults(run=selftest.run)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    targets = [_target(name) for name in options.names]
+    unknown = [name for name, target in zip(options.names, targets, strict=True) if target is None]
+    if unknown:
+        enrolled = ", ".join(sorted(entry.name for entry in entry_points(group=GROUP))) or "none"
+        print(f"no adapter {', '.join(unknown)} is enrolled (there are: {enrolled}) and no such file", file=sys.stderr)
+        return USAGE
+    with tempfile.TemporaryDirectory() as scratch:
+        file = options.json or Path(scratch, "evidence.json")
+        code = _pytest([target for target in targets if target], file, options)
+        if not file.exists():
+            print("the run ended before it could say what it found", file=sys.stderr)
+            return USAGE
+        counts = Counter[str](json.loads(file.read_text(encoding="utf-8"))["counts"])
+    aside = [f"{count} {what}" for what, count in counts.items() if what not in ("proved", "FAILED")]
+    if aside:
+        print(", ".join(aside))
+    print(f"{counts['proved']} passed, {counts['FAILED']} failed")
+    return 0 if code == 0 and counts["proved"] else 1
+
+
+def _target(name: str) -> str | None:
+    """What pytest is to run: a path as it is, an enrolled class, or the workspace's own adapter of that name."""
+    if Path(name.partition("::")[0]).exists():
+        return name
+    for entry in entry_points(group=GROUP, name=name):
+        spec = find_spec(entry.module)
+        if spec is not None and spec.origin is not None:
+            return f"{spec.origin}::{entry.attr}"
+    own = Path("adapters", name, "tests", "test_conformance.py")
+    return str(own) if own.exists() else None
+
+
+def _pytest(targets: list[str], file: Path, options: argparse.Namespace) -> int:
+    """In a process of its own, as pytest must see the suite's modules before anybody else imports them."""
+    file.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *targets]
+    command += ["--conformance-json", str(file), "--conformance-tier", options.tier]
+    command += ["--conformance-require", options.require] if options.require else []
+    servers = {"AGENTKEEP_TEST_SERVERS": options.servers} if options.servers else {}
+    return subprocess.run(command, env=os.environ | servers, check=False).returncode
+
+
+def _report(options: argparse.Namespace) -> int:
+    try:
+        evidence: dict[str, Any] = merged([json.loads(file.read_text(encoding="utf-8")) for file in options.files])
+    except (OSError, ValueError, KeyError) as error:
+        print(f"this is no evidence: {error}", file=sys.stderr)
+        return USAGE
+    if options.html:
+        options.html.write_text(as_html(evidence), encoding="utf-8")
+    if options.markdown or not options.html:
+        print(as_markdown(evidence))
+    failed = any(adapter["counts"].get("FAILED") for adapter in evidence["adapters"].values())
+    return 1 if failed else 0
