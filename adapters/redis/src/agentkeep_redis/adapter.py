@@ -1,0 +1,183 @@
+"""The Redis adapter: one script a call, on a plain Redis server, behind Sentinel, or on a Redis Cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from time import perf_counter
+from typing import Any, Self
+
+from agentkeep.capabilities import Capabilities
+from agentkeep.errors import Corrupt, PersistenceError, SchemaMissing, SchemaTooNew
+from agentkeep.models import Health
+from agentkeep.options import as_prefix, read_options
+from agentkeep.records import Scope
+from msgspec.structs import replace
+from redis.asyncio import RedisCluster
+from redis.exceptions import RedisClusterException
+
+from agentkeep_redis.compression import Compression
+from agentkeep_redis.errors import DRIVER_ERRORS, refused
+from agentkeep_redis.keys import Keys
+from agentkeep_redis.link import Client, ClusterLink, Link, SingleLink, answer
+from agentkeep_redis.messages import RedisMessages
+from agentkeep_redis.parts import Opened, Parts
+from agentkeep_redis.scripts import load_script
+from agentkeep_redis.server import ASKED, persistence_of, version_of
+from agentkeep_redis.sessions import RedisSessions
+from agentkeep_redis.sweep import Sweeper
+from agentkeep_redis.urls import ADAPTER_OPTIONS, CLIENT_OPTIONS, Made, client_factory
+from agentkeep_redis.wire import Command, Effect
+
+SCHEMA_VERSION = 1
+_MAX_BYTES = 16 * 1024 * 1024
+
+
+class RedisAdapter:
+    """Sessions and messages in Redis, below one prefix.
+
+    `RedisAdapter(client)` works over the caller's `Redis` or `RedisCluster` of `redis.asyncio`, with whatever
+    `decode_responses` and protocol it has, and never closes it (LIFE-2). Its settings for retries are not used.
+    `manage_schema=False`: `open` writes nothing and raises `SchemaMissing` where no adapter has opened the prefix yet.
+    `compress_above`: payloads of at least so many bytes are stored as zstd frames; None: none are.
+    One opened adapter belongs to the event loop that opened it (LIFE-3).
+    """
+
+    name = "redis"
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        prefix: str = "agentkeep",
+        manage_schema: bool = True,
+        compress_above: int | None = None,
+    ) -> None:
+        self._begin(lambda: (client, []), prefix, manage_schema, compress_above, owned=False)
+
+    def _begin(
+        self,
+        make: Callable[[], Made],
+        prefix: str,
+        manage_schema: bool,
+        compress_above: int | None,
+        *,
+        owned: bool,
+    ) -> None:
+        self._make = make
+        self._owned = owned
+        self._manage_schema = manage_schema
+        self._keys = Keys(as_prefix("prefix", prefix))
+        self._parts = Parts(self._keys, Compression(compress_above))
+        self._made: Made | None = None
+        self.capabilities = Capabilities(
+            watch=True,
+            native_ttl=True,
+            server_clock=True,
+            max_message_bytes=_MAX_BYTES,
+            max_session_bytes=_MAX_BYTES,
+            durability="process",
+        )
+        self.sessions = RedisSessions(self._parts)
+        self.messages = RedisMessages(self._parts)
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        """`redis://user:password@host:6379/0`, `rediss://` for TLS, `redis+cluster://host1,host2`,
+        `redis+sentinel://host1,host2/SERVICE/0`.
+
+        Options: `prefix`, `manage_schema`, `compress_above`, `timeout` and `connect_timeout` (seconds),
+        `max_connections`, `protocol` (2 or 3), `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile` (paths).
+        Raises `ConfigurationError`.
+        """
+        given = read_options(cls.name, url, options, {**ADAPTER_OPTIONS, **CLIENT_OPTIONS})
+        own = {name: given.pop(name) for name in ADAPTER_OPTIONS if name in given}
+        adapter = cls.__new__(cls)
+        adapter._begin(
+            client_factory(url, given),
+            own.get("prefix", "agentkeep"),
+            own.get("manage_schema", True),
+            own.get("compress_above"),
+            owned=True,
+        )
+        return adapter
+
+    async def open(self) -> None:
+        if self._parts.opened is not None:
+            return
+        made = self._made = self._make()
+        try:
+            opened = Opened(await _linked(made[0]), self._keys)
+            await self._prepare(opened.link)
+        except BaseException:
+            await self._disconnect()
+            raise
+        self._parts.opened = opened
+
+    async def _prepare(self, link: Link) -> None:
+        """The schema's version and the server's settings, in one exchange."""
+        key = self._keys.schema()
+        allowed = "1" if self._manage_schema else "0"
+        script: Command = ("EVAL", load_script("open").text, 1, key, str(SCHEMA_VERSION), allowed)
+        reply, *settings = await link.commands(key, [script, *ASKED], Effect.REPEATABLE)
+        _check_schema(answer(reply, link.place), self._keys.prefix)
+        self.capabilities = replace(self.capabilities, durability=persistence_of(settings).durability)
+
+    async def close(self) -> None:
+        opened, self._parts.opened = self._parts.opened, None
+        if opened is not None:
+            with suppress(PersistenceError):
+                await opened.index.close()
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
+        made, self._made = self._made, None
+        if made is None or not self._owned:
+            return
+        for client in (made[0], *made[1]):
+            with suppress(*DRIVER_ERRORS, RedisClusterException):
+                await client.aclose()
+
+    async def health(self) -> Health:
+        link = self._parts.link
+        key = self._keys.schema()
+        started = perf_counter()
+        schema, info, *settings = await link.commands(key, [("GET", key), ("INFO", "server"), *ASKED])
+        latency = timedelta(seconds=perf_counter() - started)
+        persistence = persistence_of(settings)
+        return Health(
+            adapter=self.name,
+            server=version_of(info),
+            schema_version=_version(answer(schema, link.place), self._keys.prefix),
+            durability=persistence.durability,
+            latency=latency,
+            warnings=persistence.warnings,
+        )
+
+    async def sweep(self, scope: Scope | None, *, limit: int) -> int:
+        return await Sweeper(self._parts.require_opened(), self._keys).sweep(scope, limit)
+
+
+async def _linked(client: Client) -> Link:
+    if not isinstance(client, RedisCluster):
+        return SingleLink(client)
+    try:
+        await client.initialize()
+    except (RedisClusterException, *DRIVER_ERRORS) as error:
+        raise refused(error, "redis cluster") from error
+    return ClusterLink(client)
+
+
+def _version(found: bytes | None, prefix: str) -> int | None:
+    if found is None or found.isdigit():
+        return None if found is None else int(found)
+    raise Corrupt(f"{prefix}:schema", "it holds no version")
+
+
+def _check_schema(found: bytes | None, prefix: str) -> None:
+    version = _version(found, prefix)
+    if version is None:
+        raise SchemaMissing(f"prefix {prefix!r} has no Agentkeep schema, and manage_schema is off")
+    if version > SCHEMA_VERSION:
+        raise SchemaTooNew(found=version, known=SCHEMA_VERSION)

@@ -1,0 +1,74 @@
+"""Redis's errors to ours, in one table (ERR-1, ERR-2). Texts of messages decide nothing; error codes and classes do."""
+
+from __future__ import annotations
+
+from agentkeep.errors import ConfigurationError, Corrupt, OutcomeUnknown, PersistenceError, Unavailable
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    ConnectionError,
+    MovedError,
+    NoPermissionError,
+    NoScriptError,
+    RedisError,
+    ResponseError,
+    TimeoutError,
+    TryAgainError,
+)
+
+CONNECTION_ERRORS = (ConnectionError, TimeoutError, OSError)
+"""The connection failed; whether the command ran is known from when."""
+
+REDIRECTS = (MovedError, AskError, TryAgainError)
+"""Another node is to be asked; nothing ran."""
+
+UNKNOWN_SCRIPT = NoScriptError
+
+ANSWERED = (BusyLoadingError, AuthenticationError, AuthorizationError)
+"""The driver counts these as failed connections; the server answered, and nothing ran."""
+
+_CLASSES: tuple[tuple[type[Exception], type[PersistenceError]], ...] = (
+    (AuthenticationError, ConfigurationError),
+    (AuthorizationError, ConfigurationError),
+    (NoPermissionError, ConfigurationError),
+    (BusyLoadingError, Unavailable),
+)
+"""The server answered and did nothing. The first that fits."""
+
+_CODES: dict[str, type[PersistenceError]] = {
+    "WRONGTYPE": Corrupt,
+    "CORRUPT": Corrupt,
+    "WRONGPASS": ConfigurationError,
+    "NOAUTH": ConfigurationError,
+    "NOPERM": ConfigurationError,
+}
+"""The first word of an error reply. Any other (OOM, READONLY, CLUSTERDOWN, MASTERDOWN, LOADING, MISCONF, NOREPLICAS,
+BUSY, ERR) means that the script did not begin or stopped before its first write: `Unavailable`."""
+
+
+def refused(error: Exception, place: str, record: str = "") -> PersistenceError:
+    """Our error for one after which nothing has run. `place`: the server; `record`: what the call was about."""
+    kind = next((ours for theirs, ours in _CLASSES if isinstance(error, theirs)), None)
+    if kind is None and isinstance(error, ResponseError):
+        kind = _CODES.get(code_of(error))
+    return Corrupt(record or place, str(error)) if kind is Corrupt else _made(kind or Unavailable, error, place)
+
+
+def lost(error: Exception, place: str) -> PersistenceError:
+    """Our error for a connection that failed when a write may have run."""
+    return _made(OutcomeUnknown, error, place)
+
+
+def code_of(error: ResponseError) -> str:
+    """The error reply's first word. redis-py gives classes to some codes and takes the word away from those."""
+    return str(error).partition(" ")[0]
+
+
+def _made(kind: type[PersistenceError], error: Exception, place: str) -> PersistenceError:
+    return kind(f"{place}: {str(error) or type(error).__name__}")
+
+
+DRIVER_ERRORS = (RedisError, OSError)
+"""All that the driver raises."""

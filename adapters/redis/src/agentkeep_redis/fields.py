@@ -1,0 +1,200 @@
+"""Records as Redis holds them: a session is a hash of texts, a message one text, a time 18 digits (see lua/*.lua)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, cast
+
+from agentkeep.errors import Corrupt
+from agentkeep.models import Status
+from agentkeep.records import MessageDraft, MessageRecord, SessionChanges, SessionQuery, SessionRecord
+
+from agentkeep_redis.compression import Compression
+from agentkeep_redis.keys import facet
+
+YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
+_DAY = 86_400
+_TEXTS = ("user_id", "agent_name", "title", "current_route", "current_step", "parent_id")
+_ALL = facet("all", "")
+_NEVER = b"-" * 18
+
+Fields = dict[bytes, bytes]
+
+
+def time_text(time: datetime) -> str:
+    """18 digits, exact from the year 1 to 9999, that sort as the times do."""
+    since = time - YEAR_ONE
+    return f"{since.days * _DAY + since.seconds:012d}{since.microseconds:06d}"
+
+
+def text_time(text: bytes) -> datetime:
+    return YEAR_ONE + timedelta(seconds=int(text[:12]), microseconds=int(text[12:]))
+
+
+def span(duration: timedelta | None) -> tuple[int, int] | None:
+    """Seconds and microseconds, as the scripts add them to a time."""
+    return None if duration is None else (duration.days * _DAY + duration.seconds, duration.microseconds)
+
+
+class StoredSession(NamedTuple):
+    """A session as it was read, with what the index is made from."""
+
+    record: SessionRecord
+    revision: int
+    """One more after each change of the session or its log."""
+    row: bytes
+    """Its row of the index (see lua/index.lua)."""
+    facets: frozenset[str]
+    label_facets: str
+
+
+def stored_session(session_id: str, flat: Sequence[bytes]) -> StoredSession:
+    """From the reply of HGETALL. Raises `Corrupt` (ERR-4)."""
+    fields: Fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    try:
+        facets = b"".join(fields[name] for name in _FACET_FIELDS)
+        revision = int(fields[b"revision"])
+        expires_at = fields.get(b"expires_at", _NEVER)
+        row = b"%016d%b%b%b%b" % (revision, fields[b"created_at"], fields[b"updated_at"], expires_at, facets)
+        labels = fields[b"facet_labels"].decode()
+        return StoredSession(_session_record(session_id, fields), revision, row, _split(facets.decode()), labels)
+    except (KeyError, ValueError, OverflowError) as error:
+        raise Corrupt(f"session {session_id!r}", str(error)) from error
+
+
+def _session_record(session_id: str, fields: Fields) -> SessionRecord:
+    return SessionRecord(
+        id=session_id,
+        user_id=_text(fields, b"user_id"),
+        agent_name=_text(fields, b"agent_name"),
+        title=_text(fields, b"title"),
+        status=cast("Status", fields[b"status"].decode()),
+        current_route=_text(fields, b"current_route"),
+        current_step=_text(fields, b"current_step"),
+        state=fields[b"state"].decode(),
+        metadata=fields[b"metadata"].decode(),
+        parent_id=_text(fields, b"parent_id"),
+        forked_at_seq=_number(fields, b"forked_at_seq"),
+        version=int(fields[b"version"]),
+        schema_version=_number(fields, b"schema_version"),
+        message_count=int(fields[b"message_count"]),
+        last_seq=int(fields[b"last_seq"]),
+        created_at=text_time(fields[b"created_at"]),
+        updated_at=text_time(fields[b"updated_at"]),
+        last_message_at=_time(fields, b"last_message_at"),
+        completed_at=_time(fields, b"completed_at"),
+        expires_at=_time(fields, b"expires_at"),
+    )
+
+
+def _text(fields: Fields, name: bytes) -> str | None:
+    value = fields.get(name)
+    return None if value is None else value.decode()
+
+
+def _number(fields: Fields, name: bytes) -> int | None:
+    value = fields.get(name)
+    return None if value is None else int(value)
+
+
+def _time(fields: Fields, name: bytes) -> datetime | None:
+    value = fields.get(name)
+    return None if value is None else text_time(value)
+
+
+def session_fields(record: SessionRecord, labels: str) -> list[str]:
+    """Names and values in turn, without what the script itself sets: created_at, updated_at, expires_at."""
+    fields: dict[str, Any] = {name: getattr(record, name) for name in (*_TEXTS, "forked_at_seq", "schema_version")}
+    fields |= {name: getattr(record, name) for name in ("status", "state", "metadata")}
+    fields |= {name: getattr(record, name) for name in ("version", "message_count", "last_seq")}
+    for name in ("last_message_at", "completed_at"):
+        time = getattr(record, name)
+        fields[name] = None if time is None else time_text(time)
+    fields |= {f"facet_{kind}": text for kind, text in _facets_of(record, labels).items()}
+    return [str(part) for pair in fields.items() if pair[1] is not None for part in pair]
+
+
+def change_fields(changes: SessionChanges) -> tuple[list[str], list[str]]:
+    """What an update sets, names and values in turn, and what it takes away. A facet is set empty, never taken away."""
+    values: dict[str, Any] = {name: value for name, value in changes.items() if name != "labels"}
+    for field, kind in (("user_id", "user"), ("agent_name", "agent"), ("status", "status")):
+        if field in changes:
+            values[f"facet_{kind}"] = _facet(kind, values[field])
+    if "labels" in changes:
+        values["facet_labels"] = label_facets(changes["labels"])
+    set_fields = [str(part) for pair in values.items() if pair[1] is not None for part in pair]
+    return set_fields, [name for name, value in values.items() if value is None]
+
+
+_FACET_FIELDS = (b"facet_all", b"facet_user", b"facet_agent", b"facet_status", b"facet_parent", b"facet_labels")
+
+
+def _facets_of(record: SessionRecord, labels: str) -> dict[str, str]:
+    return {
+        "all": _ALL,
+        "user": _facet("user", record.user_id),
+        "agent": _facet("agent", record.agent_name),
+        "status": _facet("status", record.status),
+        "parent": _facet("parent", record.parent_id),
+        "labels": labels,
+    }
+
+
+def facets_row(record: SessionRecord, labels: str) -> str:
+    """All facets of a new session, one after the other as in its row of the index."""
+    return "".join(_facets_of(record, labels).values())
+
+
+def label_facets(labels: Sequence[str]) -> str:
+    return "".join(facet("label", label) for label in dict.fromkeys(labels))
+
+
+def query_facets(user_id: str | None, query: SessionQuery) -> list[str] | None:
+    """The facets of which a session must have all; None where nothing can match: a user's view asked for another's."""
+    if user_id is not None and query.user_id not in (None, user_id):
+        return None
+    wanted = [
+        _facet("user", user_id or query.user_id),
+        _facet("agent", query.agent_name),
+        _facet("status", query.status),
+        _facet("parent", query.parent_id),
+        *(facet("label", label) for label in query.labels),
+    ]
+    return [text for text in wanted if text] or [_ALL]
+
+
+def _facet(kind: str, value: str | None) -> str:
+    return "" if value is None else facet(kind, value)
+
+
+def _split(facets: str) -> frozenset[str]:
+    return frozenset(facets[at : at + 16] for at in range(0, len(facets), 16))
+
+
+def message_body(draft: MessageDraft | MessageRecord, compression: Compression) -> bytes:
+    """What stands in a message's record behind its seq and time. No role has a line's end in it."""
+    return draft.role.encode() + b"\n" + compression.pack(draft.payload.encode())
+
+
+def message_text(record: MessageRecord, compression: Compression) -> bytes:
+    """A whole record: seq, time, role and payload, each but the last ended by a line's end."""
+    return b"%d\n%b\n%b" % (record.seq, time_text(record.created_at).encode(), message_body(record, compression))
+
+
+def message_record(session_id: str, message_id: bytes, text: bytes | None, compression: Compression) -> MessageRecord:
+    """Raises `Corrupt` (ERR-4)."""
+    name = f"message {message_id!r} of session {session_id!r}"
+    if text is None:
+        raise Corrupt(name, "the log names it, and it is not there")
+    try:
+        seq, created_at, role, payload = text.split(b"\n", 3)
+        return MessageRecord(
+            id=message_id.decode(),
+            seq=int(seq),
+            role=role.decode(),
+            payload=compression.unpack(payload, name).decode(),
+            created_at=text_time(created_at),
+        )
+    except (ValueError, OverflowError) as error:
+        raise Corrupt(name, str(error)) from error

@@ -1,0 +1,7 @@
+-- A living session with its log up to a seq, at one instant: what a fork copies (SES-5).
+local options = cmsgpack.unpack(ARGV[1])
+if not require_living(server_time(), options.user) then return { 'absent' } end
+local last = entries_up_to(options.last) - 1
+local ids = {}
+if last >= 0 then ids = ids_between(0, last) end
+return { 'found', redis.call('HGETALL', KEYS[1]), ids_and_messages(ids) }

@@ -1,0 +1,17 @@
+-- Remove rows of expired sessions; their own keys the server has removed. KEYS: entries, rows, expiry, and on a single
+-- server the set of tenants. ARGV[1]: options. Answers how many went, how many were looked at, and whether any is left.
+local options = cmsgpack.unpack(ARGV[1])
+local until_now = string.format('%.0f', unix_micros(server_time()))
+local place = { entries = KEYS[1], rows = KEYS[2], expiry = KEYS[3] }
+local gone = 0
+local ids = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', until_now, 'LIMIT', options.skip, options.limit)
+for _, id in ipairs(ids) do
+  local row = redis.call('HGET', KEYS[2], id)
+  if row and (not options.facet or row_has_facet(row, options.facet)) then
+    remove_row(place, id, row)
+    gone = gone + 1
+  end
+end
+local left = redis.call('EXISTS', KEYS[2])
+if left == 0 and KEYS[4] then redis.call('SREM', KEYS[4], options.tenant) end
+return { gone, #ids, left }

@@ -1,0 +1,70 @@
+"""What the server says of itself: version and persistence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
+
+from agentkeep.capabilities import Durability
+from redis.exceptions import ResponseError
+
+from agentkeep_redis.wire import Command, Reply
+
+ASKED: tuple[Command, ...] = (
+    ("CONFIG", "GET", "append*"),
+    ("CONFIG", "GET", "maxmemory-policy"),
+)
+"""Patterns, because servers before 7 take one name at a time. An ACL, or a managed server, may refuse them."""
+
+_SYNCED: Mapping[str, Durability] = {"always": "fsync", "everysec": "interval"}
+
+
+class Persistence(NamedTuple):
+    durability: Durability
+    warnings: list[str]
+
+
+def persistence_of(replies: list[Reply]) -> Persistence:
+    """From the replies to `ASKED`. What can't be known is taken to be the worst."""
+    settings: dict[str, str] = {}
+    for reply in replies:
+        if isinstance(reply, ResponseError):
+            return Persistence("process", ["CONFIG GET is refused: nothing is known of what outlives a crash"])
+        settings |= _texts(reply)
+    durability: Durability = "process"
+    if settings.get("appendonly") == "yes":
+        durability = _SYNCED.get(settings.get("appendfsync", ""), "process")
+    return Persistence(durability, [*_LOSSES[durability], *_evictions(settings.get("maxmemory-policy", "noeviction"))])
+
+
+_LOSSES: Mapping[str, list[str]] = {
+    "fsync": [],
+    "process": ["a crash of the server loses what it has not saved yet: set appendonly yes and appendfsync always"],
+    "interval": ["a crash of the server may lose the last second: appendfsync is everysec"],
+}
+
+
+def _evictions(policy: str) -> list[str]:
+    if policy == "noeviction":
+        return []
+    return [f"maxmemory-policy is {policy}: when memory runs out the server removes parts of sessions; set noeviction"]
+
+
+def _texts(reply: Any) -> dict[str, str]:
+    """A map, which RESP2 sends as names and values in turn."""
+    if isinstance(reply, Mapping):
+        pairs = list(cast("Mapping[bytes, bytes]", reply).items())
+    else:
+        pairs = list(zip(reply[::2], reply[1::2], strict=True))
+    return {name.decode(): value.decode() for name, value in pairs}
+
+
+def version_of(reply: Reply) -> str:
+    """From the reply to INFO: "redis 7.0.15", "valkey 8.0.1"."""
+    if isinstance(reply, ResponseError):
+        return "redis of unknown version: INFO is refused"
+    lines = [line.partition(":") for line in reply.decode().splitlines()]
+    found = {name: value for name, _, value in lines}
+    if "valkey_version" in found:
+        return f"valkey {found['valkey_version']}"
+    return f"redis {found.get('redis_version', 'of unknown version')}"
