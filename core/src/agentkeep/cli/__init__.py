@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib.util import find_spec
 
@@ -13,6 +14,9 @@ def main() -> None:
     if any(find_spec(name) is None for name in _NEEDED):
         sys.stderr.write('agentkeep: the command line is an extra of its own: pip install "agentkeep[cli]"\n')
         sys.exit(2)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # Until the work begins there is nothing to tidy up: Ctrl-C ends the process as it ends any other.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Only now, because these modules import what may be missing.
     from agentkeep.cli.app import app
 

@@ -38,10 +38,10 @@ def is_conversation(value: Any) -> bool:
     return bool(items) and isinstance(items[0], dict) and "role" in items[0]
 
 
-def conversation(value: Any, stem: str, number: int) -> Conversation:
+def conversation(value: Any, stem: str | None, number: int) -> Conversation:
     """The conversation that a JSON value is, `number` in the file `stem`. Raises `InvalidInput`."""
     if isinstance(value, list):
-        return Conversation(f"{stem}-{number}", {}, _messages(cast("list[Any]", value)))
+        return Conversation(_own_id(stem, number), {}, _messages(cast("list[Any]", value)))
     if not isinstance(value, dict):
         raise InvalidInput("it is no conversation: give a list of messages, or an object with messages")
     given = dict(cast("dict[str, Any]", value))
@@ -51,14 +51,23 @@ def conversation(value: Any, stem: str, number: int) -> Conversation:
     if SHAPE in given:
         raise InvalidInput(f"the key {SHAPE!r} is Agentkeep's own: name it otherwise")
     messages = _messages(given.pop(under))
-    if under == "traj" and _trajectory_id(stem, given) is not None and "id" not in given:
-        return Conversation(_trajectory_id(stem, given) or "", {"metadata": given}, messages)
-    return _from_object(given, under, messages, f"{stem}-{number}")
+    if under == "traj" and "id" not in given and given.keys() >= {"task_id", "trial"}:
+        return Conversation(_own_id(stem, given["task_id"], given["trial"]), {"metadata": given}, messages)
+    return _from_object(given, under, messages, stem, number)
 
 
-def _from_object(given: dict[str, Any], under: str, messages: list[NewMessage], spare_id: str) -> Conversation:
+def _own_id(stem: str | None, *places: object) -> str:
+    """An id of the file's name and the place in it. Raises `InvalidInput` where the file has no name that stays."""
+    if stem is None:
+        raise InvalidInput("it has no id, and what comes through a pipe has no file name to make one of")
+    return "-".join((stem, *map(str, places)))
+
+
+def _from_object(
+    given: dict[str, Any], under: str, messages: list[NewMessage], stem: str | None, number: int
+) -> Conversation:
     fields: SessionUpdate = {}
-    id = given.get("id", given.get("session_id"))
+    id = _given_id(given)
     if isinstance(given.get("id"), str):
         del given["id"]
     if _is_id(given.get("user_id")):
@@ -74,7 +83,17 @@ def _from_object(given: dict[str, Any], under: str, messages: list[NewMessage], 
     fields["metadata"] = {**metadata, **given}
     if given or under != "messages":
         fields["metadata"][SHAPE] = {"list": under, "keys": [*given]}
-    return Conversation(spare_id if id is None else str(id), fields, messages)
+    return Conversation(_own_id(stem, number) if id is None else id, fields, messages)
+
+
+def _given_id(given: dict[str, Any]) -> str | None:
+    for name in ("id", "session_id"):
+        value = given.get(name)
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            return str(value)
+        if value is not None:
+            raise InvalidInput(f"its {name} is neither a string nor an integer")
+    return None
 
 
 def to_object(session: Session, messages: Iterable[Message]) -> dict[str, Any]:
@@ -86,7 +105,7 @@ def to_object(session: Session, messages: Iterable[Message]) -> dict[str, Any]:
     under, names = _shape(metadata.pop(SHAPE, None))
     top = {name: metadata.pop(name) for name in names if name in metadata}
     known = {"id": session.id, "user_id": session.user_id, "title": session.title, "metadata": metadata or None}
-    if "session_id" in top:
+    if str(top.get("session_id")) == session.id:
         del known["id"]
     given = {name: value for name, value in known.items() if value is not None}
     return {**given, **top, under: items}
@@ -112,16 +131,12 @@ def _messages(items: list[Any]) -> list[NewMessage]:
     return messages
 
 
-def _trajectory_id(stem: str, given: dict[str, Any]) -> str | None:
-    task, trial = given.get("task_id"), given.get("trial")
-    return None if task is None or trial is None else f"{stem}-{task}-{trial}"
-
-
 def _is_trajectory(session: Session) -> bool:
-    if SHAPE in session.metadata or session.title is not None or session.user_id is not None:
+    """Whether the session was imported as an element of a trajectory file, and not been given more since."""
+    metadata = session.metadata
+    if SHAPE in metadata or session.title is not None or session.user_id is not None:
         return False
-    ending = _trajectory_id("", session.metadata)
-    return ending is not None and session.id.endswith(ending)
+    return "task_id" in metadata and session.id.endswith(f"-{metadata['task_id']}-{metadata.get('trial')}")
 
 
 def _is_id(value: object) -> bool:

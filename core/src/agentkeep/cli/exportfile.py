@@ -20,7 +20,7 @@ from agentkeep.capabilities import Capabilities
 from agentkeep.cli.failures import CommandError
 from agentkeep.cli.sources import InputFile
 from agentkeep.cli.transcripts import Transcript, check
-from agentkeep.drafts import SessionUpdate
+from agentkeep.drafts import SessionUpdate, message_draft
 from agentkeep.errors import InvalidInput
 from agentkeep.models import Message, Session
 from agentkeep.validation import check_count, check_optional_id, check_time
@@ -178,7 +178,7 @@ class _Checked:
             raise InvalidInput(f"seq {message.seq} is out of order, or over the session's last_seq")
         if message.id in self._message_ids:
             raise InvalidInput(f"message id {message.id!r} stands twice in session {message.session_id!r}")
-        check(self._current.id, {}, (as_new(message),), capabilities)
+        message_draft(as_new(message), capabilities)
         self._last_seq = message.seq
         self._message_ids.add(message.id)
         self._messages += 1

@@ -10,6 +10,7 @@ from agentkeep.cli.chatfiles import ChatFile
 from agentkeep.cli.exportfile import ExportFile
 from agentkeep.cli.failures import NO_DATABASE, exit_code
 from agentkeep.cli.importing import Differs, Outcome, bring_in
+from agentkeep.cli.output import counted
 from agentkeep.cli.transcripts import Transcript
 from agentkeep.errors import Corrupt, PersistenceError
 from agentkeep.keep import Keep
@@ -32,9 +33,8 @@ class Totals:
     def sentence(self) -> str:
         kinds = ("created", "grown", "updated", "unchanged", "expired", "refused")
         found = [f"{self.sessions[kind]:,} {kind}" for kind in kinds if self.sessions[kind]]
-        total = self.sessions.total()
-        noun = "session" if total == 1 else "sessions"
-        return f"{total:,} {noun} ({', '.join(found) or 'none'}), {self.messages:,} new messages"
+        sessions = counted(self.sessions.total(), "session")
+        return f"{sessions} ({', '.join(found) or 'none'}), {counted(self.messages, 'new message')}"
 
 
 async def bring_in_all(keep: Keep, files: Sequence[ExportFile | ChatFile], report: Callable[[Outcome], None]) -> None:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_HIDDEN_IN_JSON = re.compile(
+    rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\xef\xbb\xbf"
+)
+"""Those of them that JSON does not escape by itself, in UTF-8."""
 _BREAKS = re.compile(r"[\t\n]")
 _BREAK_NAMES = {"\n": "\\n", "\t": "\\t"}
 _encoder = msgspec.json.Encoder()
@@ -39,6 +43,10 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def _escape_in_json(found: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(found[0].decode())
+
+
 def say(sentence: str) -> None:
     """One line for the user on stderr."""
     sys.stderr.write(f"agentkeep: {visible_line(sentence)}\n")
@@ -48,6 +56,11 @@ def say(sentence: str) -> None:
 def moment(at: datetime | None) -> str:
     """A time in UTC, to the second."""
     return "-" if at is None else at.strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: "1 message", "5,308 messages"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 class Output:
@@ -63,8 +76,11 @@ class Output:
         self.raw(_encoder.encode(value))
 
     def raw(self, line: bytes) -> None:
-        """A line that is encoded already."""
-        sys.stdout.buffer.write(line + b"\n")
+        """A line of JSON that is encoded already. Hidden characters in it become escapes, which say the same."""
+        rest = memoryview(_HIDDEN_IN_JSON.sub(_escape_in_json, line) + b"\n")
+        while rest:
+            # With PYTHONUNBUFFERED one write may take only a part, when the reader goes away for instance.
+            rest = rest[sys.stdout.buffer.write(rest) :]
 
     def flush(self) -> None:
         sys.stdout.flush()
@@ -115,8 +131,9 @@ class Output:
         from rich.text import Text
 
         table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
-        for name in columns:
-            table.add_column(name, overflow="fold")
+        for name in columns[:-1]:
+            table.add_column(name, no_wrap=True)
+        table.add_column(columns[-1], overflow="fold")
         for row in rows:
             table.add_row(*map(Text, row))
         self._print(table)

@@ -110,6 +110,10 @@ def _file_options(path: Path) -> dict[str, Any] | None:
 def _shown(name: str, value: Any) -> Any:
     if any(word in name.lower() for word in _SECRET_WORDS):
         return "***"
+    if isinstance(value, dict):
+        return {key: _shown(key, item) for key, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_shown(name, item) for item in cast("list[Any]", value)]
     return redact(value) if isinstance(value, str) and "://" in value else value
 
 

@@ -33,7 +33,8 @@ class InputFile:
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
-        self.stem = path.stem
+        self.stem: str | None = path.stem
+        """What ids may be made of; None for a pipe, whose name is another one each time."""
         self.has_lines = path.suffix.lower() in LINE_FORMATS
         self._path = path
         try:
@@ -41,6 +42,7 @@ class InputFile:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     self._copy = _copied(file)
                     self._path = Path(self._copy.name)
+                    self.stem = None
         except OSError as error:
             raise CommandError(f"{path}: {_why(error)}") from error
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-from agentkeep.cli.output import Output, moment, visible, visible_line
+from agentkeep.cli.output import Output, counted, moment, visible, visible_line
 from agentkeep.models import Message, Session
 
 _INDENT = "  "
@@ -18,7 +18,7 @@ _STYLES = {"user": "bold cyan", "assistant": "bold green", "tool": "bold yellow"
 
 def show_session(out: Output, session: Session) -> None:
     """The heading: what the session is."""
-    about = [f"{visible_line(session.id)}", session.status, f"{session.message_count:,} messages"]
+    about = [visible_line(session.id), session.status, counted(session.message_count, "message")]
     about += [f"{name} {visible_line(value)}" for name, value in _people(session) if value]
     about.append(f"updated {moment(session.updated_at)}")
     out.line(" | ".join(about), "bold")

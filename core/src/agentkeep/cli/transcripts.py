@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from agentkeep.capabilities import Capabilities
 from agentkeep.drafts import SessionUpdate, message_draft, session_changes
+from agentkeep.errors import InvalidInput
 from agentkeep.models import Message, NewMessage, Session
 from agentkeep.records import Scope
 from agentkeep.validation import check_id
@@ -28,10 +29,13 @@ class Transcript:
 
 
 def check(id: str, fields: SessionUpdate, messages: Sequence[NewMessage], capabilities: Capabilities) -> None:
-    """Raise what core would raise when these were created and appended: `InvalidInput`, `LimitExceeded`."""
+    """Raise what core would raise when these were created and appended: `InvalidInput`, with the message's place."""
     scope = Scope("default")
     check_id(id, "id")
     if fields:
         session_changes(fields, scope, capabilities)
-    for message in messages:
-        message_draft(message, capabilities)
+    for place, message in enumerate(messages, start=1):
+        try:
+            message_draft(message, capabilities)
+        except InvalidInput as error:
+            raise InvalidInput(f"message {place}: {error}") from error

@@ -13,7 +13,7 @@ import msgspec
 
 from agentkeep.capabilities import Capabilities
 from agentkeep.cli.failures import NO_DATABASE, CommandError
-from agentkeep.cli.output import Output
+from agentkeep.cli.output import Output, visible_line
 from agentkeep.cli.running import opened
 from agentkeep.cli.settings import Settings, candidates
 from agentkeep.errors import PersistenceError
@@ -83,7 +83,7 @@ def _print_report(out: Output, report: dict[str, Any]) -> None:
     out.line("versions", "bold")
     out.facts((f"  {name}", value) for name, value in nested["versions"].items())
     for warning in nested["warnings"]:
-        out.line(f"warning: {warning}", "bold yellow")
+        out.line(f"warning: {visible_line(warning)}", "bold yellow")
 
 
 async def adapters(out: Output) -> int:
@@ -95,14 +95,15 @@ async def adapters(out: Output) -> int:
             package = entry.dist.name if entry.dist is not None else None
             out.record({"scheme": scheme, "package": package, "capabilities": declared, "error": problem})
         return 0
-    names = Capabilities.__struct_fields__
+    usable = {scheme: declared for scheme, (declared, _) in found.items() if declared is not None}
     rows = [
-        (f"{scheme}://", *([_shown(getattr(declared, name)) for name in names] if declared else [problem or ""]))
-        for scheme, (declared, problem) in found.items()
+        (name, *(_shown(getattr(declared, name)) for declared in usable.values()))
+        for name in Capabilities.__struct_fields__
     ]
-    width = len(names) + 1
-    columns = ("SCHEME", *(name.upper() for name in names))
-    out.table(columns, [(*row, *([""] * (width - len(row)))) for row in rows])
+    out.table(("", *(f"{scheme}://" for scheme in usable)), rows)
+    for scheme, (_, problem) in found.items():
+        if problem is not None:
+            out.line(visible_line(f"{scheme}:// can't be used: {problem}"), "bold yellow")
     return 0
 
 

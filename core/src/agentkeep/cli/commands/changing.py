@@ -12,7 +12,7 @@ import typer
 
 from agentkeep.cli.chat import from_item
 from agentkeep.cli.failures import INTERRUPTED, REFUSED, CommandError
-from agentkeep.cli.output import Output, say
+from agentkeep.cli.output import Output, counted, say
 from agentkeep.cli.running import opened
 from agentkeep.cli.settings import Settings
 from agentkeep.cli.sources import parse
@@ -78,7 +78,7 @@ async def fork(keep: Keep, out: Output, _: Settings, *, id: str, at_seq: int | N
 
 async def remove(keep: Keep, out: Output, _: Settings, *, ids: Sequence[str], yes: bool) -> int:
     """Remove sessions; those that are absent are named and make the exit code 1."""
-    if not yes and not _agreed(f"Remove {len(ids)} session{'' if len(ids) == 1 else 's'}?"):
+    if not yes and not _agreed(f"Remove {counted(len(ids), 'session')}?"):
         return REFUSED
     code = 0
     for id in dict.fromkeys(ids):
@@ -96,13 +96,15 @@ async def prune(keep: Keep, out: Output, _: Settings, *, older_than: timedelta, 
     before = datetime.now(UTC) - older_than
     number = await keep.sessions.delete_many(updated_before=before, dry_run=True)
     if not dry_run and number:
-        if not yes and not _agreed(f"Remove {number:,} sessions last written to before {before:%Y-%m-%d %H:%M}Z?"):
+        if not yes and not _agreed(
+            f"Remove {counted(number, 'session')} last written to before {before:%Y-%m-%d %H:%M}Z?"
+        ):
             return REFUSED
         number = await keep.sessions.delete_many(updated_before=before)
     if out.as_json:
         out.record({"sessions": number, "removed": not dry_run, "updated_before": before})
     else:
-        out.line(f"{number:,} session{'' if number == 1 else 's'} {'would be ' if dry_run else ''}removed")
+        out.line(f"{counted(number, 'session')} {'would be ' if dry_run else ''}removed")
     return 0
 
 

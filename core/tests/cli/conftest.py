@@ -1,0 +1,111 @@
+"""Runs the commands: in this process (fast, on a SQLite file), and as the installed script (for signals and pipes)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from agentkeep.cli.app import app
+from typer.testing import CliRunner
+
+SCRIPT = Path(sys.executable).with_name("agentkeep")
+REPOSITORY = Path(__file__).parents[3]
+
+
+class Ran(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    def lines(self) -> list[Any]:
+        """The JSON lines of its output."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder and an empty home, so that nothing of the developer's is read or written."""
+    home = tmp_path / "home"
+    home.mkdir()
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    monkeypatch.setenv("AGENTKEEP_URL", "sqlite:///chat.db")
+    return work
+
+
+@pytest.fixture
+def run() -> Run:
+    """Run a command in this process."""
+
+    def call(*arguments: str, text: str | None = None) -> Ran:
+        result = CliRunner().invoke(app, list(arguments), input=text, prog_name="agentkeep")
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Ran(result.exit_code, result.stdout, result.stderr)
+
+    return call
+
+
+@pytest.fixture
+def script() -> Run:
+    """Run the installed script in a process of its own."""
+
+    def call(*arguments: str, text: str | None = None, **environment: str) -> Ran:
+        done = subprocess.run(
+            [SCRIPT, *arguments],
+            input=text,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, **environment},
+            timeout=60,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return call
+
+
+@pytest.fixture
+def conversations(own_folder: Path) -> Callable[..., Path]:
+    """Write a file of JSON lines."""
+
+    def write(*values: Any, name: str = "talks.jsonl") -> Path:
+        path = own_folder / name
+        path.write_text("".join(json.dumps(value) + "\n" for value in values), encoding="utf-8")
+        return path
+
+    return write
+
+
+def user(text: Any) -> dict[str, Any]:
+    return {"role": "user", "content": text}
+
+
+def assistant(text: Any) -> dict[str, Any]:
+    return {"role": "assistant", "content": text}
+
+
+def transcripts() -> Path:
+    """The 200 trajectories, which are no part of the repository: skips without them, unless they are required."""
+    beside = REPOSITORY.parent / "shared" / "data" / "airline-transcripts.json"
+    path = Path(os.environ.get("AGENTKEEP_TRANSCRIPTS", beside))
+    if not path.is_file():
+        if os.environ.get("AGENTKEEP_REQUIRE_TRANSCRIPTS") == "1":
+            pytest.fail(f"AGENTKEEP_REQUIRE_TRANSCRIPTS=1, and there is no {path.name}: set AGENTKEEP_TRANSCRIPTS")
+        pytest.skip("the airline transcripts are not here: AGENTKEEP_TRANSCRIPTS names their file")
+    return path

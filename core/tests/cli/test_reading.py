@@ -1,0 +1,120 @@
+"""`sessions`, `show`, `search`, `stats`, `doctor`, `adapters`, `config`: what they print, plain and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run, assistant, user
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def three_sessions(run: Run, conversations: Write) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": '{"n": 1}'}}
+    talk = [
+        user("Where is\nthe 図書館?"),
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "name": "look_up", "content": "2nd street"},
+        assistant("In 2nd street."),
+    ]
+    path = conversations({"id": "a", "user_id": "u1", "title": "図書館", "messages": talk}, {"id": "b", "messages": []})
+    run("import", str(path))
+    run("import", str(conversations({"id": "c", "user_id": "u2", "messages": [user("x")]})))
+
+
+def test_sessions(run: Run) -> None:
+    lines = run("sessions").out.splitlines()
+    assert lines[0].split() == ["ID", "STATUS", "MESSAGES", "UPDATED", "USER", "AGENT", "TITLE"]
+    assert lines[1].split()[:3] == ["c", "active", "1"]
+    assert lines[1].endswith("u2    -      -")
+    assert not any("\x1b" in line for line in lines)
+    assert [line["id"] for line in run("sessions", "--json", "--limit", "1").lines()] == ["c"]
+    assert [line["id"] for line in run("sessions", "--json", "--user", "u1").lines()] == ["a"]
+    assert run("sessions", "--json", "--status", "completed").out == ""
+
+
+def test_options_stand_before_the_command_or_behind_it(run: Run) -> None:
+    before = run("--json", "--url", "sqlite:///chat.db", "--tenant", "default", "sessions")
+    behind = run("sessions", "--json", "--url", "sqlite:///chat.db", "--tenant", "default")
+    assert before == behind
+    assert len(before.lines()) == 3
+    assert run("--tenant", "default", "sessions", "--tenant", "other", "--json").out == ""
+
+
+def test_show(run: Run) -> None:
+    text = run("show", "a").out
+    assert "a | active | 4 messages | user u1" in text
+    assert "#1 user" in text
+    assert "  Where is\n  the 図書館?\n" in text
+    assert '  calls look_up({"n": 1}) as c1' in text
+    assert "#3 tool look_up (answers c1)" in text
+
+
+@pytest.mark.parametrize(("tail", "seqs"), [("0", []), ("1", [4]), ("3", [2, 3, 4]), ("9", [1, 2, 3, 4])])
+def test_show_tail(run: Run, tail: str, seqs: list[int]) -> None:
+    assert [line["seq"] for line in run("show", "a", "--tail", tail, "--json").lines()] == seqs
+
+
+def test_show_a_tail_of_more_than_one_page(run: Run, conversations: Write) -> None:
+    run("import", str(conversations({"id": "long", "messages": [user(str(n)) for n in range(1_300)]})))
+    shown = [line["content"] for line in run("show", "long", "--tail", "1234", "--json").lines()]
+    assert shown == [str(n) for n in range(66, 1_300)]
+
+
+def test_absent_session(run: Run) -> None:
+    ran = run("show", "nobody")
+    assert (ran.code, ran.out, ran.err) == (1, "", "agentkeep: no session 'nobody' here\n")
+
+
+def test_search(run: Run) -> None:
+    found = run("search", "図書館").out
+    assert found.startswith("a #1 user")
+    assert "**図書館**" in found
+    assert [line["message"]["id"] for line in run("search", "street", "--role", "tool", "--json").lines()] == ["3"]
+    assert run("search", "street", "--session", "c").out == ""
+    assert run("search", 'street" OR *').code == 0
+
+
+def test_stats(run: Run) -> None:
+    found = json.loads(run("stats", "--json").out)
+    assert (found["sessions"], found["messages"], found["by_status"]) == (3, 5, {"active": 3})
+    assert found["by_agent"] == [{"agent_name": None, "sessions": 3}]
+    assert found["file_bytes"] >= Path("chat.db").stat().st_size
+    assert "messages  5" in run("stats").out
+    assert json.loads(run("--url", "memory://", "stats", "--json").out)["file_bytes"] is None
+
+
+def test_doctor(run: Run) -> None:
+    before = run("export").out
+    found = json.loads(run("doctor", "--json").out)
+    assert (found["adapter"], found["write"], found["read"], found["delete"]) == ("sqlite", "ok", "ok", "ok")
+    assert found["capabilities"]["search"] is True
+    assert found["versions"].keys() >= {"python", "agentkeep", "agentkeep-sqlite"}
+    assert run("export").out == before
+    memory = run("--url", "memory://", "doctor")
+    assert memory.code == 0
+    assert "warning: everything is lost when this process ends" in memory.out
+
+
+def test_adapters(run: Run) -> None:
+    found = {line["scheme"]: line for line in run("adapters", "--json").lines()}
+    assert found["memory"]["capabilities"]["shared"] is False
+    assert found["sqlite"]["package"] == "agentkeep-sqlite"
+    assert "memory://" in run("adapters").out
+
+
+def test_show_follow_is_refused_where_the_adapter_has_no_watch(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from agentkeep import Capabilities
+    from agentkeep_memory import MemoryAdapter
+
+    monkeypatch.setattr(MemoryAdapter, "capabilities", Capabilities(search=False, watch=False))
+    follow = run("--url", "memory://", "show", "a", "--follow")
+    search = run("--url", "memory://", "search", "a")
+    assert (follow.code, search.code) == (1, 1)
+    assert "'watch'" in follow.err
+    assert "'search'" in search.err

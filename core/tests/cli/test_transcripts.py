@@ -1,0 +1,91 @@
+"""The 200 real trajectories: imported, given back equal, and never lost by an import that was killed (FLT-1)."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from .conftest import SCRIPT, Run, transcripts
+
+KILLS = 50
+SEED = 20_260_207
+
+
+@pytest.fixture
+def path() -> Path:
+    return transcripts()
+
+
+def by_place(trajectories: list[dict[str, Any]]) -> dict[tuple[int, int], dict[str, Any]]:
+    return {(trajectory["task_id"], trajectory["trial"]): trajectory for trajectory in trajectories}
+
+
+def exported(run: Run, url: str) -> dict[tuple[int, int], dict[str, Any]]:
+    return by_place(run("--url", url, "export", "--format", "chat").lines())
+
+
+def test_import_and_export(run: Run, path: Path, own_folder: Path) -> None:
+    trajectories = json.loads(path.read_bytes())
+    assert run("import", str(path)).out == "200 sessions (200 created), 5,308 new messages\n"
+    assert exported(run, "sqlite:///chat.db") == by_place(trajectories)
+    assert run("import", str(path)).out == "200 sessions (200 unchanged), 0 new messages\n"
+    whole = run("export").out
+    (own_folder / "whole.jsonl").write_text(whole, encoding="utf-8")
+    run("--url", "sqlite:///other.db", "import", "whole.jsonl")
+    assert run("--url", "sqlite:///other.db", "export").out == whole
+
+
+def import_until_killed(url: str, path: Path, after: float) -> tuple[bool, set[str]]:
+    """Whether the kill met a living import, and the sessions that it had acknowledged by then."""
+    command = [SCRIPT, "--url", url, "import", "--json", path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            process.wait(after)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        out, _ = process.communicate()
+    whole_lines = out.split(b"\n")[:-1]
+    return process.returncode == -signal.SIGKILL, {json.loads(line)["session"] for line in whole_lines}
+
+
+def whole_sessions(run: Run, url: str, expected: dict[tuple[int, int], dict[str, Any]], stem: str) -> set[str]:
+    """The sessions that hold all their messages. Each other one must be empty: created, and no append yet."""
+    found = exported(run, url)
+    for place, trajectory in found.items():
+        assert trajectory in (expected[place], {**expected[place], "traj": []})
+    return {f"{stem}-{task}-{trial}" for (task, trial), trajectory in found.items() if trajectory["traj"]}
+
+
+def test_killed_imports_lose_nothing_and_leave_no_half(run: Run, path: Path) -> None:
+    """Each import goes on with the database that the killed one left; a whole one makes way for a new one."""
+    expected = by_place(json.loads(path.read_bytes()))
+    started = monotonic()
+    import_until_killed("sqlite:///0.db", path, after=600)
+    duration = monotonic() - started
+    moments = random.Random(SEED)
+    kills = resumed = 0
+    database, acknowledged = 1, set[str]()
+    url = ""
+    for _ in range(KILLS * 10):
+        url = f"sqlite:///{database}.db"
+        resumed += bool(acknowledged)
+        killed, told = import_until_killed(url, path, after=moments.uniform(0, duration))
+        kills += killed
+        acknowledged |= told
+        whole = whole_sessions(run, url, expected, path.stem)
+        assert acknowledged <= whole
+        if kills == KILLS:
+            break
+        if len(whole) == len(expected):
+            database, acknowledged = database + 1, set[str]()
+    assert kills == KILLS
+    assert resumed > 0, "no import went on where a killed one had stopped: this proves little"
+    assert run("--url", url, "import", str(path)).code == 0
+    assert exported(run, url) == expected
