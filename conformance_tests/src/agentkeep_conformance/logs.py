@@ -28,6 +28,13 @@ def check_log(events: Sequence[Event], final: Log) -> None:
     assert not problems, "\n".join(problems[:12])
 
 
+def check_whole(events: Sequence[Event], final: Log) -> None:
+    """For a server that may lose its last moment: what is there is there once and whole, lost or not."""
+    appends = [event for event in events if event.verb == "append"]
+    problems = [*_dense(final), *_batches(appends, final)]
+    assert not problems, "\n".join(problems[:12])
+
+
 def _dense(final: Log) -> list[str]:
     """ORD-1: 1, 2, 3, … and each message once."""
     problems: list[str] = []

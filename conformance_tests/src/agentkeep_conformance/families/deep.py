@@ -2,11 +2,12 @@
 
 from agentkeep_conformance.families.cancellation import Cancellation
 from agentkeep_conformance.families.concurrency import Concurrency
+from agentkeep_conformance.families.crashes import Crashes
 from agentkeep_conformance.families.erasure import Erasure
 from agentkeep_conformance.families.faults import Faults
 from agentkeep_conformance.families.processes import Processes
 from agentkeep_conformance.families.stateful import Stateful
 
 
-class Deep(Stateful, Concurrency, Processes, Faults, Cancellation, Erasure):
+class Deep(Stateful, Concurrency, Processes, Faults, Crashes, Cancellation, Erasure):
     """All of them."""
