@@ -23,8 +23,13 @@ async def stored_rows(dsn: str) -> AsyncIterator[bytes]:
 
 
 async def drop_tables(dsn: str, prefix: str) -> None:
-    """Remove what one namespace made; the functions go with the types that they take and give."""
+    """Remove what one namespace made."""
     async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        found = await connection.execute(
+            "SELECT oid::regprocedure::text FROM pg_proc WHERE starts_with(proname, %s)", [prefix]
+        )
+        for (function,) in await found.fetchall():
+            await connection.execute(SQL("DROP FUNCTION {}").format(SQL(function)))
         for table in ("sessions", "messages", "schema_version"):
             await connection.execute(SQL("DROP TABLE IF EXISTS {} CASCADE").format(Identifier(prefix + table)))
 

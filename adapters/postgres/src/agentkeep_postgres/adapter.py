@@ -15,6 +15,7 @@ from agentkeep.registry import redact
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import await_only
 
+from agentkeep_postgres.bell import Bells
 from agentkeep_postgres.connections import Connections
 from agentkeep_postgres.engines import ADAPTER_OPTIONS, ENGINE_OPTIONS, make_engine
 from agentkeep_postgres.messages import PostgresMessages
@@ -67,7 +68,9 @@ class PostgresAdapter:
         self._statements = statements
         self._search = Search(connections, statements)
         self.sessions = PostgresSessions(connections, statements)
-        self.messages = PostgresMessages(connections, statements, self._search, Watcher(connections, statements))
+        self._bells = Bells(connections, f"{self._names.prefix}landed")
+        watcher = Watcher(connections, statements, self._bells)
+        self.messages = PostgresMessages(connections, statements, self._search, watcher)
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
@@ -147,6 +150,7 @@ class PostgresAdapter:
 
     async def close(self) -> None:
         """Close the pool that we opened, never the caller's (LIFE-2)."""
+        self._bells.close()
         await self._connections.close()
 
     async def health(self) -> Health:
@@ -170,4 +174,4 @@ class PostgresAdapter:
 
 
 def _place(engine: AsyncEngine) -> str:
-    return redact(engine.url.render_as_string(hide_password=True))
+    return redact(engine.url.set(drivername="postgresql").render_as_string(hide_password=True))

@@ -23,6 +23,8 @@ _CONTENTION_SECONDS = 0.01
 _LOOP_TURNS = 3
 """So many turns of the event loop until a connection that the server has closed is known to be: read, end, close."""
 
+_ALIKE: Mapping[str, object] = {}
+
 T = TypeVar("T")
 
 
@@ -76,27 +78,32 @@ class Connections:
 
     async def read(self, statement: Statement, values: Mapping[str, object]) -> Sequence[Row]:
         """Rows of a statement that writes nothing. A lost connection is met by one silent retry (FLT-2)."""
-        arguments = statement.arguments(values)
-        return await self._answer(statement.text, arguments, Sent.READ, again=arguments)
+        return await self._answer(statement, values, Sent.READ, again=_ALIKE)
 
     async def write(
         self, statement: Statement, values: Mapping[str, object], *, again: Mapping[str, object] | None = None
     ) -> Sequence[Row]:
-        """Rows of a statement that writes. Where it may have been lost on the way, it is sent once more with `again`.
+        """Rows of a statement that writes.
 
-        Without `again` that is `OutcomeUnknown` (ERR-2).
+        With `again`, where the answer was lost, it is sent once more with those values instead: it says that the
+        statement's effect is the same once or twice. Without it a lost answer is `OutcomeUnknown` (ERR-2).
         """
-        retry = None if again is None else statement.arguments(again)
-        return await self._answer(statement.text, statement.arguments(values), Sent.WRITE, again=retry)
+        return await self._answer(statement, values, Sent.WRITE, again=again)
 
     async def _answer(
-        self, sql: str, arguments: list[object], kind: Sent, *, again: list[object] | None
+        self,
+        statement: Statement,
+        values: Mapping[str, object],
+        kind: Sent,
+        *,
+        again: Mapping[str, object] | None,
     ) -> Sequence[Row]:
+        arguments = statement.arguments(values)
         lost = False
         tries = 0
         while True:
             try:
-                return await greenlet_spawn(self._fetch, self.pool(), sql, arguments, kind)
+                return await greenlet_spawn(self._fetch, self.pool(), statement.text, arguments, kind, again is None)
             except _Failed as failed:
                 error = failed.__cause__ or failed
                 tries += 1
@@ -104,7 +111,7 @@ class Connections:
                     await asyncio.sleep(_CONTENTION_SECONDS * 2**tries * random.random())  # noqa: S311
                 elif failed.sent is kind and is_break(error) and again is not None and not lost:
                     lost = True
-                    arguments = again
+                    arguments = statement.arguments({**values, **again})
                 else:
                     raise self._translated(error, failed.sent, after_a_loss=lost and kind is Sent.WRITE) from error
 
@@ -114,10 +121,10 @@ class Connections:
             return mapped
         return OutcomeUnknown(f"{self.place}: sent once without an answer, and the retry failed: {mapped}")
 
-    def _fetch(self, pool: Pool, sql: str, arguments: Sequence[object], kind: Sent) -> Sequence[Row]:
+    def _fetch(self, pool: Pool, sql: str, arguments: Sequence[object], kind: Sent, only_once: bool) -> Sequence[Row]:
         fetch = self.driver.fetch_pooled if self.pooled else self.driver.fetch
         return self._with_connection(
-            pool, lambda connection: await_only(fetch(connection, sql, arguments)), kind, watch=kind is Sent.WRITE
+            pool, lambda connection: await_only(fetch(connection, sql, arguments)), kind, check=only_once
         )
 
     async def call(self, work: Callable[[Any], T]) -> T:
@@ -128,9 +135,16 @@ class Connections:
             error = failed.__cause__ or failed
             raise translated(error, failed.sent, self.place) from error
 
-    def _with_connection(self, pool: Pool, work: Callable[[Any], T], kind: Sent, *, watch: bool = False) -> T:
+    async def apart(self) -> PoolProxiedConnection:
+        """A connection of no pool, to listen on; whoever took it ends it by `invalidate`."""
+        try:
+            return await greenlet_spawn(self.engine.sync_engine.pool.recreate().connect)
+        except Exception as error:
+            raise translated(error, Sent.NO, self.place) from error
+
+    def _with_connection(self, pool: Pool, work: Callable[[Any], T], kind: Sent, *, check: bool = False) -> T:
         """Runs in a greenlet, where `await_only` awaits."""
-        lease, connection = self._lease(pool, watch=watch)
+        lease, connection = self._lease(pool, check=check)
         restore = _made_autocommit(connection)
         try:
             answer = work(connection)
@@ -144,7 +158,7 @@ class Connections:
         self._give_back(lease, broken=False, restore=restore)
         return answer
 
-    def _lease(self, pool: Pool, *, watch: bool) -> tuple[PoolProxiedConnection, Any]:
+    def _lease(self, pool: Pool, *, check: bool) -> tuple[PoolProxiedConnection, Any]:
         """A connection that is alive as far as can be known without asking the server (FLT-2)."""
         while True:
             try:
@@ -157,7 +171,7 @@ class Connections:
             if not used:
                 return lease, connection
             try:
-                for _ in range(_LOOP_TURNS if watch else 0):
+                for _ in range(_LOOP_TURNS if check else 0):
                     await_only(asyncio.sleep(0))
             except BaseException:
                 self._give_back(lease, broken=False, restore=None)

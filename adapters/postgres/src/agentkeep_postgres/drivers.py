@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from asyncio import timeout
-from collections.abc import Sequence
+from asyncio import create_task, timeout
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 Row = Sequence[Any]
@@ -36,6 +37,10 @@ class Driver(Protocol):
         """Whether the server process is another one than the driver was told when it connected. One round trip."""
         ...
 
+    async def listen(self, connection: Any, channel: str, heard: Callable[[str], None]) -> Callable[[], object]:
+        """Call `heard` with the payload of each notification; what it returns stops that."""
+        ...
+
 
 class Asyncpg:
     def is_closed(self, connection: Any) -> bool:
@@ -60,6 +65,13 @@ class Asyncpg:
         pid = int(connection.get_server_pid())
         # without arguments it goes as one simple query, which every pooler forwards whole; the tag counts the rows
         return await connection.execute(_SAME_PROCESS.replace(":pid", str(pid))) != "SELECT 1"
+
+    async def listen(self, connection: Any, channel: str, heard: Callable[[str], None]) -> Callable[[], object]:
+        def called(connection: Any, pid: int, channel: str, payload: str) -> None:
+            heard(payload)
+
+        await connection.add_listener(channel, called)
+        return lambda: None
 
 
 class Psycopg:
@@ -93,6 +105,15 @@ class Psycopg:
         pid = int(connection.info.backend_pid)
         rows = await self.fetch_pooled(connection, _SAME_PROCESS.replace(":pid", str(pid)), ())
         return not rows
+
+    async def listen(self, connection: Any, channel: str, heard: Callable[[str], None]) -> Callable[[], object]:
+        async def pass_on() -> None:
+            with suppress(Exception):  # the connection is gone: whoever waits polls, and listens anew
+                async for notification in connection.notifies():
+                    heard(notification.payload)
+
+        await connection.execute(f"LISTEN {channel}")
+        return create_task(pass_on()).cancel
 
 
 _SAME_PROCESS = "SELECT 1 WHERE pg_backend_pid() = :pid"

@@ -44,7 +44,7 @@ class PostgresMessages:
             "idle_ttl": to_micros(append.idle_ttl),
             "changes": None if append.changes is None else changes_json(scope, append.changes),
         }
-        again = values | {"look": True} if _is_repeatable(append) else None
+        again = {"look": True} if _is_repeatable(append) else None
         answer = (await self._connections.write(self._sql["append"], values, again=again))[0]
         return _appended(append, answer)
 

@@ -52,7 +52,7 @@ class PostgresSessions:
             "ttl": to_micros(draft.ttl),
         }
         # get_or_create answers a repeated call alike, so it may be repeated
-        rows = await self._connections.write(self._sql["create"], values, again=values if or_get else None)
+        rows = await self._connections.write(self._sql["create"], values, again={} if or_get else None)
         outcome, *columns = rows[0]
         if outcome == "created":
             return session_record(columns)
@@ -95,7 +95,7 @@ class PostgresSessions:
         self, scope: Scope, session_id: str, *, ttl: timedelta | None, idle_ttl: timedelta | None
     ) -> SessionRecord:
         values = _at(scope, session_id) | {"ttl": to_micros(ttl), "idle_ttl": to_micros(idle_ttl)}
-        rows = await self._connections.write(self._sql["touch"], values, again=values)
+        rows = await self._connections.write(self._sql["touch"], values, again={})
         if not rows:
             raise SessionNotFound(session_id)
         return session_record(rows[0])

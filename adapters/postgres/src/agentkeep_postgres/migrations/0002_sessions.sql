@@ -3,7 +3,7 @@
 -- The answer's `outcome` says what happened; nothing was written unless it says so.
 
 -- The living session, locked until the transaction ends; all NULL where it is absent, expired or another user's.
-CREATE FUNCTION {prefix}living(p_tenant text, p_user text, p_id text) RETURNS {prefix}sessions
+CREATE OR REPLACE FUNCTION {prefix}living(p_tenant text, p_user text, p_id text) RETURNS {prefix}sessions
 LANGUAGE plpgsql AS $$
 DECLARE
     found_session {prefix}sessions;
@@ -19,7 +19,7 @@ END
 $$;
 
 -- Removes sessions that the caller has locked, with all of theirs (SES-6); says how many.
-CREATE FUNCTION {prefix}remove(p_tenants text[], p_ids text[]) RETURNS bigint
+CREATE OR REPLACE FUNCTION {prefix}remove(p_tenants text[], p_ids text[]) RETURNS bigint
 LANGUAGE plpgsql STRICT AS $$
 DECLARE
     removed bigint;
@@ -36,7 +36,7 @@ END
 $$;
 
 -- Removes what an expired session left behind, so that its id can be given again (SES-4).
-CREATE FUNCTION {prefix}clear_expired(p_tenant text, p_id text) RETURNS boolean
+CREATE OR REPLACE FUNCTION {prefix}clear_expired(p_tenant text, p_id text) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM {prefix}sessions WHERE tenant = p_tenant AND id = p_id AND expires_at <= clock_timestamp();
@@ -49,7 +49,7 @@ END
 $$;
 
 -- Stores a new session unless a living one has its id: 'created', or 'exists' with that one (SES-1).
-CREATE FUNCTION {prefix}put(p_new {prefix}sessions, OUT outcome text, OUT session {prefix}sessions)
+CREATE OR REPLACE FUNCTION {prefix}put(p_new {prefix}sessions, OUT outcome text, OUT session {prefix}sessions)
 LANGUAGE plpgsql AS $$
 BEGIN
     LOOP
@@ -69,7 +69,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION {prefix}create(
+CREATE OR REPLACE FUNCTION {prefix}create(
     p_tenant text, p_id text, p_user_id text, p_agent_name text, p_title text, p_state text, p_metadata text,
     p_labels text[], p_parent_id text, p_schema_version bigint, p_ttl bigint,
     OUT outcome text, OUT session {prefix}sessions
@@ -104,7 +104,7 @@ END
 $$;
 
 -- The fields that `p_changes` (a JSON object) names, the others as they are, and a version more (SES-2, SES-3).
-CREATE FUNCTION {prefix}changed(p_session {prefix}sessions, p_changes text, p_moment timestamptz)
+CREATE OR REPLACE FUNCTION {prefix}changed(p_session {prefix}sessions, p_changes text, p_moment timestamptz)
 RETURNS {prefix}sessions
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -122,7 +122,7 @@ END
 $$;
 
 -- 'updated'; else 'absent', or 'version' with the actual one.
-CREATE FUNCTION {prefix}update(
+CREATE OR REPLACE FUNCTION {prefix}update(
     p_tenant text, p_user text, p_id text, p_version bigint, p_changes text,
     OUT outcome text, OUT actual bigint, OUT session {prefix}sessions
 )
@@ -154,7 +154,7 @@ END
 $$;
 
 -- 'forked'; else 'absent', or 'exists'. The copy is made of one snapshot, so the parent needs no lock (SES-5).
-CREATE FUNCTION {prefix}fork(
+CREATE OR REPLACE FUNCTION {prefix}fork(
     p_tenant text, p_user text, p_id text, p_at_seq bigint, p_new_id text, p_ttl bigint,
     OUT outcome text, OUT session {prefix}sessions
 )
@@ -196,7 +196,7 @@ END
 $$;
 
 -- 'created' or 'exists'. The record's fields come as a JSON object, the log as columns.
-CREATE FUNCTION {prefix}restore(
+CREATE OR REPLACE FUNCTION {prefix}restore(
     p_record text, p_ids text[], p_seqs bigint[], p_roles text[], p_times timestamptz[], p_payloads text[],
     p_searches text[], OUT outcome text
 )

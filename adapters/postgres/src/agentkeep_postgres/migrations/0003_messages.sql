@@ -3,13 +3,13 @@
 -- All of `records.Append`, in its order. 'appended' with the first new seq, 'stored' with the seqs and times of a
 -- repeated call; else 'absent', 'partial' (how many are stored), 'other' (which of them differs, from 1), 'version' or
 -- 'last_seq' (the actual one).
-CREATE FUNCTION {prefix}append(
+CREATE OR REPLACE FUNCTION {prefix}append(
     p_tenant text, p_user text, p_session text, p_ids text[], p_roles text[], p_payloads text[], p_searches text[],
     p_times timestamptz[], p_look boolean, p_version bigint, p_last_seq bigint, p_truncate_after bigint,
     p_keep_last bigint, p_idle_ttl bigint, p_changes text,
     OUT outcome text, OUT actual bigint, OUT moment timestamptz, OUT seqs bigint[], OUT times timestamptz[]
 )
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     session {prefix}sessions;
     added bigint := cardinality(p_ids);
@@ -23,17 +23,19 @@ BEGIN
         RETURN;
     END IF;
 
-    IF p_look AND added > 0 THEN
+    IF p_look AND EXISTS (
+        SELECT FROM {prefix}messages WHERE tenant = p_tenant AND session_id = p_session AND id = ANY (p_ids)
+    ) THEN
         SELECT count(*), min(new.n) FILTER (WHERE m.role <> new.role OR m.payload <> new.payload),
             array_agg(m.seq ORDER BY new.n), array_agg(m.created_at ORDER BY new.n)
         INTO actual, differing, seqs, times
         FROM unnest(p_ids, p_roles, p_payloads) WITH ORDINALITY AS new (id, role, payload, n)
         JOIN {prefix}messages AS m ON m.tenant = p_tenant AND m.session_id = p_session AND m.id = new.id;
-        IF actual > 0 THEN
-            outcome := CASE WHEN actual < added THEN 'partial' WHEN differing > 0 THEN 'other' ELSE 'stored' END;
-            actual := coalesce(CASE WHEN outcome = 'other' THEN differing END, actual);
-            RETURN;
+        outcome := CASE WHEN actual < added THEN 'partial' WHEN differing > 0 THEN 'other' ELSE 'stored' END;
+        IF outcome = 'other' THEN
+            actual := differing;
         END IF;
+        RETURN;
     END IF;
 
     IF p_version <> session.version THEN
@@ -89,7 +91,7 @@ END
 $$;
 
 -- Removes the oldest messages of a session; its caller holds the lock.
-CREATE FUNCTION {prefix}cut_oldest(p_tenant text, p_session text, p_count bigint) RETURNS void
+CREATE OR REPLACE FUNCTION {prefix}cut_oldest(p_tenant text, p_session text, p_count bigint) RETURNS void
 LANGUAGE sql AS $$
 DELETE FROM {prefix}messages WHERE tenant = p_tenant AND session_id = p_session AND seq <= (
     SELECT seq FROM {prefix}messages
@@ -97,14 +99,14 @@ DELETE FROM {prefix}messages WHERE tenant = p_tenant AND session_id = p_session 
 );
 $$;
 
-CREATE FUNCTION {prefix}newest_time(p_tenant text, p_session text) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION {prefix}newest_time(p_tenant text, p_session text) RETURNS timestamptz
 LANGUAGE sql AS $$
 SELECT created_at FROM {prefix}messages
 WHERE tenant = p_tenant AND session_id = p_session ORDER BY seq DESC LIMIT 1;
 $$;
 
 -- Keeps the newest `p_keep_last` of the messages up to `p_after_seq`; how many went, NULL where there is no session.
-CREATE FUNCTION {prefix}cut(
+CREATE OR REPLACE FUNCTION {prefix}cut(
     p_tenant text, p_user text, p_session text, p_after_seq bigint, p_keep_last bigint
 ) RETURNS bigint
 LANGUAGE plpgsql AS $$
@@ -136,7 +138,7 @@ END
 $$;
 
 -- 'popped' with the newest message, 'empty', or 'absent'.
-CREATE FUNCTION {prefix}pop(
+CREATE OR REPLACE FUNCTION {prefix}pop(
     p_tenant text, p_user text, p_session text, OUT outcome text, OUT message {prefix}messages
 )
 LANGUAGE plpgsql AS $$
@@ -155,7 +157,7 @@ END
 $$;
 
 -- 'replaced' with the message; 'absent', 'missing' (the message), or 'changed' where it is not what was expected.
-CREATE FUNCTION {prefix}replace(
+CREATE OR REPLACE FUNCTION {prefix}replace(
     p_tenant text, p_user text, p_session text, p_id text, p_old_role text, p_old_payload text, p_role text,
     p_payload text, p_search text, OUT outcome text, OUT message {prefix}messages
 )
