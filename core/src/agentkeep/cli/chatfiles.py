@@ -62,11 +62,8 @@ class ChatFile:
 def open_file(path: Path) -> ExportFile | ChatFile:
     """The file, in the format that its first line shows. Raises `CommandError`."""
     file = InputFile(path)
-    try:
-        texts = (text for _, text in file.lines() if text.strip())
-        first, has_more = next(texts, b""), next(texts, None) is not None
-    except OSError as error:
-        raise CommandError(f"{path}: it can't be read: {error.strerror or error}") from error
+    texts = (text for _, text in file.lines() if text.strip())
+    first, has_more = next(texts, b""), next(texts, None) is not None
     if is_json(first) and is_header(file.parse(first)):
         return ExportFile(file)
     if file.has_lines or (has_more and is_json(first)):

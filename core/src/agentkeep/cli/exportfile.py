@@ -5,7 +5,8 @@
     {"message": {…all fields of `Message`…}}
     {"end": {"sessions": 1, "messages": 1}}
 
-A session of any length streams, out and in. The last line tells a whole export from one that was cut short.
+An export streams, whatever a session's length; an import holds one session at a time for each that is under way. The
+last line tells a whole export from one that was cut short.
 """
 
 from __future__ import annotations
@@ -164,6 +165,7 @@ class _Checked:
         check(session.id, _fields(session), (), capabilities)
         check_optional_id(session.parent_id, "parent_id")
         check_count(session.version, "version", least=1)
+        check_count(session.last_seq, "last_seq")
         for name in ("created_at", "updated_at", "completed_at", "expires_at"):
             check_time(getattr(session, name), name)
         self._ids.add(session.id)

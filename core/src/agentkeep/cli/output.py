@@ -126,11 +126,10 @@ class Output:
             sys.stdout.write("  ".join(padded).rstrip() + "\n")
 
     def _rich_table(self, columns: Sequence[str], rows: list[list[str]]) -> None:
-        from rich import box
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+        table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
         for name in columns[:-1]:
             table.add_column(name, no_wrap=True)
         table.add_column(columns[-1], overflow="fold")

@@ -47,16 +47,20 @@ class InputFile:
             raise CommandError(f"{path}: {_why(error)}") from error
 
     def lines(self, *, start: int = 0) -> Iterator[tuple[int, bytes]]:
-        """Where each line begins (in bytes) and the line, from the one that begins at `start`."""
-        with self._path.open("rb") as file:
-            file.seek(start)
-            offset = start
-            for line in file:
-                yield offset, line.removeprefix(_BOM) if offset == 0 else line
-                offset += len(line)
+        """Each line and where it begins, in bytes; from the one that begins at `start`. Raises `CommandError`."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(start)
+                offset = start
+                for line in file:
+                    yield offset, line.removeprefix(_BOM) if offset == 0 else line
+                    offset += len(line)
+        except OSError as error:
+            raise CommandError(f"{self.name}: {_why(error)}") from error
 
     def whole(self) -> bytes:
-        return self._path.read_bytes().removeprefix(_BOM)
+        """Raises `CommandError`."""
+        return b"".join(line for _, line in self.lines())
 
     def parse(self, text: bytes, *, first_line: int = 1) -> Any:
         """The JSON value that `text` is; its first line is the file's `first_line`. Raises `CommandError`."""
@@ -110,7 +114,7 @@ def _place(text: bytes, error: Exception) -> tuple[int, int, str]:
     except RecursionError:
         return 1, 1, "it is nested too deeply"
     except _NoNumber as wrong:
-        line, column = _position(decoded[: max(decoded.find(str(wrong)), 0)])
+        line, column = _position(decoded[: _outside_strings(decoded, str(wrong))])
         return line, column, f"{wrong} is no number that JSON can keep"
     lone = _LONE_SURROGATE.search(decoded)
     if lone is not None:
@@ -120,6 +124,12 @@ def _place(text: bytes, error: Exception) -> tuple[int, int, str]:
 
 def _position(before: str) -> tuple[int, int]:
     return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+def _outside_strings(document: str, text: str) -> int:
+    """Where `text` first stands in a JSON document, other than in a string of it."""
+    found = re.finditer(rf'"(?:\\.|[^"\\])*"|{re.escape(text)}', document)
+    return next((match.start() for match in found if not match[0].startswith('"')), 0)
 
 
 class _NoNumber(Exception):
