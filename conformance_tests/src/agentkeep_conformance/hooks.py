@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Awaitable, Callable
+from types import FrameType
 from typing import Any, ClassVar
+
+from agentkeep import PersistenceAdapter
 
 
 class Hooks:
@@ -13,3 +18,35 @@ class Hooks:
 
     impatient: ClassVar[dict[str, Any]] = {}
     """Options of `open` that make a call give up after half a second or so. Empty: calls are given 90 seconds."""
+
+    round_trips: ClassVar[dict[str, int]] = {}
+    """What COST-1 allows this database instead of 1, where it has a wire: of "append", "append with ids", "read".
+
+    "greeting": what its driver needs for each new connection before anything can be asked (none by default); it does
+    not count against the 3 round trips of LIFE-1.
+    """
+
+    async def work(self, adapter: PersistenceAdapter, call: Callable[[], Awaitable[Any]]) -> int:
+        """How much is done for a call on an opened adapter, in a unit that no clock and no load changes.
+
+        By default the calls that Python makes in this thread. An embedded adapter whose database works elsewhere
+        counts there: its virtual machine's steps, the rows that it read.
+        """
+        return await python_calls_of(call)
+
+
+async def python_calls_of(call: Callable[[], Awaitable[Any]]) -> int:
+    """The function calls of this thread, built-in ones too, while the call runs."""
+    calls = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        await call()
+    finally:
+        sys.setprofile(before)
+    return calls

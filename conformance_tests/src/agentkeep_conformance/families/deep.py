@@ -2,6 +2,7 @@
 
 from agentkeep_conformance.families.cancellation import Cancellation
 from agentkeep_conformance.families.concurrency import Concurrency
+from agentkeep_conformance.families.cost import Cost
 from agentkeep_conformance.families.crashes import Crashes
 from agentkeep_conformance.families.erasure import Erasure
 from agentkeep_conformance.families.faults import Faults
@@ -9,5 +10,5 @@ from agentkeep_conformance.families.processes import Processes
 from agentkeep_conformance.families.stateful import Stateful
 
 
-class Deep(Stateful, Concurrency, Processes, Faults, Crashes, Cancellation, Erasure):
+class Deep(Stateful, Concurrency, Processes, Faults, Crashes, Cancellation, Erasure, Cost):
     """All of them."""
