@@ -55,7 +55,7 @@ def options(
 @app.command("import")
 def import_command(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSON or JSON lines.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="JSON or JSON lines.", show_default=False)],
     url: Url = None,
     tenant: Tenant = None,
     as_json: Json = False,
@@ -130,7 +130,7 @@ def search(
 def append(
     context: typer.Context,
     id: Id,
-    source: Annotated[str | None, typer.Argument(metavar="[-]", help="-: read JSON from standard input.")] = None,
+    source: Annotated[str | None, typer.Argument(metavar="-", help="-: read JSON from standard input.")] = None,
     role: Annotated[str | None, typer.Option(help="Such as user or assistant.")] = None,
     content: Annotated[str | None, typer.Option(metavar="TEXT", help="What was said.")] = None,
     create: Annotated[bool, typer.Option("--create", help="Create the session if it is absent.")] = False,
@@ -171,7 +171,7 @@ def fork(
 @app.command()
 def export(
     context: typer.Context,
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Sessions.", show_default="all")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Sessions.", show_default="all")] = None,
     format: Annotated[
         Literal["agentkeep", "chat"], typer.Option(help="agentkeep: whole. chat: as OpenAI.")
     ] = "agentkeep",
@@ -192,7 +192,7 @@ def export(
 @app.command()
 def rm(
     context: typer.Context,
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="The sessions.", show_default=False)],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="The sessions.", show_default=False)],
     yes: Yes = False,
     url: Url = None,
     tenant: Tenant = None,
