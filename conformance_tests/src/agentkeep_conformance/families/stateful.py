@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from agentkeep import Keep, NewMessage
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
 
@@ -275,6 +275,5 @@ def _settings(*, nightly: bool) -> settings:
         database=None,
         deadline=None,
         print_blob=nightly,
-        phases=(Phase.generate, Phase.shrink),
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     )
