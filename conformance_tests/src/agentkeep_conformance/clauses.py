@@ -56,6 +56,11 @@ def needs_wire(test: _Test) -> _Test:
     return pytest.mark.needs_wire(test)
 
 
+def needs_corpus(test: _Test) -> _Test:
+    """Say that a test reads what an earlier release stored: without such a corpus it stands in the table as "n/a"."""
+    return pytest.mark.needs_corpus(test)
+
+
 def clauses_of(test: object) -> tuple[str, ...]:
     """The clauses that a test names, in the order of its decorators."""
     marks = cast("list[pytest.Mark]", getattr(test, "pytestmark", []))

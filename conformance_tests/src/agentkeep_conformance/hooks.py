@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any, ClassVar
 
@@ -25,6 +26,17 @@ class Hooks:
     "greeting": what its driver needs for each new connection before anything can be asked (none by default); it does
     not count against the 3 round trips of LIFE-1.
     """
+
+    corpora: ClassVar[Sequence[Path]] = ()
+    """What each release stored, in files that `agentkeep_conformance.corpus` made, oldest first."""
+
+    async def save_corpus(self, dsn: str, namespace: str, file: Path) -> None:
+        """Write what the database holds for the namespace, closed by all, as it is stored, into a file."""
+        raise NotImplementedError
+
+    async def load_corpus(self, dsn: str, namespace: str, file: Path) -> None:
+        """Put what such a file holds where an adapter of the namespace will find it."""
+        raise NotImplementedError
 
     async def work(self, adapter: PersistenceAdapter, call: Callable[[], Awaitable[Any]]) -> int:
         """How much is done for a call on an opened adapter, in a unit that no clock and no load changes.

@@ -14,7 +14,7 @@ from agentkeep_conformance.clauses import CLAUSES, NOT_YET
 from agentkeep_conformance.place import Tier
 
 Outcome = Literal["proved", "FAILED", "known", "NOT RUN", "n/a"]
-"""Of a test or a clause. `known`: a known failure, failing as written down. `n/a`: there is no wire to act on."""
+"""Of a test or a clause. `known`: a known failure, failing as written down. `n/a`: there is no wire to act on, or no earlier release."""
 
 
 _WORST_FIRST: tuple[Outcome, ...] = ("FAILED", "NOT RUN", "known", "proved", "n/a")

@@ -40,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "proves(*clauses): the clauses of the contract that a test proves")
     config.addinivalue_line("markers", "needs_wire: the test acts on the socket between adapter and server")
+    config.addinivalue_line("markers", "needs_corpus: the test reads what an earlier release stored")
     config.stash[EVIDENCE] = Evidence()
     config.stash[REQUIRED] = config.getoption("--conformance-require") == "all"
     config.stash[TIER] = cast("Tier", config.getoption("--conformance-tier"))
@@ -53,11 +54,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         faults += faults_of(AdapterConformance, whole=True)
     if faults:
         raise pytest.UsageError("\n".join(["the conformance suite is not sound:", *dict.fromkeys(faults)]))
-    without_wire = [(item, suite) for item, suite in enrolled if _lacks_wire(item, suite)]
-    for item, suite in without_wire:
+    not_applicable = {item: why for item, suite in enrolled if (why := _not_applicable(item, suite))}
+    for item, suite in enrolled:
+        if item not in not_applicable:
+            continue
         found = config.stash[EVIDENCE].of(name_of(suite))
-        found.tests[_test_id(item)] = TestOutcome(_clauses(item), "n/a", why="embedded: there is no wire")
-    deselected = {item for item, _ in without_wire}
+        found.tests[_test_id(item)] = TestOutcome(_clauses(item), "n/a", why=not_applicable[item])
+    deselected = set(not_applicable)
     config.hook.pytest_deselected(items=list(deselected))
     items[:] = [item for item in items if item not in deselected]
     for item, suite in enrolled:
@@ -77,8 +80,13 @@ def _enrolment_faults(suite: type[Enrolment]) -> list[str]:
     return faults_of(suite, whole=False) + [f"{suite.__name__}: known failure {name} is no test" for name in unknown]
 
 
-def _lacks_wire(item: pytest.Item, suite: type[Enrolment]) -> bool:
-    return item.get_closest_marker("needs_wire") is not None and suite.server.embedded
+def _not_applicable(item: pytest.Item, suite: type[Enrolment]) -> str | None:
+    """Why a test has nothing to act on with this enrolment; None where it has."""
+    if item.get_closest_marker("needs_wire") is not None and suite.server.embedded:
+        return "embedded: there is no wire"
+    if item.get_closest_marker("needs_corpus") is not None and not suite.corpora:
+        return "no stored format was released before this one"
+    return None
 
 
 def _clauses(item: pytest.Item) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from agentkeep_conformance.families.erasure import Erasure
 from agentkeep_conformance.families.faults import Faults
 from agentkeep_conformance.families.processes import Processes
 from agentkeep_conformance.families.stateful import Stateful
+from agentkeep_conformance.families.upgrade import Upgrade
 
 
-class Deep(Stateful, Concurrency, Processes, Faults, Crashes, Cancellation, Erasure, Cost):
+class Deep(Stateful, Concurrency, Processes, Faults, Crashes, Cancellation, Erasure, Cost, Upgrade):
     """All of them."""

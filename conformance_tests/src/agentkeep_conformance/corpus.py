@@ -1,0 +1,104 @@
+"""What a release stored, kept for the releases after it, which have to read it (LIFE-1).
+
+    python -m agentkeep_conformance.corpus adapters/NAME/tests/test_conformance.py TestName 0.1.0 FOLDER
+
+opens today's code on an empty database, stores the sessions below, and writes `0.1.0.stored` (by the enrolment's
+`save_corpus`) and beside it `0.1.0.json`: what reading gave. Made once, at a release, and never changed after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from agentkeep import Keep, Message, NewMessage, Session
+
+from agentkeep_conformance.place import Place, fresh_namespace
+
+if TYPE_CHECKING:
+    from agentkeep_conformance.base import Enrolment
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A session as a release gave it back."""
+
+    session: Session
+    messages: list[Message]
+
+
+async def fill(keep: Keep) -> None:
+    """A little of everything that is stored."""
+    noon = datetime(2026, 1, 1, 12, 0, 0, 1, UTC)
+    metadata = {"k": "v", "n": 1, "x": 1.0, "none": None, "a.b": True, "deep": [{"$": 2**70}]}
+    await keep.sessions.create(
+        "full", user_id="u1", agent_name="a", title="é🙂", state={"b": 1, "a": -0.0}, metadata=metadata
+    )
+    await keep.messages.append("full", [_message(number, noon) for number in range(1, 6)])
+    await keep.messages.append(
+        "full", [NewMessage(role="user", id="last")], update={"status": "completed"}, keep_last=4
+    )
+    await keep.sessions.fork("full", at_seq=4, new_id="fork")
+    await keep.sessions.create("empty", ttl=timedelta(days=36_000))
+    await keep.sessions.create("gone")
+    await keep.sessions.delete("gone")
+    await keep.for_tenant("other").sessions.create("full", user_id="u1")
+
+
+def _message(number: int, noon: datetime) -> NewMessage:
+    return NewMessage(
+        role="assistant",
+        id=f"m{number}",
+        content=[{"type": "text", "text": f"\x00 {number}"}],
+        tool_calls=[{"id": f"c{number}", "function": {"name": "f", "arguments": "{}"}}],
+        event={"z": 1, "a": [1.0, 10**30]},
+        metadata={"m": number},
+        created_at=noon + timedelta(microseconds=number),
+    )
+
+
+async def read(keep: Keep) -> list[Stored]:
+    """All sessions of the keep's tenant with their messages, by id."""
+    found = [
+        Stored(session, [message async for message in keep.messages.iterate(session.id)])
+        async for session in keep.sessions.iterate()
+    ]
+    return sorted(found, key=lambda stored: stored.session.id)
+
+
+def expected(file: Path) -> list[Stored]:
+    """What reading the corpus `file` has to give."""
+    return msgspec.json.decode(file.with_suffix(".json").read_bytes(), type=list[Stored])
+
+
+async def make(enrolment: Enrolment, dsn: str, file: Path) -> None:
+    """Write a corpus of what today's code stores."""
+    place = Place(enrolment, dsn, fresh_namespace(), "everyday")
+    try:
+        async with Keep(place.unopened()) as keep:
+            await fill(keep)
+            file.with_suffix(".json").write_bytes(msgspec.json.format(msgspec.json.encode(await read(keep)), indent=1))
+        await enrolment.save_corpus(dsn, place.namespace, file)
+    finally:
+        await place.close()
+
+
+def main(module: str, name: str, release: str, folder: str) -> None:
+    spec = importlib.util.spec_from_file_location("enrolment", module)
+    if spec is None or spec.loader is None:
+        sys.exit(f"can't import {module}")
+    found: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    enrolment: Enrolment = getattr(found, name)()
+    with tempfile.TemporaryDirectory() as directory:
+        dsn = directory if enrolment.server.embedded else enrolment.server.dsn
+        asyncio.run(make(enrolment, dsn, Path(folder) / f"{release}.stored"))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,53 @@
+"""What earlier releases stored is opened, migrated, read and written on by today's code."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from agentkeep import Keep, NewMessage
+
+from agentkeep_conformance import corpus
+from agentkeep_conformance.clauses import needs_corpus, proves
+from agentkeep_conformance.place import Place
+
+
+class Upgrade:
+    @proves("LIFE-1", "FID-1", "ORD-1")
+    @needs_corpus
+    async def test_what_each_release_stored_is_read_and_written_on(self, place: Place) -> None:
+        for file in place.enrolment.corpora:
+            older = place.elsewhere()
+            await place.enrolment.load_corpus(older.dsn, older.namespace, file)
+            keep = await older.keep()
+            assert await corpus.read(keep) == corpus.expected(file), f"{file.name} is read differently today"
+            await self._goes_on(keep, await older.keep())
+
+    async def _goes_on(self, keep: Keep, twin: Keep) -> None:
+        """A migrated session takes messages, ids and compare-and-swap as a new one does."""
+        before = await keep.sessions.get("full")
+        [added] = await keep.messages.append("full", [NewMessage(role="user", id="today", content="x")])
+        assert added.seq == before.last_seq + 1
+        [again] = await twin.messages.append("full", [NewMessage(role="user", id="last")])
+        assert again.seq == before.last_seq
+        await twin.sessions.update("full", expected_version=before.version, title="today")
+        assert [session.id for session in (await keep.sessions.list(metadata={"k": "v"})).items] == ["full", "fork"]
+        await keep.sessions.create("gone")
+        assert await twin.sessions.count() == 4
+        assert await twin.for_tenant("other").sessions.count() == 1
+
+    @proves("LIFE-1")
+    @needs_corpus
+    async def test_two_instances_migrate_at_once(self, place: Place) -> None:
+        for file in place.enrolment.corpora:
+            older = place.elsewhere()
+            await place.enrolment.load_corpus(older.dsn, older.namespace, file)
+            keeps = await asyncio.gather(*(older.keep() for _ in range(4)))
+            for keep in keeps:
+                assert await corpus.read(keep) == corpus.expected(file)
+
+
+def released(folder: Path) -> list[Path]:
+    """The corpora of a folder, oldest release first, for an enrolment's `corpora`."""
+    files = folder.glob("*.stored")
+    return sorted(files, key=lambda file: [int(part) for part in file.stem.split(".")])
