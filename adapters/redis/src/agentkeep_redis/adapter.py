@@ -129,6 +129,7 @@ class RedisAdapter:
         if opened is not None:
             with suppress(PersistenceError):
                 await opened.index.close()
+            await opened.link.close()
         await self._disconnect()
 
     async def _disconnect(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Lock, Semaphore, gather, sleep
+from asyncio import Lock, gather, sleep
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from redis.asyncio.cluster import ClusterNode
 from redis.exceptions import AskError, ClusterDownError, MovedError, RedisClusterException, ResponseError, TryAgainError
 
 from agentkeep_redis.errors import DRIVER_ERRORS, UNKNOWN_SCRIPT, refused
-from agentkeep_redis.wire import Broken, Call, Command, Effect, Node, Reply, exchange, twice
+from agentkeep_redis.wire import Broken, Call, Command, Effect, Gate, Node, Reply, exchange, is_dead, twice
 
 Client = Redis | RedisCluster
 
@@ -41,25 +41,29 @@ class Link(Protocol):
         """Redis's own commands in one exchange, on the server of a key; an error reply stands in its place."""
         ...
 
+    async def close(self) -> None:
+        """Let no new exchange begin, and wait for those under way."""
+        ...
+
     def new_connection(self, key: bytes) -> Any:
         """A connection of its own to the server of a key, not connected; whoever asked disconnects it."""
         ...
 
 
-async def run(node: Node, limit: Semaphore, call: Call) -> Reply:
+async def run(node: Node, gate: Gate, call: Call) -> Reply:
     """One script by its digest, or by its text where the server has forgotten it."""
-    (reply,) = await exchange(node, limit, [call.by_digest()])
+    (reply,) = await exchange(node, gate, [call.by_digest()])
     if isinstance(reply, UNKNOWN_SCRIPT):
-        (reply,) = await exchange(node, limit, [call.by_text()])
+        (reply,) = await exchange(node, gate, [call.by_text()])
     return reply
 
 
-async def run_many(node: Node, limit: Semaphore, calls: Sequence[Call]) -> list[Reply]:
+async def run_many(node: Node, gate: Gate, calls: Sequence[Call]) -> list[Reply]:
     commands = [call.by_digest() for call in calls]
-    replies = await exchange(node, limit, commands)
+    replies = await exchange(node, gate, commands)
     if any(isinstance(reply, UNKNOWN_SCRIPT) for reply in replies):
         load: Command = ("SCRIPT", "LOAD", calls[0].script.text)
-        replies = (await exchange(node, limit, [load, *commands]))[1:]
+        replies = (await exchange(node, gate, [load, *commands]))[1:]
     return replies
 
 
@@ -70,28 +74,39 @@ class SingleLink:
 
     def __init__(self, client: Redis) -> None:
         self._pool: Any = client.connection_pool
-        self._limit = Semaphore(self._pool.max_connections)
+        self._gate = Gate(self._pool.max_connections)
         known: dict[str, Any] = self._pool.connection_kwargs
         self.place = f"redis at {known.get('path') or known.get('host')}:{known.get('port', '')}"
 
     async def acquire(self) -> Any:
-        return await self._pool.get_connection()
+        connection = await self._pool.get_connection()
+        if is_dead(connection):
+            try:
+                await connection.disconnect()
+                await connection.connect()
+            except BaseException:
+                await self._pool.release(connection)
+                raise
+        return connection
 
     async def release(self, connection: Any) -> None:
         await self._pool.release(connection)
 
     async def call(self, call: Call, effect: Effect) -> Reply:
-        reply = await twice(partial(run, self, self._limit, call), effect, self.place)
+        reply = await twice(partial(run, self, self._gate, call), effect, self.place)
         return answer(reply, self.place, call.record)
 
     async def call_many(self, calls: Sequence[Call]) -> list[Reply]:
         if not calls:
             return []
-        replies = await twice(partial(run_many, self, self._limit, calls), Effect.READS, self.place)
+        replies = await twice(partial(run_many, self, self._gate, calls), Effect.READS, self.place)
         return [answer(reply, self.place, call.record) for call, reply in zip(calls, replies, strict=True)]
 
     async def commands(self, key: bytes, commands: Sequence[Command], effect: Effect = Effect.READS) -> list[Reply]:
-        return await twice(partial(exchange, self, self._limit, commands), effect, self.place)
+        return await twice(partial(exchange, self, self._gate, commands), effect, self.place)
+
+    async def close(self) -> None:
+        await self._gate.close()
 
     def new_connection(self, key: bytes) -> Any:
         return self._pool.make_connection()
@@ -106,7 +121,7 @@ class _ClusterNode:
     async def acquire(self) -> Any:
         connection = self._node.acquire_connection()
         try:
-            if connection.should_reconnect() or (connection.is_connected and await _is_dead(connection)):
+            if connection.should_reconnect() or is_dead(connection) or await _has_data(connection):
                 await connection.disconnect()
             await connection.connect()
         except BaseException:
@@ -118,10 +133,10 @@ class _ClusterNode:
         self._node.release(connection)
 
 
-async def _is_dead(connection: Any) -> bool:
+async def _has_data(connection: Any) -> bool:
     """Data that nobody asked for, or an end, on an idle connection."""
     try:
-        return await connection.can_read()
+        return connection.is_connected and await connection.can_read()
     except DRIVER_ERRORS:
         return True
 
@@ -133,7 +148,7 @@ class ClusterLink:
 
     def __init__(self, client: RedisCluster) -> None:
         self._client: Any = client
-        self._limit = Semaphore(client.connection_kwargs.get("max_connections") or 100)
+        self._gate = Gate(client.connection_kwargs.get("max_connections") or 100)
         self._is_stale = False
         self._refreshing = Lock()
         nodes = list(self._client.nodes_manager.startup_nodes)
@@ -162,7 +177,7 @@ class ClusterLink:
 
     async def _run(self, node: Node, call: Call) -> Reply:
         try:
-            return await run(node, self._limit, call)
+            return await run(node, self._gate, call)
         except Broken:
             self._is_stale = True
             raise
@@ -173,7 +188,7 @@ class ClusterLink:
         if node is None:
             self._is_stale = True
             return redirect
-        return (await exchange(_ClusterNode(node), self._limit, [("ASKING",), call.by_text()]))[1]
+        return (await exchange(_ClusterNode(node), self._gate, [("ASKING",), call.by_text()]))[1]
 
     async def _node(self, key: bytes) -> Node:
         try:
@@ -212,7 +227,7 @@ class ClusterLink:
         """Calls that one node should answer; those that it does not are sent again one by one."""
         try:
             node = await self._node(calls[0].keys[0])
-            replies = await run_many(node, self._limit, calls)
+            replies = await run_many(node, self._gate, calls)
         except Broken:
             self._is_stale = True
             replies = [_NOT_ASKED] * len(calls)
@@ -225,7 +240,7 @@ class ClusterLink:
         async def send() -> list[Reply]:
             replies: list[Reply] = []
             for _ in range(_REDIRECTIONS):
-                replies = await exchange(await self._node(key), self._limit, commands)
+                replies = await exchange(await self._node(key), self._gate, commands)
                 moved = next((reply for reply in replies if isinstance(reply, MovedError)), None)
                 if moved is None:
                     break
@@ -233,6 +248,9 @@ class ClusterLink:
             return replies
 
         return await twice(send, effect, self.place)
+
+    async def close(self) -> None:
+        await self._gate.close()
 
     def new_connection(self, key: bytes) -> Any:
         node = self._client.get_node_from_key(key)

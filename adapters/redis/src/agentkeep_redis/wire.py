@@ -6,12 +6,13 @@ Here a command is repeated only where it can't have run, or where running it twi
 
 from __future__ import annotations
 
-from asyncio import Semaphore
+from asyncio import Event, Semaphore
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
-from redis.exceptions import ResponseError
+from agentkeep.errors import Closed
+from redis.exceptions import ResponseError, TimeoutError
 
 from agentkeep_redis.errors import ANSWERED, CONNECTION_ERRORS, DRIVER_ERRORS, lost, refused
 from agentkeep_redis.scripts import Script
@@ -62,13 +63,47 @@ class Node(Protocol):
     async def release(self, connection: Any) -> None: ...
 
 
-async def exchange(node: Node, limit: Semaphore, commands: Sequence[Command]) -> list[Reply]:
-    """Send the commands at once and read a reply for each; an error reply stands in its place. Raises `Broken`.
+class Gate:
+    """Lets as many exchanges in at once as there may be connections, and after `close` none."""
 
-    A cancelled exchange closes its connection, so that no later call reads a reply that was not for it (FLT-3); the
-    driver does so for every exception but an error reply.
+    def __init__(self, limit: int) -> None:
+        self._free = Semaphore(limit)
+        self._busy = 0
+        self._closed = False
+        self._idle = Event()
+
+    async def __aenter__(self) -> None:
+        await self._free.acquire()
+        if self._closed:
+            self._free.release()
+            raise Closed("this redis adapter was closed meanwhile; nothing was sent")
+        self._busy += 1
+
+    async def __aexit__(self, *_: object) -> None:
+        self._free.release()
+        self._busy -= 1
+        if self._closed and self._busy == 0:
+            self._idle.set()
+
+    async def close(self) -> None:
+        """Wait for the exchanges that have begun, which end within the driver's timeouts."""
+        self._closed = True
+        if self._busy:
+            await self._idle.wait()
+
+
+def is_dead(connection: Any) -> bool:
+    """Whether the server ended an idle connection. The driver's own check sees an end, but not a reset."""
+    return connection.is_connected and connection._writer.is_closing()
+
+
+async def exchange(node: Node, gate: Gate, commands: Sequence[Command]) -> list[Reply]:
+    """Send the commands at once and read a reply for each; an error reply stands in its place.
+
+    A cancelled exchange closes its connection, so that no later call reads a reply that was not for it (FLT-3).
+    Raises `Broken`, `Closed`.
     """
-    async with limit:
+    async with gate:
         try:
             connection = await node.acquire()
         except DRIVER_ERRORS as error:
@@ -101,12 +136,15 @@ async def _reply(connection: Any) -> Reply:
 
 
 async def twice(send: Callable[[], Awaitable[Reply]], effect: Effect, place: str) -> Reply:
-    """The reply of `send`, tried a second time where that is safe. Raises `Unavailable`, `OutcomeUnknown`."""
+    """The reply of `send`, tried a second time where that is safe, but not after it was waited for in vain.
+
+    Raises `Unavailable`, `OutcomeUnknown`.
+    """
     try:
         return await send()
     except Broken as broken:
         maybe = broken.sent and effect is not Effect.READS
-        if maybe and effect is Effect.ONCE:
+        if maybe and (effect is Effect.ONCE or isinstance(broken.cause, TimeoutError)):
             raise lost(broken.cause, place) from broken.cause
     try:
         return await send()
