@@ -1,13 +1,18 @@
 """The SQLite adapter keeps every clause: on a file that it opens itself, and through engines that are the caller's."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from unittest.mock import patch
 
+from agentkeep import PersistenceAdapter
 from agentkeep_conformance import AdapterConformance
 from agentkeep_sqlite import SQLiteAdapter
+from agentkeep_sqlite.connection import DriverConnection
+from agentkeep_sqlite.group import Job
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool, StaticPool
 
@@ -35,12 +40,36 @@ def _rows(connection: sqlite3.Connection) -> Iterator[bytes]:
 
 
 class TestSqlite(AdapterConformance):
+    impatient: ClassVar[dict[str, Any]] = {"busy_timeout": timedelta(seconds=0.5)}
+
     def open(self, dsn: str, namespace: str, **options: Any) -> SQLiteAdapter:
         return SQLiteAdapter(file_of(dsn), prefix=namespace, **options)
 
     async def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
         for piece in stored_bytes(file_of(dsn)):
             yield piece
+
+    async def work(self, adapter: PersistenceAdapter, call: Callable[[], Awaitable[Any]]) -> int:
+        """The steps of SQLite's virtual machine, in its threads."""
+        steps = 0
+        run = Job.run
+
+        def step() -> int:
+            nonlocal steps
+            steps += 1
+            return 0
+
+        def counted(job: Job, db: DriverConnection, place: str) -> None:
+            db.driver.set_progress_handler(step, 1)
+            try:
+                run(job, db, place)
+            finally:
+                db.driver.set_progress_handler(None, 1)
+
+        with patch.object(Job, "run", counted):
+            await call()
+        assert steps, "no step was counted"
+        return steps
 
 
 class TestSqliteEngine(AdapterConformance):
