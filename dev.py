@@ -73,9 +73,9 @@ def try_it() -> None:
         for command in (
             "import examples/transcripts.jsonl",
             "sessions",
-            "show flight-change",
-            "append flight-change --role user --content 'One more thing: is my seat still by the window?'",
-            "show flight-change --tail 2",
+            "show support-parcel",
+            "append support-parcel --role user --content 'Can it be left with my neighbour?'",
+            "show support-parcel --tail 2",
             "stats",
         ):
             print(f"\n$ agentkeep {command}", flush=True)
