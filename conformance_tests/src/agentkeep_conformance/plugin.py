@@ -66,7 +66,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item, suite in enrolled:
         item.user_properties.append((_TEST, (name_of(suite), _test_id(item), _clauses(item))))
         known = suite.known_failures.get(item.name)
-        if known is not None:
+        if known is not None and not _expired(known):
             item.add_marker(pytest.mark.xfail(strict=True, reason=f"{known.reason} ({known.issue})"))
 
 
@@ -105,8 +105,12 @@ def _function(item: pytest.Item) -> Callable[..., Any]:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     suite = _suite(item)
     known: KnownFailure | None = suite.known_failures.get(item.name) if suite else None
-    if known is not None and known.expires < datetime.now(UTC).date():
+    if known is not None and _expired(known):
         pytest.fail(f"this known failure expired on {known.expires}: {known.reason} ({known.issue})")
+
+
+def _expired(known: KnownFailure) -> bool:
+    return known.expires < datetime.now(UTC).date()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

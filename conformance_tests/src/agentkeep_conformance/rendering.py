@@ -85,7 +85,14 @@ def outcome_table(evidence: dict[str, Any]) -> str:
     rows += [[clause, *(_word(cell(adapter, clause)) for adapter in adapters.values())] for clause in CLAUSES]
     rows.append(["tests", *map(totals, adapters.values())])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return "\n".join(lines + [f"{name}: {why}" for name, row in adapters.items() for why in _absences(row)])
+
+
+def _absences(adapter: dict[str, Any]) -> list[str]:
+    """Why tests were not run, each reason once."""
+    reasons = (test.get("why", "") for test in adapter["tests"].values() if test["outcome"] == "NOT RUN")
+    return [why.removeprefix("Skipped: ") for why in dict.fromkeys(reasons)]
 
 
 def _word(found: Cell) -> str:

@@ -1,0 +1,61 @@
+"""The recipe of adapters/_template/README.md, followed to the letter, outside of the workspace."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOY = Path(__file__).parent / "toy"
+
+
+def recipe() -> list[str]:
+    """The commands of the README, block by block."""
+    text = (ROOT / "adapters" / "_template" / "README.md").read_text(encoding="utf-8")
+    return re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {"HOME": str(tmp_path), "PATH": programs, "LANG": "C.UTF-8"}
+
+
+def shell(commands: str, where: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=where,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_recipe_makes_an_adapter_that_the_suite_runs(tmp_path: Path, environment: dict[str, str]) -> None:
+    copy_and_name, run = recipe()
+    made = shell(copy_and_name, ROOT, environment)
+    assert made.returncode == 0, made.stderr
+    toy = tmp_path / "agentkeep-toy"
+    left = [str(file) for file in toy.rglob("*") if "NAME" in file.name or "CLASS" in file.name]
+    left += [str(file) for file in toy.rglob("*.*") if re.search("NAME|CLASS", file.read_text(encoding="utf-8"))]
+    assert left == []
+
+    one_test = "test_conformance.py::TestToy::test_open_and_close_are_idempotent"
+    empty = shell(run.replace("test_conformance.py", one_test), toy, environment)
+    assert empty.returncode == 1
+    assert empty.stdout.splitlines()[-1] == "0 passed, 1 failed"
+
+    shutil.copytree(TOY, toy, dirs_exist_ok=True)
+    filled = shell(run, toy, environment)
+    *_, last = filled.stdout.splitlines()
+    assert filled.returncode == 0, filled.stdout[-3_000:] + filled.stderr
+    passed = re.fullmatch(r"(\d+) passed, 0 failed", last)
+    assert passed is not None, last
+    assert int(passed[1]) > 500
