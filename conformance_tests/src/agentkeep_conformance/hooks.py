@@ -21,7 +21,8 @@ class Hooks:
     """Options of `open` that make a call give up after half a second or so. Empty: calls are given 90 seconds."""
 
     round_trips: ClassVar[dict[str, int]] = {}
-    """What COST-1 allows this database instead of 1, where it has a wire: of "append", "append with ids", "read".
+    """What COST-1 allows this database instead of 1, where it has a wire: of "append", "append with ids", "read",
+    and of "listing" (sessions), where it is more than a "read": an index that names them, then the sessions.
 
     "greeting": what its driver needs for each new connection before anything can be asked (none by default); it does
     not count against the 3 round trips of LIFE-1.
