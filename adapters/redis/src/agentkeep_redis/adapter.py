@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from time import perf_counter
@@ -23,7 +23,7 @@ from agentkeep_redis.keys import Keys
 from agentkeep_redis.link import Client, ClusterLink, Link, SingleLink, answer
 from agentkeep_redis.messages import RedisMessages
 from agentkeep_redis.parts import Opened, Parts
-from agentkeep_redis.scripts import load_script
+from agentkeep_redis.scripts import SCRIPTS, load_script
 from agentkeep_redis.server import ASKED, persistence_of, version_of
 from agentkeep_redis.sessions import RedisSessions
 from agentkeep_redis.sweep import Sweeper
@@ -116,13 +116,15 @@ class RedisAdapter:
         self._parts.opened = opened
 
     async def _prepare(self, link: Link) -> None:
-        """The schema's version and the server's settings, in one exchange."""
+        """The schema's version, the server's scripts and settings, in one exchange; and one more for new scripts."""
         key = self._keys.schema()
         allowed = "1" if self._manage_schema else "0"
         script: Command = ("EVAL", load_script("open").text, 1, key, str(SCHEMA_VERSION), allowed)
-        reply, *settings = await link.commands(key, [script, *ASKED], Effect.REPEATABLE)
+        asked: Command = ("SCRIPT", "EXISTS", *(load_script(name).sha for name in SCRIPTS))
+        reply, known, *settings = await link.commands(key, [script, asked, *ASKED], Effect.REPEATABLE)
         _check_schema(answer(reply, link.place), self._keys.prefix)
         self.capabilities = replace(self.capabilities, durability=persistence_of(settings).durability)
+        await _load_scripts(link, key, answer(known, link.place))
 
     async def close(self) -> None:
         opened, self._parts.opened = self._parts.opened, None
@@ -168,6 +170,14 @@ async def _linked(client: Client) -> Link:
     except (RedisClusterException, *DRIVER_ERRORS) as error:
         raise refused(error, "redis cluster") from error
     return ClusterLink(client)
+
+
+async def _load_scripts(link: Link, key: bytes, known: Sequence[int]) -> None:
+    """So that the first calls need not be sent twice. What a server forgets, or another node lacks, is sent again."""
+    missing = [load_script(name).text for name, is_known in zip(SCRIPTS, known, strict=True) if not is_known]
+    if missing:
+        for reply in await link.commands(key, [("SCRIPT", "LOAD", text) for text in missing], Effect.REPEATABLE):
+            answer(reply, link.place)
 
 
 def _version(found: bytes | None, prefix: str) -> int | None:

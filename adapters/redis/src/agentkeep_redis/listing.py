@@ -118,16 +118,20 @@ class SessionListing:
 
     async def sessions(self, scope: Scope, ids: Sequence[str]) -> dict[str, StoredSession | None]:
         """The sessions of these ids, None for those that are not there. Raises `Corrupt` (ERR-4)."""
-        args = [_pack({"user": scope.user_id})]
-        calls = [
-            Call(load_script("session"), self._keys.session(scope.tenant, id)[:1], args, f"session {id!r}")
-            for id in ids
-        ]
-        replies = await self._link.call_many(calls)
-        return {
-            id: stored_session(id, reply[1]) if reply[0] == b"found" else None
-            for id, reply in zip(ids, replies, strict=True)
-        }
+        keys = [self._keys.session(scope.tenant, id)[0] for id in ids]
+        if not keys:
+            return {}
+        if self._link.sharded:
+            replies = await self._link.call_many(
+                [self._read_call([key], id) for key, id in zip(keys, ids, strict=True)]
+            )
+            found = [reply[0] for reply in replies]
+        else:
+            found = await self._link.call(self._read_call(keys, ids[0]), Effect.READS)
+        return {id: None if flat is None else stored_session(id, flat) for id, flat in zip(ids, found, strict=True)}
+
+    def _read_call(self, keys: Sequence[bytes], id: str) -> Call:
+        return Call(load_script("sessions"), keys, [], f"session {id!r}, or one that was listed with it")
 
     async def mend_marked(self, scope: Scope) -> None:
         """Bring into the index what is marked and was left undone."""

@@ -18,6 +18,7 @@ _BUILT_ON = {
     "replace": _SESSION,
     "delete": _SESSION,
     "session": ("common",),
+    "sessions": ("common",),
     "messages": ("common", "log"),
     "message": ("common",),
     "snapshot": ("common", "log"),
