@@ -1,7 +1,7 @@
 """The PostgreSQL adapter keeps every clause."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 from agentkeep_conformance import AdapterConformance
@@ -36,6 +36,10 @@ async def drop_tables(dsn: str, prefix: str) -> None:
 
 class TestPostgres(AdapterConformance):
     server = POSTGRES
+    one_connection: ClassVar[dict[str, Any]] = {"pool_size": 1}
+    impatient: ClassVar[dict[str, Any]] = {"command_timeout": 0.5, "connect_timeout": 0.5}
+    round_trips: ClassVar[dict[str, int]] = {"greeting": 4}
+    """Whether there is TLS, who we are, and two to prove it (SCRAM)."""
 
     def open(self, dsn: str, namespace: str, **options: Any) -> PostgresAdapter:
         return PostgresAdapter.from_url(dsn, prefix=namespace, **options)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, cast
 
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from agentkeep.errors import ConfigurationError
 from agentkeep.options import Reader, as_bool, as_count, as_is, as_prefix, as_seconds, one_of
 from agentkeep.registry import redact
@@ -18,6 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 _DRIVERS = {"": "asyncpg", "asyncpg": "asyncpg", "psycopg": "psycopg", "psycopg_async": "psycopg"}
+_asyncpg = cast("Any", asyncpg)  # it has no types
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
@@ -96,6 +99,7 @@ def make_engine(
     target = parsed.set(drivername=f"postgresql+agentkeep_{driver}").set(query={"host": host} if host else {})
     arguments: dict[str, object] = (
         {
+            "async_creator_fn": _connect_whole,
             "timeout": connect_timeout.total_seconds(),
             "command_timeout": command_timeout.total_seconds(),
             "statement_cache_size": 512,
@@ -123,6 +127,21 @@ def make_engine(
         hide_parameters=True,
         connect_args=arguments,
     )
+
+
+async def _connect_whole(**arguments: Any) -> Any:
+    """Connect to the end even where the caller is cancelled: asyncpg, cancelled inside, leaves an error to nobody."""
+    connecting = asyncio.ensure_future(_asyncpg.connect(**arguments))
+    try:
+        return await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        connecting.add_done_callback(_drop)
+        raise
+
+
+def _drop(connecting: asyncio.Future[Any]) -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().terminate()
 
 
 def _parsed(url: str) -> URL:

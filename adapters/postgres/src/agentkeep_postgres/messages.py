@@ -11,7 +11,7 @@ from agentkeep.validation import MAX_SEQ
 
 from agentkeep_postgres.connections import Connections
 from agentkeep_postgres.drivers import Row
-from agentkeep_postgres.rows import as_utc, changes_json, message_record, search_text, to_micros
+from agentkeep_postgres.rows import as_utc, changes_json, from_micros, message_record, search_text, to_micros
 from agentkeep_postgres.search import Search
 from agentkeep_postgres.statements import Statements
 from agentkeep_postgres.watch import Watcher
@@ -26,7 +26,7 @@ class PostgresMessages:
 
     async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
         drafts = append.messages
-        times = [draft.created_at for draft in drafts]
+        times = [draft.created_at and draft.created_at.isoformat() for draft in drafts]
         values: dict[str, object] = {
             "tenant": scope.tenant,
             "scope_user": scope.user_id,
@@ -128,7 +128,8 @@ def _appended(append: Append, answer: Row) -> list[MessageRecord]:
         at = as_utc(moment)
         return [_record(draft, seq, draft.created_at or at) for seq, draft in enumerate(append.messages, actual)]
     if outcome == "stored":
-        return [_record(*stored) for stored in zip(append.messages, seqs, map(as_utc, times), strict=True)]
+        stored = zip(append.messages, map(int, seqs), map(from_micros, times), strict=True)
+        return [_record(*message) for message in stored]
     if outcome == "absent":
         raise SessionNotFound(append.session_id)
     if outcome == "version":

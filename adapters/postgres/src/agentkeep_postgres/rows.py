@@ -12,6 +12,7 @@ from agentkeep.records import MessageRecord, Scope, SessionChanges, SessionRecor
 
 from agentkeep_postgres.drivers import Row
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TEXTS = ("title", "current_route", "current_step")
 """Free texts, which may hold NUL: PostgreSQL's text can't, so it is escaped. Ids refuse it, JSON escapes it itself."""
@@ -92,6 +93,11 @@ def unescaped(text: str | None) -> str | None:
 def to_micros(duration: timedelta | None) -> int | None:
     """Durations go as microseconds: an interval's days are as long as the session's time zone says."""
     return None if duration is None else duration // _MICROSECOND
+
+
+def from_micros(text: str) -> datetime:
+    """From microseconds since 1970."""
+    return _EPOCH + int(text) * _MICROSECOND
 
 
 def stored_labels(scope: Scope, labels: Sequence[str]) -> list[str]:

@@ -117,9 +117,9 @@ class PostgresSessions:
         values = {
             "record": record_json(scope, record, labels),
             "ids": [message.id for message in messages],
-            "seqs": [message.seq for message in messages],
+            "seqs": [str(message.seq) for message in messages],
             "roles": [message.role for message in messages],
-            "times": [message.created_at for message in messages],
+            "times": [message.created_at.isoformat() for message in messages],
             "payloads": [message.payload for message in messages],
             "searches": [search_text(message.payload) for message in messages],
         }

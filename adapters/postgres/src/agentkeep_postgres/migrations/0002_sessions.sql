@@ -197,7 +197,7 @@ $$;
 
 -- 'created' or 'exists'. The record's fields come as a JSON object, the log as columns.
 CREATE OR REPLACE FUNCTION {prefix}restore(
-    p_record text, p_ids text[], p_seqs bigint[], p_roles text[], p_times timestamptz[], p_payloads text[],
+    p_record text, p_ids text[], p_seqs text[], p_roles text[], p_times text[], p_payloads text[],
     p_searches text[], OUT outcome text
 )
 LANGUAGE plpgsql AS $$
@@ -207,7 +207,7 @@ BEGIN
     SELECT stored.outcome INTO outcome FROM {prefix}put(fresh) AS stored;
     IF outcome = 'created' THEN
         INSERT INTO {prefix}messages (tenant, session_id, id, seq, role, created_at, payload, search)
-        SELECT fresh.tenant, fresh.id, m.id, m.seq, m.role, m.created_at, m.payload, m.search
+        SELECT fresh.tenant, fresh.id, m.id, m.seq::bigint, m.role, m.created_at::timestamptz, m.payload, m.search
         FROM unnest(p_ids, p_seqs, p_roles, p_times, p_payloads, p_searches)
             AS m (id, seq, role, created_at, payload, search);
     END IF;

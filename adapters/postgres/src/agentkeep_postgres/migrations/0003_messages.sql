@@ -2,12 +2,13 @@
 
 -- All of `records.Append`, in its order. 'appended' with the first new seq, 'stored' with the seqs and times of a
 -- repeated call; else 'absent', 'partial' (how many are stored), 'other' (which of them differs, from 1), 'version' or
--- 'last_seq' (the actual one).
+-- 'last_seq' (the actual one). Arrays are of texts, times in them ISO 8601 or microseconds since 1970: a driver knows
+-- those without asking the server about its types.
 CREATE OR REPLACE FUNCTION {prefix}append(
     p_tenant text, p_user text, p_session text, p_ids text[], p_roles text[], p_payloads text[], p_searches text[],
-    p_times timestamptz[], p_look boolean, p_version bigint, p_last_seq bigint, p_truncate_after bigint,
+    p_times text[], p_look boolean, p_version bigint, p_last_seq bigint, p_truncate_after bigint,
     p_keep_last bigint, p_idle_ttl bigint, p_changes text,
-    OUT outcome text, OUT actual bigint, OUT moment timestamptz, OUT seqs bigint[], OUT times timestamptz[]
+    OUT outcome text, OUT actual bigint, OUT moment timestamptz, OUT seqs text[], OUT times text[]
 )
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -27,7 +28,8 @@ BEGIN
         SELECT FROM {prefix}messages WHERE tenant = p_tenant AND session_id = p_session AND id = ANY (p_ids)
     ) THEN
         SELECT count(*), min(new.n) FILTER (WHERE m.role <> new.role OR m.payload <> new.payload),
-            array_agg(m.seq ORDER BY new.n), array_agg(m.created_at ORDER BY new.n)
+            array_agg(m.seq::text ORDER BY new.n),
+            array_agg((extract(epoch FROM m.created_at) * 1000000)::bigint::text ORDER BY new.n)
         INTO actual, differing, seqs, times
         FROM unnest(p_ids, p_roles, p_payloads) WITH ORDINALITY AS new (id, role, payload, n)
         JOIN {prefix}messages AS m ON m.tenant = p_tenant AND m.session_id = p_session AND m.id = new.id;
@@ -55,7 +57,7 @@ BEGIN
         GET DIAGNOSTICS removed = ROW_COUNT;
     END IF;
     INSERT INTO {prefix}messages (tenant, session_id, seq, id, role, created_at, payload, search)
-    SELECT p_tenant, p_session, session.last_seq + new.n, new.id, new.role, coalesce(new.at, moment), new.payload,
+    SELECT p_tenant, p_session, session.last_seq + new.n, new.id, new.role, coalesce(new.at::timestamptz, moment), new.payload,
         new.search
     FROM unnest(p_ids, p_roles, p_times, p_payloads, p_searches)
         WITH ORDINALITY AS new (id, role, at, payload, search, n);
@@ -73,7 +75,7 @@ BEGIN
         message_count = message_count - removed + added,
         last_seq = last_seq + added,
         last_message_at = CASE
-            WHEN added > 0 THEN coalesce(p_times[added], moment)
+            WHEN added > 0 THEN coalesce(p_times[added]::timestamptz, moment)
             WHEN removed > 0 THEN {prefix}newest_time(p_tenant, p_session)
             ELSE last_message_at
         END,

@@ -6,7 +6,7 @@ m.id, m.seq, m.role, m.payload, m.created_at
 SELECT outcome, actual, moment, seqs, times
 FROM {prefix}append(
     :tenant::text, :scope_user::text, :session_id::text, :ids::text[], :roles::text[], :payloads::text[],
-    :searches::text[], :times::timestamptz[], :look::boolean, :expected_version::bigint, :expected_last_seq::bigint,
+    :searches::text[], :times::text[], :look::boolean, :expected_version::bigint, :expected_last_seq::bigint,
     :truncate_after::bigint, :keep_last::bigint, :idle_ttl::bigint, :changes::text
 )
 

@@ -47,6 +47,6 @@ FROM {prefix}fork(
 -- name: restore
 SELECT outcome
 FROM {prefix}restore(
-    :record::text, :ids::text[], :seqs::bigint[], :roles::text[], :times::timestamptz[], :payloads::text[],
+    :record::text, :ids::text[], :seqs::text[], :roles::text[], :times::text[], :payloads::text[],
     :searches::text[]
 )
