@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pymongo
@@ -16,6 +15,7 @@ from agentkeep_conformance.servers.run import current_run, free_ports
 
 _INSTALL = "docker/native/install mongo"
 _SET = "agentkeep"
+_PORT = 27017
 _ALREADY_INITIALISED = 23
 
 
@@ -33,16 +33,15 @@ class Mongo:
             return str(client.server_info()["version"])
 
     def in_container(self) -> Running:
-        # The member's own address would be the container's: the client is told not to look for others.
-        suffix = "/?directConnection=true"
+        # The member knows itself by its port inside; so the client must not ask it where to find the set.
         return start_container(
             self.name,
             image="mongo:8.0.13",
             image_variable="AGENTKEEP_TEST_MONGO_IMAGE",
-            port=27017,
+            port=_PORT,
             command=f"mongod --bind_ip_all --replSet {_SET}" if self._replica_set else "mongod --bind_ip_all",
-            dsn=f"mongodb://{{address}}{suffix}",
-            check=self._check_member,
+            dsn="mongodb://{address}/?directConnection=true",
+            check=lambda dsn: self._check_member(dsn, _PORT),
         )
 
     def native(self) -> Running:
@@ -54,20 +53,19 @@ class Mongo:
         suffix = ["--replSet", _SET] if self._replica_set else []
         process = run.process(self.name, [*command, *suffix])
         query = f"?replicaSet={_SET}" if self._replica_set else "?directConnection=true"
-        server = Native(f"mongodb://127.0.0.1:{port}/{query}", [process], self._check_member)
+        server = Native(f"mongodb://127.0.0.1:{port}/{query}", [process], lambda dsn: self._check_member(dsn, port))
         server.wait()
         return server
 
-    def _check_member(self, dsn: str) -> str:
-        """Makes a new member a set of its own; then as `check`."""
+    def _check_member(self, dsn: str, port: int) -> str:
+        """Makes a new member, which knows itself by `port`, a set of its own; then as `check`."""
         if self._replica_set:
-            _initiate(re.sub("replicaSet=[^&]*", "directConnection=true", dsn))
+            _initiate(dsn.replace(f"replicaSet={_SET}", "directConnection=true"), port)
         return self.check(dsn)
 
 
-def _initiate(direct: str) -> None:
-    port = re.search(r":(\d+)/", direct)
-    member = {"_id": 0, "host": f"127.0.0.1:{port.group(1) if port else 27017}"}
+def _initiate(direct: str, port: int) -> None:
+    member = {"_id": 0, "host": f"127.0.0.1:{port}"}
     with _client(direct) as client:
         try:
             client.admin.command("replSetInitiate", {"_id": _SET, "members": [member]})
