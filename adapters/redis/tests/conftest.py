@@ -1,0 +1,52 @@
+"""Servers of the suite for this adapter's own tests. Where one can't be had, a test says NOT RUN."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from agentkeep_conformance.servers import REDIS, REDIS_ALWAYS, REDIS_CLUSTER, ChosenServer, NotRun
+from redis.asyncio import Redis
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def prefix() -> str:
+    return f"n{uuid4().hex[:10]}"
+
+
+def _dsn(server: ChosenServer) -> str:
+    try:
+        return server.dsn
+    except NotRun as reason:
+        pytest.skip(f"NOT RUN: {reason}")
+
+
+@pytest.fixture
+def dsn() -> str:
+    return _dsn(REDIS)
+
+
+@pytest.fixture
+def always_dsn() -> str:
+    """A server that forces every write to the disk before it answers."""
+    return _dsn(REDIS_ALWAYS)
+
+
+@pytest.fixture
+def cluster_dsn() -> str:
+    """A cluster's URL, as the adapter takes it."""
+    return _dsn(REDIS_CLUSTER).replace("redis://", "redis+cluster://", 1)
+
+
+@pytest.fixture
+async def server(dsn: str) -> AsyncIterator[Any]:
+    """A client to look at the single server behind the adapter's back."""
+    async with Redis.from_url(dsn) as client:  # pyright: ignore[reportUnknownMemberType] - untyped by the driver
+        yield client
