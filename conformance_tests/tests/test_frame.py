@@ -78,6 +78,7 @@ class TestOne(Toy):
 class Absent:
     name = "absent"
     address = ("127.0.0.1", 1)
+    embedded = False
     @property
     def dsn(self):
         raise NotRun("no such server here")

@@ -90,7 +90,7 @@ class Enrolment(Hooks):
     @pytest.fixture
     def dsn(self, tmp_path: Path, request: pytest.FixtureRequest) -> str:
         try:
-            return str(tmp_path) if self.server.address is None else self.server.dsn
+            return str(tmp_path) if self.server.embedded else self.server.dsn
         except NotRun as reason:
             if request.config.stash[REQUIRED]:
                 pytest.fail(f"required, but NOT RUN: {reason}")

@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 import pytest
 
-from agentkeep_conformance.clauses import CLAUSES, NOT_YET
+from agentkeep_conformance.clauses import CLAUSES
 from agentkeep_conformance.place import Tier
 
 Outcome = Literal["proved", "FAILED", "known", "NOT RUN", "n/a"]
-"""Of a test or a clause. `known`: a known failure, failing as written down. `n/a`: there is no wire to act on, or no earlier release."""
+"""Of a test or a clause. `known`: a known failure, failing as written down. `n/a`: nothing there to act on, no wire or
+no earlier release."""
 
 
 _WORST_FIRST: tuple[Outcome, ...] = ("FAILED", "NOT RUN", "known", "proved", "n/a")
@@ -82,7 +83,6 @@ class Evidence:
             "python": platform.python_version(),
             "tier": tier,
             "counts": dict(self.counts()),
-            "not_yet": sorted(NOT_YET),
             "adapters": {name: _adapter_json(adapter) for name, adapter in sorted(self.adapters.items())},
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
@@ -101,11 +102,10 @@ class Place:
         self.notes.append(("agentkeep_measured", {limit: value}))
 
     async def close(self) -> None:
-        """Close all that was opened here and drop the data."""
-        for child in self._children:
-            await child.kill()
-        for opened in reversed(self._opened):
-            await opened.close()
-        for other in self._others:
-            await other.close()
-        await self.enrolment.drop(self.dsn, self.namespace)
+        """Close all that was opened here and drop the data; what fails at that keeps nothing else from being closed."""
+        async with AsyncExitStack() as last_first:
+            last_first.push_async_callback(self.enrolment.drop, self.dsn, self.namespace)
+            for opened in (*self._others, *self._opened):
+                last_first.push_async_callback(opened.close)
+            for child in self._children:
+                last_first.push_async_callback(child.kill)

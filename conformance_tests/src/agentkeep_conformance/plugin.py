@@ -152,7 +152,7 @@ class _Recorder:
 
 
 def _note(found: AdapterEvidence, name: str, clauses: tuple[str, ...], report: pytest.TestReport) -> None:
-    test = found.tests.setdefault(name, TestOutcome(tuple(clauses), "proved"))
+    test = found.tests.setdefault(name, TestOutcome(tuple(clauses), "NOT RUN", why="the run ended before it did"))
     test.seconds += report.duration
     if report.failed:
         test.outcome = "FAILED"
@@ -161,6 +161,8 @@ def _note(found: AdapterEvidence, name: str, clauses: tuple[str, ...], report: p
         test.outcome, test.why = "known", report.wasxfail
     elif report.skipped:
         test.outcome, test.why = "NOT RUN", str(cast("Any", report.longrepr)[2])
+    elif report.when == "call":
+        test.outcome, test.why = "proved", ""
     if report.when == "teardown":
         _note_facts(found, report.user_properties)
 
