@@ -23,13 +23,21 @@ class WireAdapter:
         search=True, watch=False, server_clock=True, max_message_bytes=16 * 1024 * 1024, durability="os"
     )
 
-    def __init__(self, url: str, *, prefix: str = "agentkeep", pool_size: int = 4, timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str = "agentkeep",
+        pool_size: int = 4,
+        timeout: float = 30.0,
+        link: type[Link] = Link,
+    ) -> None:
         parts = urlsplit(url)
         if parts.hostname is None or parts.port is None:
             raise ConfigurationError(f"{url!r} names no server: give wire://host:port")
-        self._link = Link(parts.hostname, parts.port, prefix, pool_size=pool_size, timeout=timeout)
-        self.sessions = WireSessions(self._link)
-        self.messages = WireMessages(self._link)
+        self.link = link(parts.hostname, parts.port, prefix, pool_size=pool_size, timeout=timeout)
+        self.sessions = WireSessions(self.link)
+        self.messages = WireMessages(self.link)
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
@@ -40,18 +48,18 @@ class WireAdapter:
 
     async def open(self) -> None:
         """One round trip, to learn that the server is there."""
-        self._link.open()
+        self.link.open()
         try:
             await self.health()
         except BaseException:
-            await self._link.close()
+            await self.link.close()
             raise
 
     async def close(self) -> None:
-        await self._link.close()
+        await self.link.close()
 
     async def health(self) -> Health:
-        return await self._link.call("adapter.health", None, again=())
+        return await self.link.call("adapter.health", None, again=())
 
     async def sweep(self, scope: Scope | None, *, limit: int) -> int:
-        return await self._link.call("adapter.sweep", scope, limit)
+        return await self.link.call("adapter.sweep", scope, limit)

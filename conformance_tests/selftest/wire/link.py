@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import urlsplit
 
 from agentkeep import Closed, ConfigurationError, OutcomeUnknown, Unavailable
 from agentkeep.records import Scope
@@ -53,10 +54,10 @@ class Link:
 
     def __init__(self, host: str, port: int, namespace: str, *, pool_size: int, timeout: float) -> None:
         self._address = (host, port)
-        self._namespace = namespace
-        self._timeout = timeout
-        self._free = asyncio.Semaphore(pool_size)
-        self._idle: list[Connection] = []
+        self.namespace = namespace
+        self.timeout = timeout
+        self.free = asyncio.Semaphore(pool_size)
+        self.idle: list[Connection] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def open(self) -> None:
@@ -64,8 +65,8 @@ class Link:
 
     async def close(self) -> None:
         self._loop = None
-        while self._idle:
-            await self._idle.pop().close()
+        while self.idle:
+            await self.idle.pop().close()
 
     async def call(self, verb: str, scope: Scope | None, *arguments: Any, again: tuple[Any, ...] | None = None) -> Any:
         """One verb. `again`: the arguments that make repeating it harmless, where there are such.
@@ -74,14 +75,14 @@ class Link:
         """
         self._check_loop()
         try:
-            return await self._ask(verb, scope, arguments)
+            return await self.ask(verb, scope, arguments)
         except Interrupted as first:
             if again is None or isinstance(first.cause, TimeoutError):
-                raise self._lost(verb, first, sent=first.sent) from first.cause
+                raise self.lost(verb, first, sent=first.sent) from first.cause
             try:
-                return await self._ask(verb, scope, again)
+                return await self.ask(verb, scope, again)
             except Interrupted as second:
-                raise self._lost(verb, second, sent=first.sent or second.sent) from second.cause
+                raise self.lost(verb, second, sent=first.sent or second.sent) from second.cause
 
     def _check_loop(self) -> None:
         if self._loop is None:
@@ -89,24 +90,24 @@ class Link:
         if self._loop is not asyncio.get_running_loop():
             raise ConfigurationError("this wire adapter was opened in another event loop: open one in each loop")
 
-    def _lost(self, verb: str, interrupted: Interrupted, *, sent: bool) -> Exception:
+    def lost(self, verb: str, interrupted: Interrupted, *, sent: bool) -> Exception:
         if sent and VERBS[verb].writes:
             return OutcomeUnknown(f"{verb}: the connection failed before the answer came ({interrupted})")
         return Unavailable(f"{verb}: the server can't be reached ({interrupted})")
 
-    async def _ask(self, verb: str, scope: Scope | None, arguments: tuple[Any, ...]) -> Any:
-        frame = pack_request(verb, self._namespace, scope, arguments)
+    async def ask(self, verb: str, scope: Scope | None, arguments: tuple[Any, ...]) -> Any:
+        frame = pack_request(verb, self.namespace, scope, arguments)
         sent = False
         try:
-            async with asyncio.timeout(self._timeout), self._free:
-                connection = await self._take()
+            async with asyncio.timeout(self.timeout), self.free:
+                connection = await self.take()
                 sent = True
                 try:
                     body = await connection.ask(frame)
                 except BaseException:
                     connection.abort()
                     raise
-                self._idle.append(connection)
+                self.idle.append(connection)
         except (OSError, EOFError) as error:  # a timeout is an OSError
             raise Interrupted(error, sent=sent) from error
         error, result = unpack_answer(verb, body)
@@ -114,10 +115,21 @@ class Link:
             raise from_wire(error, result)
         return result
 
-    async def _take(self) -> Connection:
-        while self._idle:
-            connection = self._idle.pop()
+    async def take(self) -> Connection:
+        while self.idle:
+            connection = self.idle.pop()
             if connection.usable:
                 return connection
             connection.abort()
         return Connection(*await asyncio.open_connection(*self._address, limit=2**20))
+
+
+async def ask_once(dsn: str, namespace: str, verb: str) -> Any:
+    """One request past the adapter, on a connection of its own."""
+    parts = urlsplit(dsn)
+    link = Link(parts.hostname or "", parts.port or 0, namespace, pool_size=1, timeout=30)
+    link.open()
+    try:
+        return await link.call(verb, None)
+    finally:
+        await link.close()

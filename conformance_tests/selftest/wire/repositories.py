@@ -26,82 +26,82 @@ from .link import Link
 
 class WireSessions:
     def __init__(self, link: Link) -> None:
-        self._link = link
+        self.link = link
 
     async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
-        return await self._link.call("sessions.create", scope, draft, or_get)
+        return await self.link.call("sessions.create", scope, draft, or_get)
 
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
-        return await self._link.call("sessions.get", scope, session_id, again=(session_id,))
+        return await self.link.call("sessions.get", scope, session_id, again=(session_id,))
 
     async def update(
         self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
     ) -> SessionRecord:
-        return await self._link.call("sessions.update", scope, session_id, changes, expected_version)
+        return await self.link.call("sessions.update", scope, session_id, changes, expected_version)
 
     async def list(
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> list[SessionRecord]:
         arguments = (query, order, limit, after)
-        return await self._link.call("sessions.list", scope, *arguments, again=arguments)
+        return await self.link.call("sessions.list", scope, *arguments, again=arguments)
 
     async def count(self, scope: Scope, query: SessionQuery) -> int:
-        return await self._link.call("sessions.count", scope, query, again=(query,))
+        return await self.link.call("sessions.count", scope, query, again=(query,))
 
     async def touch(
         self, scope: Scope, session_id: str, *, ttl: timedelta | None, idle_ttl: timedelta | None
     ) -> SessionRecord:
-        return await self._link.call("sessions.touch", scope, session_id, ttl, idle_ttl)
+        return await self.link.call("sessions.touch", scope, session_id, ttl, idle_ttl)
 
     async def fork(
         self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
     ) -> SessionRecord:
-        return await self._link.call("sessions.fork", scope, session_id, at_seq, new_id, ttl)
+        return await self.link.call("sessions.fork", scope, session_id, at_seq, new_id, ttl)
 
     async def restore(
         self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
     ) -> None:
-        await self._link.call("sessions.restore", scope, record, labels, messages)
+        await self.link.call("sessions.restore", scope, record, labels, messages)
 
     async def delete(self, scope: Scope, session_id: str) -> bool:
-        return await self._link.call("sessions.delete", scope, session_id)
+        return await self.link.call("sessions.delete", scope, session_id)
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
-        return await self._link.call("sessions.delete_many", scope, query, limit)
+        return await self.link.call("sessions.delete_many", scope, query, limit)
 
 
 class WireMessages:
     def __init__(self, link: Link) -> None:
-        self._link = link
+        self.link = link
 
     async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
-        return await self._link.call("messages.append", scope, append, again=_repeatable(append))
+        return await self.link.call("messages.append", scope, append, again=repeatable(append))
 
     async def replace(
         self, scope: Scope, session_id: str, message_id: str, *, role: str, payload: str, expected: MessageRecord
     ) -> MessageRecord | None:
-        return await self._link.call("messages.replace", scope, session_id, message_id, role, payload, expected)
+        return await self.link.call("messages.replace", scope, session_id, message_id, role, payload, expected)
 
     async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
-        return await self._link.call("messages.list", scope, session_id, window, again=(session_id, window))
+        return await self.link.call("messages.list", scope, session_id, window, again=(session_id, window))
 
     async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:
-        return await self._link.call("messages.get", scope, session_id, message_id, again=(session_id, message_id))
+        return await self.link.call("messages.get", scope, session_id, message_id, again=(session_id, message_id))
 
     async def truncate(self, scope: Scope, session_id: str, *, after_seq: int) -> int:
-        return await self._link.call("messages.truncate", scope, session_id, after_seq)
+        return await self.link.call("messages.truncate", scope, session_id, after_seq)
 
     async def trim(self, scope: Scope, session_id: str, *, keep_last: int) -> int:
-        return await self._link.call("messages.trim", scope, session_id, keep_last)
+        return await self.link.call("messages.trim", scope, session_id, keep_last)
 
     async def pop(self, scope: Scope, session_id: str) -> MessageRecord | None:
-        return await self._link.call("messages.pop", scope, session_id)
+        return await self.link.call("messages.pop", scope, session_id)
 
     async def search(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
-        return await self._link.call("messages.search", scope, query, again=(query,))
+        return await self.link.call("messages.search", scope, query, again=(query,))
 
 
-def _repeatable(append: Append) -> tuple[Append] | None:
+def repeatable(append: Append) -> tuple[Append] | None:
     """IDEM-1 makes a repeated append harmless if its ids are looked for, and all of them are still there."""
     if not append.messages or (append.keep_last is not None and append.keep_last < len(append.messages)):
         return None

@@ -2,8 +2,8 @@
 
     python -m wire.server DIRECTORY [PORT]
 
-It prints its port, and ends with its standard input, so that it never outlives who started it. A write is on disk
-before it is answered, each session's file replaced whole, so that a SIGKILL leaves every write whole or not at all.
+It prints its port, and ends with its standard input, its data too, so that it never outlives who started it. A write
+is on disk before it is answered, each session's file replaced whole: a SIGKILL leaves it whole or not at all.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -158,6 +159,7 @@ async def main(directory: Path, port: int) -> None:
     server = await asyncio.start_server(Server(directory).serve, "127.0.0.1", port, limit=2**20)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.buffer.read)
+    shutil.rmtree(directory, ignore_errors=True)
     os._exit(0)
 
 

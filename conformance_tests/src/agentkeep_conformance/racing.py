@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import count, islice
 from typing import Any, TypeVar
 
 from agentkeep import Conflict, Keep, NewMessage
@@ -19,9 +20,10 @@ GATE = "gate"
 T = TypeVar("T")
 
 
-def batches_of(writer: str, count: int) -> list[list[str]]:
-    """The ids of a writer's appends: batches of 1, 2, 3, 1, 2, 3, … messages."""
-    return [[f"{writer}.{number}.{part}" for part in range(1 + number % 3)] for number in range(count)]
+def batches_of(writer: str) -> Iterator[list[str]]:
+    """The ids of a writer's appends, without end: batches of 1, 2, 3, 1, 2, 3, … messages."""
+    for number in count():
+        yield [f"{writer}.{number}.{part}" for part in range(1 + number % 3)]
 
 
 def messages_of(ids: Sequence[str]) -> list[NewMessage]:
@@ -47,7 +49,7 @@ async def read(keep: Keep, recorder: Recorder, session_id: str, after: int = 0) 
 
 
 async def write_all(keep: Keep, recorder: Recorder, session_id: str, appends: int) -> None:
-    for ids in batches_of(recorder.process, appends):
+    for ids in islice(batches_of(recorder.process), appends):
         await append(keep, recorder, session_id, ids)
 
 

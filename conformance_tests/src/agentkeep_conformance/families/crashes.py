@@ -22,7 +22,7 @@ _SURVIVES_A_KILL = ("os", "fsync", "replicated")
 
 async def append_until_killed(keep: Keep, who: str) -> None:
     """In a child process: append batches without end and report each before it is begun and when it is acknowledged."""
-    for ids in batches_of(who, 1_000_000):
+    for ids in batches_of(who):
         report({"begun": ids})
         stored = await keep.messages.append("s", messages_of(ids), update={"state": {"last": ids[-1]}})
         report({"ids": ids, "seqs": [message.seq for message in stored]})
@@ -35,7 +35,7 @@ class Crashes:
         if not keep.capabilities.shared:
             return await self._a_killed_process_is_not_seen(place, keep)
         events: list[Event] = []
-        for number in range(rounds_of(place, 2)):
+        for number in range(rounds_of(place, 4)):
             events += await _killed_after(place, f"k{number}", 1 + 7 * number % 40, at=len(events))
             final = await final_log(keep, "s")
             check_log(events, final)
@@ -63,7 +63,7 @@ class Crashes:
             for number, writer in enumerate(writers)
         ]
         try:
-            for _ in range(rounds_of(place, 1)):
+            for _ in range(rounds_of(place, 2)):
                 await _until_all_wrote(writers, 5)
                 await _kill_and_restart(place)
             await _until_all_wrote(writers, 5)
@@ -111,7 +111,7 @@ def _landed(event: Event, final: list[tuple[int, str]]) -> bool:
 
 async def _append_stubbornly(keep: Keep, recorder: Recorder, done: asyncio.Event) -> None:
     """Append until told to stop, each batch again and again with the same ids until it is known to be there."""
-    for ids in batches_of(recorder.process, 1_000_000):
+    for ids in batches_of(recorder.process):
         if done.is_set():
             return
         async with recorder.record("append", {"ids": ids}) as recorded:

@@ -1,0 +1,27 @@
+"""A batch goes to the server message by message: readers see half of it, and a lost connection leaves half of it.
+
+chartsmith#176, Chainlit#1788: parts of a turn without the rest.
+"""
+
+import msgspec
+from agentkeep.records import Append, MessageRecord, Scope
+from over_wire import OverWire
+from wire.repositories import WireMessages
+
+FAMILY = "concurrency"
+CLAUSE = "ORD-2"
+
+
+class Messages(WireMessages):
+    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+        if len(append.messages) < 2 or append.truncate_after is not None:
+            return await super().append(scope, append)
+        first = msgspec.structs.replace(append, messages=append.messages[:1], keep_last=None)
+        rest = msgspec.structs.replace(
+            append, messages=append.messages[1:], changes=None, expected_version=None, expected_last_seq=None
+        )
+        return await super().append(scope, first) + await super().append(scope, rest)
+
+
+class TestFault(OverWire):
+    messages = Messages

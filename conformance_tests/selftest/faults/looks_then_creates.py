@@ -1,0 +1,27 @@
+"""`create` in two steps: it looks, and where nothing is it makes what may be there by now.
+
+oai#2722, adk#4954: two workers create one session on first use, and both are told that it is theirs.
+"""
+
+from agentkeep import AlreadyExists, SessionNotFound
+from agentkeep.records import Scope, SessionDraft, SessionRecord
+from over_wire import OverWire
+from wire.repositories import WireSessions
+
+FAMILY = "concurrency"
+CLAUSE = "SES-1"
+
+
+class Sessions(WireSessions):
+    async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
+        if not or_get:
+            try:
+                await self.get(Scope(scope.tenant), draft.id)
+            except SessionNotFound:
+                return await super().create(Scope(scope.tenant), draft, or_get=True)
+            raise AlreadyExists(draft.id)
+        return await super().create(scope, draft, or_get=True)
+
+
+class TestFault(OverWire):
+    sessions = Sessions
