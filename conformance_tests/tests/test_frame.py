@@ -194,8 +194,9 @@ def test_the_command_says_what_it_does_not_know(capfd: pytest.CaptureFixture[str
     assert main(["run", "no-such-adapter"]) == 2
     assert "no adapter no-such-adapter" in capfd.readouterr().err
     assert main(["report", str(tmp_path / "absent.json")]) == 2
-    (tmp_path / "wrong.json").write_text("{}", encoding="utf-8")
-    assert main(["report", str(tmp_path / "wrong.json")]) == 2
+    for wrong in ("{}", "[]", "[1]", "no JSON"):
+        (tmp_path / "wrong.json").write_text(wrong, encoding="utf-8")
+        assert main(["report", str(tmp_path / "wrong.json")]) == 2
 
 
 def test_the_command_runs_reports_and_ends_with_one_line(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

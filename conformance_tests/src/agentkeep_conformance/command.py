@@ -97,7 +97,7 @@ def _pytest(targets: list[str], file: Path, options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     try:
         evidence: dict[str, Any] = merged([json.loads(file.read_text(encoding="utf-8")) for file in options.files])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         print(f"this is no evidence: {error}", file=sys.stderr)
         return USAGE
     if options.html:
