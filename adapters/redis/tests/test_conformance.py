@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, ClassVar
+from shutil import which
+from typing import Any, ClassVar, cast
+from urllib.parse import urlsplit
 
 from agentkeep_conformance import AdapterConformance
-from agentkeep_conformance.servers import REDIS, REDIS_CLUSTER
+from agentkeep_conformance.servers import REDIS, REDIS_CLUSTER, ChosenServer, NotRun
+from agentkeep_conformance.servers.chosen import Running
+from agentkeep_conformance.servers.native import Native
+from agentkeep_conformance.servers.run import current_run, free_ports
 from agentkeep_redis import RedisAdapter
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis, RedisCluster
 
 _PAGE = 1_000
@@ -20,6 +26,10 @@ def cluster_url(dsn: str) -> str:
 
 def client_of(dsn: str) -> Any:
     return Redis.from_url(dsn)  # pyright: ignore[reportUnknownMemberType] - the driver leaves it untyped
+
+
+def sync_client_of(dsn: str) -> Any:
+    return SyncRedis.from_url(dsn)  # pyright: ignore[reportUnknownMemberType]
 
 
 async def nodes_of(dsn: str) -> list[Any]:
@@ -98,8 +108,72 @@ class TestRedis(Place, AdapterConformance):
 
 
 class TestRedisCluster(Place, AdapterConformance):
+    """Of six nodes. What acts on the wire is asked of a cluster of one, which fits behind a proxy: see conftest.py."""
+
     server = REDIS_CLUSTER
-    round_trips: ClassVar[dict[str, int]] = {"append": 2, "append with ids": 2, "listing": 2}
 
     def open(self, dsn: str, namespace: str, **options: Any) -> RedisAdapter:
         return RedisAdapter.from_url(cluster_url(dsn), prefix=namespace, **options)
+
+
+class ClusterOfOne:
+    """One node that holds all slots: index and session are on one server, and the adapter can't know it."""
+
+    name = "redis_cluster_of_one"
+
+    def check(self, dsn: str) -> str:
+        with sync_client_of(dsn) as client:
+            state = client.execute_command("CLUSTER INFO")
+            if state["cluster_state"] != "ok":
+                raise RuntimeError("the cluster does not serve all slots yet")
+            info = client.info("server")
+            return str(info["redis_version"])
+
+    def in_container(self) -> Running:
+        raise NotRun("it is started from a program of this machine, or given by its URL")
+
+    def native(self) -> Running:
+        program = which("redis-server")
+        if program is None:
+            raise NotRun("redis-server is not installed")
+        run = current_run()
+        folder = run.data(self.name)
+        port, bus = free_ports(2)
+        lines = [
+            f"bind 127.0.0.1\nport {port}\ncluster-port {bus}\ncluster-enabled yes\ndir {folder}",
+            f'requirepass {run.password}\nappendonly yes\nappendfsync everysec\nsave ""\n',
+        ]
+        (folder / "redis.conf").write_text("\n".join(lines))
+        process = run.process(self.name, [program, str(folder / "redis.conf")])
+        dsn = f"redis://:{run.password}@127.0.0.1:{port}"
+        Native(dsn, [process], self._take_all_slots).wait()
+        server = Native(dsn, [process], self.check)
+        server.wait()
+        return server
+
+    def _take_all_slots(self, dsn: str) -> str:
+        with sync_client_of(dsn) as client:
+            client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16_383)
+        return ""
+
+
+class TestRedisClusterOfOne(Place, AdapterConformance):
+    """The wire of a cluster. What needs no wire is asked of six nodes: see conftest.py."""
+
+    server = ChosenServer("redis_cluster_of_one", ClusterOfOne)
+    round_trips: ClassVar[dict[str, int]] = {"append": 2, "append with ids": 2, "listing": 2, "greeting": 1}
+
+    def open(self, dsn: str, namespace: str, **options: Any) -> RedisAdapter:
+        """The node tells its own address; what is opened over the proxy has to stay there."""
+        adapter = RedisAdapter.from_url(cluster_url(dsn), prefix=namespace, **options)
+        place = urlsplit(dsn)
+        make = adapter._make  # pyright: ignore[reportPrivateUsage] - no user has a use for such an option
+
+        def make_remapped() -> Any:
+            client, others = make()
+            nodes: Any = cast("RedisCluster", client).nodes_manager
+            nodes.address_remap = lambda _: (place.hostname, place.port)  # pyright: ignore[reportUnknownLambdaType]
+            return client, others
+
+        adapter._make = make_remapped  # pyright: ignore[reportPrivateUsage]
+        return adapter

@@ -1,0 +1,239 @@
+"""What a cluster adds: the index is in another slot than the session, and primaries fail."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import timedelta
+from typing import Any
+
+import agentkeep
+import pytest
+from agentkeep import Keep, NewMessage, OutcomeUnknown, PersistenceError, SessionNotFound, Unavailable
+from agentkeep_conformance.servers import REDIS_CLUSTER, NotRun
+from agentkeep_redis import RedisAdapter
+from redis.asyncio import RedisCluster
+
+pytestmark = pytest.mark.anyio
+
+_FAILOVER_SECONDS = 60
+
+
+@pytest.fixture
+async def keep(cluster_dsn: str, prefix: str) -> AsyncIterator[Keep]:
+    async with agentkeep.connect(cluster_dsn, prefix=prefix) as keep:
+        yield keep
+
+
+@pytest.fixture
+async def cluster(cluster_dsn: str) -> AsyncIterator[Any]:
+    """A client to look at the nodes behind the adapter's back."""
+    client: Any = RedisCluster.from_url(cluster_dsn.replace("redis+cluster://", "redis://"))
+    async with client:
+        yield client
+
+
+async def keys_below(cluster: Any, prefix: str) -> list[str]:
+    return sorted([key.decode() async for key in cluster.scan_iter(match=f"{prefix}:*", count=10_000)])
+
+
+class Killed(BaseException):
+    """Stands for the end of a process: nothing of it catches this, and nothing of ours runs after it."""
+
+
+class DyingLink:
+    """Passes `lives` more calls on and dies at the next, before it is sent, as a killed writer does."""
+
+    sharded = True
+
+    def __init__(self, link: Any, lives: int) -> None:
+        self._link = link
+        self._lives = lives
+        self.place = link.place
+
+    def _live(self) -> None:
+        if self._lives == 0:
+            raise Killed
+        self._lives -= 1
+
+    async def call(self, *args: Any) -> Any:
+        self._live()
+        return await self._link.call(*args)
+
+    async def commands(self, *args: Any) -> Any:
+        self._live()
+        return await self._link.commands(*args)
+
+
+async def die_during(adapter: RedisAdapter, lives: int, call: Any) -> bool:
+    """Run a call of a writer that dies after `lives` round trips; whether it died before it was done."""
+    opened = adapter._parts.require_opened()  # pyright: ignore[reportPrivateUsage] - the test kills it from inside
+    whole = opened.link
+    dying: Any = DyingLink(whole, lives)
+    opened.link = opened.index._link = dying  # pyright: ignore[reportPrivateUsage]
+    try:
+        await call
+    except Killed:
+        return True
+    finally:
+        opened.index._owed.clear()  # pyright: ignore[reportPrivateUsage]
+        opened.link = opened.index._link = whole  # pyright: ignore[reportPrivateUsage]
+    return False
+
+
+CRASHES: dict[str, Callable[[Keep], Coroutine[Any, Any, Any]]] = {
+    "create": lambda keep: keep.sessions.create("new", user_id="u"),
+    "append": lambda keep: keep.messages.append("b", [NewMessage(role="user")]),
+    "update": lambda keep: keep.sessions.update("b", user_id="u", status="completed"),
+    "delete": lambda keep: keep.sessions.delete("b"),
+    "fork": lambda keep: keep.sessions.fork("b", new_id="new"),
+}
+
+
+@pytest.mark.parametrize("name", CRASHES)
+@pytest.mark.parametrize("lives", [0, 1, 2, 3])
+async def test_a_writer_that_dies_between_two_slots_is_mended_by_the_next_listing(
+    cluster_dsn: str, prefix: str, keep: Keep, name: str, lives: int
+) -> None:
+    """ORD-5: whatever `get` shows, listings and counts show, at once and in the right place."""
+    for id in ("a", "b", "c"):
+        await keep.sessions.create(id)
+    dying = RedisAdapter.from_url(cluster_dsn, prefix=prefix)
+    async with Keep(dying) as writer:
+        await die_during(dying, lives, CRASHES[name](writer))
+
+    known = [session for id in ("a", "b", "c", "new") if (session := await keep.sessions.find(id)) is not None]
+    newest = sorted(known, key=lambda session: (session.updated_at, session.id), reverse=True)
+    assert (await keep.sessions.list()).items == newest
+    assert (await keep.sessions.list(order="updated_at")).items == newest[::-1]
+    assert (await keep.sessions.list(limit=1)).items == newest[:1]
+    for filters in ({"user_id": "u"}, {"status": "completed"}, {"status": "active", "user_id": "u"}):
+        expected = [session for session in newest if all(getattr(session, key) == filters[key] for key in filters)]
+        assert (await keep.sessions.list(**filters)).items == expected  # pyright: ignore[reportArgumentType]
+        assert await keep.sessions.count(**filters) == len(expected)  # pyright: ignore[reportArgumentType]
+    assert await keep.sessions.count() == len(known)
+
+
+async def test_old_marks_are_brought_into_the_index_and_go(
+    cluster_dsn: str, prefix: str, keep: Keep, cluster: Any
+) -> None:
+    """What dead writers left costs later listings nothing, and leaves no trace (TTL-2)."""
+    dying = RedisAdapter.from_url(cluster_dsn, prefix=prefix)
+    async with Keep(dying) as writer:
+        assert await die_during(dying, 3, writer.sessions.create("whole"))
+        assert await die_during(dying, 1, writer.sessions.create("never"))
+    (marks,) = [key for key in await keys_below(cluster, prefix) if key.endswith(":marks")]
+    for id, mark in (await cluster.hgetall(marks)).items():
+        aged = mark[:9] + b"%012d" % (int(mark[9:]) - 61)
+        await cluster.hset(marks, id, aged)
+    assert await keep.sweep() == 0
+    assert not await cluster.exists(marks)
+    assert [session.id for session in (await keep.sessions.list()).items] == ["whole"]
+    assert await keep.sessions.delete("whole")
+    await keep.sweep()
+    assert await keys_below(cluster, prefix) == [f"{prefix}:schema"]
+
+
+async def test_a_late_append_brings_no_deleted_session_back_into_the_index(
+    cluster_dsn: str, prefix: str, keep: Keep, cluster: Any
+) -> None:
+    """SES-6: its writer was slow to say what it did; meanwhile the session was deleted."""
+    await keep.sessions.create("s")
+    async with agentkeep.connect(cluster_dsn, prefix=prefix) as slow:
+        await slow.messages.append("s", [NewMessage(role="user")])
+        assert await keep.sessions.delete("s")
+        await slow.sessions.count()
+    await keep.sweep()
+    assert await keep.sessions.count() == 0
+    assert await keys_below(cluster, prefix) == [f"{prefix}:schema"]
+
+
+async def test_the_keys_of_a_session_share_a_slot_and_sessions_do_not(keep: Keep, cluster: Any, prefix: str) -> None:
+    hostile = ["{", "}", "{}", "{a}", "a:b", "a}:{b", "*", "{x}{y}"]
+    for id in hostile:
+        await keep.sessions.create(id)
+        await keep.messages.append(id, [NewMessage(role="user")])
+    keys = [key for key in await keys_below(cluster, prefix) if key.endswith((":session", ":log", ":messages"))]
+    slots = {key.rpartition(":")[0]: set[int]() for key in keys}
+    for key in keys:
+        slots[key.rpartition(":")[0]].add(cluster.keyslot(key))
+    assert len(slots) == len(hostile)
+    assert all(len(found) == 1 for found in slots.values())
+    assert len(set[int]().union(*slots.values())) > 1
+    assert await keep.sessions.count() == len(hostile)
+
+
+async def test_a_watcher_hears_what_lands_in_its_slot(keep: Keep) -> None:
+    """WATCH-1, over sharded pub/sub."""
+    await keep.sessions.create("s")
+    heard: list[int] = []
+
+    async def listen() -> None:
+        async for message in keep.messages.watch("s", after_seq=0):
+            heard.append(message.seq)
+
+    watcher = asyncio.create_task(listen())
+    for _ in range(20):
+        await keep.messages.append("s", [NewMessage(role="user")])
+    await keep.sessions.delete("s")
+    with pytest.raises(SessionNotFound):
+        await asyncio.wait_for(watcher, 30)
+    assert heard == sorted(set(heard))
+
+
+async def test_a_callers_cluster_client_stays_open(cluster: Any, prefix: str) -> None:
+    """LIFE-2."""
+    async with Keep(RedisAdapter(cluster, prefix=prefix)) as keep:
+        await keep.sessions.create("s", ttl=timedelta(minutes=5))
+        assert (await keep.messages.append("s", [NewMessage(role="user")]))[0].seq == 1
+    assert await cluster.ping()
+
+
+async def test_a_primary_fails_in_the_middle_of_a_run(keep: Keep, cluster: Any) -> None:
+    """FLT-1, FLT-2, ERR-2: appends go on on the promoted replica, in one gapless order, each message once.
+
+    Replication is asynchronous: what the failed primary acknowledged and had not passed on yet may be lost, and the
+    page says so. The run waits until its replica has everything, so here nothing may be.
+    """
+    for number in range(12):
+        await keep.sessions.create(f"s{number}")
+        await keep.messages.append(f"s{number}", [NewMessage(role="user", id="first")])
+    await cluster.wait(1, 5_000, target_nodes="primaries")
+    written: dict[str, list[str]] = {f"s{number}": ["first"] for number in range(12)}
+
+    async def write(session_id: str, first: int) -> None:
+        for number in range(first, first + 5):
+            await _until_done(keep, session_id, f"m{number}")
+            written[session_id].append(f"m{number}")
+
+    await asyncio.gather(*(write(session_id, 0) for session_id in written))
+    await cluster.wait(1, 5_000, target_nodes="primaries")
+    try:
+        await asyncio.to_thread(REDIS_CLUSTER.kill, 1)
+    except NotRun as reason:
+        pytest.skip(f"NOT RUN: {reason}")
+    try:
+        await asyncio.gather(*(write(session_id, 5) for session_id in written))
+        for session_id, ids in written.items():
+            messages = (await keep.messages.list(session_id, limit=100)).items
+            assert [message.id for message in messages] == ids
+            assert [message.seq for message in messages] == list(range(1, len(ids) + 1))
+        assert await keep.sessions.count() == 12
+        assert {session.id async for session in keep.sessions.iterate()} == written.keys()
+    finally:
+        await asyncio.to_thread(REDIS_CLUSTER.restart)
+
+
+async def _until_done(keep: Keep, session_id: str, id: str) -> None:
+    """The same append again until it is answered, as a caller does that gets `Unavailable` or `OutcomeUnknown`."""
+    last: PersistenceError | None = None
+    deadline = asyncio.get_running_loop().time() + _FAILOVER_SECONDS
+    while asyncio.get_running_loop().time() < deadline:
+        try:
+            await keep.messages.append(session_id, [NewMessage(role="user", id=id)])
+        except (Unavailable, OutcomeUnknown) as error:
+            last = error
+            await asyncio.sleep(0.2)
+        else:
+            return
+    raise AssertionError(f"no answer within {_FAILOVER_SECONDS} s: {last!r}")
