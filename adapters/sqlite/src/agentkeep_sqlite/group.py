@@ -16,7 +16,7 @@ from agentkeep_sqlite.errors import Phase, translated
 class Job:
     """One piece of work, and the future that waits for it in whichever event loop that is."""
 
-    __slots__ = ("error", "future", "loop", "result", "work")
+    __slots__ = ("_is_over", "_is_started", "_settled", "_ticket", "error", "future", "loop", "result", "work")
 
     def __init__(self, work: Work[Any]) -> None:
         self.work = work
@@ -24,9 +24,39 @@ class Job:
         self.future: asyncio.Future[Any] = self.loop.create_future()
         self.result: Any = None
         self.error: BaseException | None = None
+        self._ticket = [True]
+        self._is_started = False
+        self._is_over = False
+        self._settled: asyncio.Future[None] | None = None
+
+    async def outcome(self) -> Any:
+        """What the work gave. Cancelled, it is withdrawn if nobody has begun it, else waited for: whoever sees the
+        cancellation sees its effect too (FLT-3)."""
+        try:
+            return await self.future
+        except asyncio.CancelledError:
+            if self.future.cancelled() and not self._take() and not self._is_over:
+                await self._settle()
+            raise
+
+    def _take(self) -> bool:
+        """Either the thread begins the work or its caller withdraws it: `pop` lets one of them through."""
+        try:
+            return self._ticket.pop()
+        except IndexError:
+            return False
+
+    async def _settle(self) -> None:
+        settled = self._settled = self.loop.create_future()
+        while not settled.done():
+            with suppress(asyncio.CancelledError):  # once more: the end is near
+                await asyncio.shield(settled)
 
     def run(self, db: DriverConnection, place: str) -> None:
-        """Keep the result, or the error as it will be raised."""
+        """Keep the result, or the error as it will be raised. It may be run again after a rollback."""
+        if not self._is_started and not self._take():
+            return
+        self._is_started = True
         self.result = self.error = None
         try:
             self.result = self.work(db)
@@ -36,7 +66,10 @@ class Job:
             self.error = error
 
     def deliver(self) -> None:
-        """In the future's own loop."""
+        """In the future's own loop, perhaps between a cancelling and the moment when the cancelled task wakes."""
+        self._is_over = True
+        if self._settled is not None:
+            self._settled.set_result(None)
         if self.future.done():
             return  # the caller was cancelled
         if self.error is None:

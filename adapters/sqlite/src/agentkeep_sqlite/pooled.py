@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -81,7 +82,13 @@ class PooledExecutor:
         task = asyncio.ensure_future(call())
         self._running.add(task)
         task.add_done_callback(self._finished)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            while not task.done():
+                with suppress(asyncio.CancelledError):  # once more: what was begun is ended first
+                    await asyncio.wait([task])
+            raise
 
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

@@ -83,7 +83,7 @@ class ThreadExecutor:
     async def write(self, work: Work[T]) -> T:
         return await self._submit(self._writes, work)
 
-    def _submit(self, queue: Jobs, work: Work[T]) -> asyncio.Future[T]:
+    async def _submit(self, queue: Jobs, work: Work[T]) -> T:
         job = Job(work)
         with self._gate:  # nothing is queued behind the stop
             if not self._is_open:
@@ -91,7 +91,7 @@ class ThreadExecutor:
             if self._process != os.getpid():
                 raise Closed("this SQLite adapter was opened before the process was forked: open one in each process")
             queue.put(job)
-        return job.future
+        return await job.outcome()
 
     def _write_forever(self, db: DriverConnection) -> None:
         with closing(db.driver):
@@ -103,13 +103,12 @@ class ThreadExecutor:
                     self.bell.ring()
 
     def _waiting(self) -> list[Job]:
-        """All writes that wait, as far as they are still wanted; none when it is time to stop."""
+        """All writes that wait; none when it is time to stop."""
         jobs: list[Job] = []
         while not jobs:
             job = self._writes.get()
             while job is not None:
-                if not job.future.cancelled():
-                    jobs.append(job)
+                jobs.append(job)
                 if len(jobs) == _GROUP:
                     return jobs
                 try:
