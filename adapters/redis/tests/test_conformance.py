@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
 
 from agentkeep_conformance import AdapterConformance
-from agentkeep_conformance.servers import REDIS, REDIS_CLUSTER, ChosenServer, NotRun
+from agentkeep_conformance.servers import REDIS, REDIS_ALWAYS, REDIS_CLUSTER, ChosenServer, NotRun
 from agentkeep_conformance.servers.chosen import Running
 from agentkeep_conformance.servers.native import Native
 from agentkeep_conformance.servers.run import current_run, free_ports
@@ -102,6 +102,15 @@ class Place:
 class TestRedis(Place, AdapterConformance):
     server = REDIS
     round_trips: ClassVar[dict[str, int]] = {"listing": 2}
+
+    def open(self, dsn: str, namespace: str, **options: Any) -> RedisAdapter:
+        return RedisAdapter.from_url(dsn, prefix=namespace, **options)
+
+
+class TestRedisAlways(Place, AdapterConformance):
+    """What is killed, asked of a server that forces each write to the disk: see conftest.py."""
+
+    server = REDIS_ALWAYS
 
     def open(self, dsn: str, namespace: str, **options: Any) -> RedisAdapter:
         return RedisAdapter.from_url(dsn, prefix=namespace, **options)

@@ -11,12 +11,14 @@ from redis.exceptions import ResponseError
 from agentkeep_redis.wire import Command, Reply
 
 ASKED: tuple[Command, ...] = (
-    ("CONFIG", "GET", "append*"),
+    ("CONFIG", "GET", "*append*"),
     ("CONFIG", "GET", "maxmemory-policy"),
 )
 """Patterns, because servers before 7 take one name at a time. An ACL, or a managed server, may refuse them."""
 
-_SYNCED: Mapping[str, Durability] = {"always": "fsync", "everysec": "interval"}
+_SYNCED: Mapping[str, Durability] = {"always": "fsync", "everysec": "interval", "no": "os"}
+"""By appendfsync. `no` writes to the file before it answers and leaves the disk to the system; `everysec` may hold a
+write back while an earlier one is on its way to the disk."""
 
 
 class Persistence(NamedTuple):
@@ -34,13 +36,16 @@ def persistence_of(replies: list[Reply]) -> Persistence:
     durability: Durability = "process"
     if settings.get("appendonly") == "yes":
         durability = _SYNCED.get(settings.get("appendfsync", ""), "process")
+        if durability == "fsync" and settings.get("no-appendfsync-on-rewrite") == "yes":
+            durability = "interval"
     return Persistence(durability, [*_LOSSES[durability], *_evictions(settings.get("maxmemory-policy", "noeviction"))])
 
 
 _LOSSES: Mapping[str, list[str]] = {
     "fsync": [],
     "process": ["a crash of the server loses what it has not saved yet: set appendonly yes and appendfsync always"],
-    "interval": ["a crash of the server may lose the last second: appendfsync is everysec"],
+    "interval": ["a crash of the server may lose its last moments: set appendfsync always"],
+    "os": ["a power cut loses what the system has not written yet: set appendfsync always"],
 }
 
 

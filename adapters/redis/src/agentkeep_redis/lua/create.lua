@@ -10,7 +10,8 @@ if there[1] and not is_expired(there[2], now) then
   return { 'found', '', redis.call('HGETALL', KEYS[1]) }
 end
 
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+-- Only where there is something: after a first write the server no longer refuses for want of memory.
+if redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[3]) > 0 then redis.call('DEL', KEYS[1], KEYS[2], KEYS[3]) end
 local created_at = options.created_at or now
 local updated_at = options.updated_at or now
 local expires_at = options.expires_at or (options.ttl and plus(now, options.ttl)) or nil
