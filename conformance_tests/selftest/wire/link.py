@@ -107,7 +107,10 @@ class Link:
                 except BaseException:
                     connection.abort()
                     raise
-                self.idle.append(connection)
+                if self._loop is None:  # closed meanwhile
+                    connection.abort()
+                else:
+                    self.idle.append(connection)
         except (OSError, EOFError) as error:  # a timeout is an OSError
             raise Interrupted(error, sent=sent) from error
         error, result = unpack_answer(verb, body)

@@ -9,6 +9,9 @@ from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
 
+_PATIENCE = 60
+"""Seconds in which a cancelled call has to end."""
+
 
 class When(Enum):
     """At which moment of an await the cancellation comes."""
@@ -63,13 +66,17 @@ async def awaits_of(call: Coroutine[Any, Any, Any]) -> int:
 
 
 async def was_cancelled(call: Coroutine[Any, Any, Any], at: int, when: When) -> bool:
-    """Run a call in a task of its own and cancel it there; False where it was done before."""
+    """Run a call in a task of its own and cancel it there; False where it was done before.
+
+    Raises AssertionError where the task does not end: it swallowed the cancellation and waits on.
+    """
 
     async def run() -> None:
         await CancelledAt(call, at, when)
 
     task = asyncio.create_task(run())
-    await asyncio.wait([task])
+    _, waiting = await asyncio.wait([task], timeout=_PATIENCE)
+    assert not waiting, f"cancelled at await {at} {when.value}, the call never ended"
     if task.cancelled():
         return True
     task.result()
