@@ -130,6 +130,25 @@ def test_each_kind_of_test_gets_its_outcome(tmp_path: Path) -> None:
     assert "not run 1" in table
 
 
+def test_a_test_that_hangs_fails_and_the_run_goes_on(tmp_path: Path) -> None:
+    hanging = """
+import asyncio
+from agentkeep_conformance import plugin
+plugin.HANGS_SECONDS["everyday"] = 0.2
+
+class TestOne(Toy):
+    @proves("ORD-1")
+    async def test_hangs(self, keep):
+        await asyncio.Event().wait()
+
+    @proves("ORD-2")
+    async def test_later(self, keep):
+        await keep.sessions.create("s")
+"""
+    _, evidence = run(tmp_path, hanging)
+    assert evidence["adapters"]["one"]["counts"] == {"FAILED": 1, "proved": 1}
+
+
 def test_a_server_that_is_not_there_fails_where_it_is_required(tmp_path: Path) -> None:
     done, evidence = run(tmp_path, OUTCOMES, "-k", "TestAbsent", "--conformance-require", "all")
     assert done.returncode == 1

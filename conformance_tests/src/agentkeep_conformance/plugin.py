@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import inspect
 import json
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +21,9 @@ from agentkeep_conformance.place import Tier
 from agentkeep_conformance.rendering import outcome_table
 
 _TEST = "agentkeep_test"
+
+HANGS_SECONDS: dict[Tier, float] = {"everyday": 300, "nightly": 3_600}
+"""After which a test counts as hung, on a machine however loaded; of no clause."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -107,6 +113,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     known: KnownFailure | None = suite.known_failures.get(item.name) if suite else None
     if known is not None and _expired(known):
         pytest.fail(f"this known failure expired on {known.expires}: {known.reason} ({known.issue})")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """A call that never returns fails its test, and not the whole run."""
+    if _suite(pyfuncitem) is not None and inspect.iscoroutinefunction(pyfuncitem.obj):
+        pyfuncitem.obj = _bounded(pyfuncitem.obj, HANGS_SECONDS[pyfuncitem.config.stash[TIER]])
+    return (yield)
+
+
+def _bounded(test: Callable[..., Coroutine[Any, Any, None]], seconds: float) -> Callable[..., Any]:
+    @functools.wraps(test)
+    async def bounded(**fixtures: Any) -> None:
+        async with asyncio.timeout(seconds):
+            await test(**fixtures)
+
+    return bounded
 
 
 def _expired(known: KnownFailure) -> bool:
