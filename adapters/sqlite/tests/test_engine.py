@@ -182,8 +182,13 @@ def test_what_is_neither_path_nor_engine_is_refused(wrong: Any) -> None:
         SQLiteAdapter(wrong)
 
 
-async def test_an_engine_that_can_not_connect(tmp_path: Path) -> None:
-    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/absent/a.db")
-    with pytest.raises(PersistenceError):
+async def test_an_engine_on_what_is_no_database(file: Path) -> None:
+    fill(file)
+    engine = create_async_engine(f"sqlite+aiosqlite:///{file}")
+    with pytest.raises(PersistenceError, match="not a database"):
         await SQLiteAdapter(engine).open()
     await engine.dispose()
+
+
+def fill(file: Path) -> None:
+    file.write_text("these are notes, of more than a hundred bytes, " * 5)
