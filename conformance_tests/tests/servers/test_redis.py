@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -68,10 +69,20 @@ def cluster(server: ChosenServer) -> Any:
     return redis.RedisCluster.from_url(server.dsn, decode_responses=True)  # pyright: ignore[reportUnknownMemberType]
 
 
+def replicas_of(server: ChosenServer) -> int:
+    """How many have their master's data; a cluster that was just made serves before they have."""
+    with cluster(server) as connection:
+        return len(connection.get_replicas())
+
+
 def test_the_cluster_spreads_keys_over_three_masters_with_a_replica_each(started: Started) -> None:
-    with cluster(started(servers.REDIS_CLUSTER)) as connection:
+    server = started(servers.REDIS_CLUSTER)
+    deadline = time.monotonic() + 30
+    while replicas_of(server) < 3 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert replicas_of(server) == 3
+    with cluster(server) as connection:
         assert len(connection.get_primaries()) == 3
-        assert len(connection.get_replicas()) == 3
         keys = [f"agentkeep-smoke-{number}" for number in range(30)]
         assert all(connection.set(key, key) for key in keys)
         assert [connection.get(key) for key in keys] == keys

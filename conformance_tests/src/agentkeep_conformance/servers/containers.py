@@ -43,7 +43,8 @@ def start_container(
         container.start()
     except Exception as error:
         raise NotRun(f"no container of {image}: {error}") from error
-    address = f"{container.get_container_host_ip()}:{container.get_exposed_port(port)}"
+    host = os.environ.get("TESTCONTAINERS_HOST_OVERRIDE") or container.get_container_host_ip()
+    address = f"{host}:{container.get_exposed_port(port)}"
     running = Given(dsn.format(address=address))
     until_answered(lambda: check(running.dsn), lambda: _still_coming(container.get_wrapped_container()))
     return running

@@ -63,7 +63,7 @@ class OpenSearch:
             raise NotRun("it is started from programs of this machine, or by docker/compose.yaml and its URL")
         return start_container(
             self.name,
-            image="opensearchproject/opensearch:3.8.0",
+            image="opensearchproject/opensearch:3.2.0",
             port=9200,
             environment={
                 "discovery.type": "single-node",

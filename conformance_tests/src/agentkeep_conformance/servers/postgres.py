@@ -43,7 +43,7 @@ class Postgres:
         password = current_run().password
         return start_container(
             self.name,
-            image="postgres:17.6",
+            image="postgres:18.0",
             port=5432,
             environment={"POSTGRES_USER": "agentkeep", "POSTGRES_PASSWORD": password, "POSTGRES_DB": "agentkeep"},
             dsn=f"postgresql://agentkeep:{password}@{{address}}/agentkeep",

@@ -36,7 +36,7 @@ class Redis:
         words = [f"--{name} {value}" for name, value in (self._settings | {"requirepass": password}).items()]
         return start_container(
             self.name,
-            image="redis:7.4.5",
+            image="redis:8.2.1",
             image_variable="AGENTKEEP_TEST_REDIS_IMAGE",
             port=6379,
             command=" ".join(["redis-server", *words]),
