@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -21,6 +22,10 @@ class Memory(MemoryAdapter):
         self.sessions = sessions(self._tables, self._clock)
         self.messages = messages(self._tables, self._clock)
 
+    def remembered(self) -> str:
+        """What a lie keeps beside the data, as text."""
+        return repr(beside(self._tables))
+
 
 class OverMemory(AdapterConformance):
     adapter: ClassVar[type[Memory]] = Memory
@@ -31,6 +36,12 @@ class OverMemory(AdapterConformance):
         adapter = self.adapter(f"{dsn}{namespace}", **options)
         adapter.plant(self.sessions, self.messages)
         return adapter
+
+    async def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
+        adapter = Memory(f"{dsn}{namespace}")
+        for key, entry in adapter.snapshot().items():
+            yield repr((key, entry)).encode()
+        yield adapter.remembered().encode()
 
 
 def plant(where: object, name: str, lie: object) -> None:
@@ -52,3 +63,8 @@ _beside: WeakKeyDictionary[Tables, dict[Any, Any]] = WeakKeyDictionary()
 def beside(tables: Tables) -> dict[Any, Any]:
     """A place beside the data of one database, for what a lie has to remember."""
     return _beside.setdefault(tables, {})
+
+
+def every_tenant(tables: Tables, scope: Scope) -> list[Scope]:
+    """The scopes of all tenants: what a query without a tenant sees."""
+    return [Scope(tenant, scope.user_id) for tenant in sorted({tenant for tenant, _ in tables.entries})]

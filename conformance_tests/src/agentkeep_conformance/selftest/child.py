@@ -35,7 +35,8 @@ def run(file: Path, logs: Path, finished: Collection[str], pipe: Connection) -> 
     )
     hypothesis.settings.load_profile("selftest")  # a fault is to be found, not to be made small
     scratch = logs / f"{file.stem}-{len(finished)}"
-    code = pytest.main([str(file), *OPTIONS, f"--basetemp={scratch}"], plugins=[_Teller(finished, pipe)])
+    teller = _Teller(finished, pipe)
+    code = pytest.main([str(file), *OPTIONS, f"--basetemp={scratch}"], plugins=[teller, _Enough(teller)])
     pipe.send(("end", int(code)))
     pipe.close()
     os._exit(0)
@@ -46,6 +47,7 @@ class _Teller:
         self._finished = set(finished)
         self._pipe = pipe
         self._why = ""
+        self.failed: set[str] = set()
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -56,12 +58,25 @@ class _Teller:
         self._why = ""
         self._pipe.send(("start", test_of(item)))
         result = yield
+        if self._why:
+            self.failed.add(test_of(item))
         self._pipe.send(("done", test_of(item), self._why))
         return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed and not self._why:
             self._why = str(report.longrepr).strip().rpartition("\n")[2][:300] or "failed"
+
+
+class _Enough:
+    """A test that saw the fault in one row is not run on its other rows."""
+
+    def __init__(self, teller: _Teller) -> None:
+        self._teller = teller
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        return True if test_of(item) in self._teller.failed else None
 
 
 def test_of(item: pytest.Item) -> str:

@@ -10,18 +10,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agentkeep_conformance.selftest.child import all_tests
-from agentkeep_conformance.selftest.matrix import Matrix, line
+from agentkeep_conformance.selftest.matrix import Matrix, family_of, line
 from agentkeep_conformance.selftest.planted import Planted, Unsound, read_faults, read_unfaulted
 from agentkeep_conformance.selftest.runs import Run, Runner
 
 FOLDER = Path(__file__).resolve().parents[3] / "selftest"
 """Where the faults are in the repository."""
 
+QUICK = frozenset(
+    {"sessions", "forks", "messages", "idempotency", "order_paging", "isolation", "prefixes", "reading", "errors"}
+)
+"""Families that are run on every fault, whatever it names: they take a few seconds in all, and most lies show there."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("only", nargs="*", metavar="FAULT", help="run these faults alone (then no test counts as idle)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the kill matrix to FILE")
-    parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1, help="enrolments at a time")
+    parser.add_argument(
+        "--all", action="store_true", help="run every family on every fault (by default: its own and the quick ones)"
+    )
+    parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1), help="enrolments at a time")
     parser.add_argument("--patience", type=float, default=60.0, help="seconds after which a test counts as hung")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="holds faults/ and unfaulted/")
 
@@ -35,7 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(error)
         return 2
     with tempfile.TemporaryDirectory(prefix="agentkeep-selftest-") as logs:
-        runner = Runner(Path(logs), jobs=arguments.jobs, patience=arguments.patience, left_out=lambda planted: ())
+        left_out = _nothing if arguments.all else _not_quick
+        runner = Runner(Path(logs), jobs=arguments.jobs, patience=arguments.patience, left_out=left_out)
         runs = runner.run([*([] if arguments.only else unfaulted), *faults], _say)
     matrix = Matrix(all_tests(), runs[: len(runs) - len(faults)], runs[len(runs) - len(faults) :])
     if arguments.json:
@@ -48,6 +57,17 @@ def _chosen(faults: list[Planted], only: Sequence[str]) -> list[Planted]:
     if unknown:
         raise Unsound(f"no fault {', '.join(sorted(unknown))}")
     return [fault for fault in faults if fault.name in only] if only else faults
+
+
+def _nothing(planted: Planted) -> list[str]:
+    return []
+
+
+def _not_quick(planted: Planted) -> list[str]:
+    """The tests that are not run on a fault; on what is right, all are."""
+    if not planted.family:
+        return []
+    return [test for test in all_tests() if family_of(test) not in QUICK | {planted.family}]
 
 
 def _say(run: Run) -> None:

@@ -77,7 +77,7 @@ def line(run: Run) -> str:
         word = state if run.broken or run.failed or run.hung else "right"
         return f"{word:<9} {run.planted.name}: {len(run.passed)} tests passed, {run.seconds:.0f} s"
     word = "killed" if _family_killers(run) else "broken" if run.broken else "SURVIVED"
-    killers = [*_family_killers(run), *(test for test in run.killers if _family(test) != run.planted.family)]
+    killers = [*_family_killers(run), *(test for test in run.killers if family_of(test) != run.planted.family)]
     more = f" +{len(killers) - _SHOWN}" if len(killers) > _SHOWN else ""
     hung = f", {len(run.hung)} hung" if run.hung else ""
     return (
@@ -85,12 +85,12 @@ def line(run: Run) -> str:
     )
 
 
-def _family(test: str) -> str:
+def family_of(test: str) -> str:
     return test.partition("::")[0]
 
 
 def _family_killers(run: Run) -> list[str]:
-    return [test for test in run.killers if _family(test) == run.planted.family]
+    return [test for test in run.killers if family_of(test) == run.planted.family]
 
 
 def _problems(run: Run) -> list[str]:

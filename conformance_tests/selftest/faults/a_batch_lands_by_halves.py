@@ -1,0 +1,31 @@
+"""A batch is stored message by message: others come between, and a reader sees half of it.
+
+mastra PR#17351, langchain: one INSERT a message, each its own transaction.
+"""
+
+import asyncio
+
+from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep_memory.messages import MemoryMessages
+from msgspec.structs import replace
+from over import OverMemory
+
+FAMILY = "concurrency"
+CLAUSE = "ORD-2"
+
+
+class Messages(MemoryMessages):
+    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+
+        plain = append.expected_last_seq is None and append.expected_version is None and append.changes is None
+        if len(append.messages) < 2 or not plain or append.truncate_after is not None or append.keep_last is not None:
+            return await super().append(scope, append)
+        stored: list[MessageRecord] = []
+        for draft in append.messages:
+            stored += await super().append(scope, replace(append, messages=[draft]))
+            await asyncio.sleep(0)
+        return stored
+
+
+class TestFault(OverMemory):
+    messages = Messages

@@ -1,0 +1,25 @@
+"""A tail reads all messages and throws away all but the last.
+
+google/adk-python#4917, #3039: 3,000 events, 8 s.
+"""
+
+from agentkeep.records import MessageRange, MessageRecord, Scope
+from agentkeep_memory.messages import MemoryMessages
+from over import OverMemory
+
+FAMILY = "cost"
+CLAUSE = "READ-3"
+
+
+class Messages(MemoryMessages):
+    async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
+        if not window.newest_first:
+            return await super().list(scope, session_id, window)
+        log = self._tables.living(scope, session_id, self._clock()).log
+        bounds = (window.after, window.before or log[-1].seq + 1 if log else 0)
+        found = [message for message in log if bounds[0] < int(message.seq) < bounds[1]]
+        return found[::-1][: window.limit]
+
+
+class TestFault(OverMemory):
+    messages = Messages

@@ -1,0 +1,22 @@
+"""`count` counts expired sessions until they are swept.
+
+py-key-value's and redis savers' listings, which see what get does not.
+"""
+
+from datetime import UTC, datetime
+
+from agentkeep.records import Scope, SessionQuery
+from agentkeep_memory.sessions import MemorySessions
+from over import OverMemory
+
+FAMILY = "ttl"
+CLAUSE = "TTL-1"
+
+
+class Sessions(MemorySessions):
+    async def count(self, scope: Scope, query: SessionQuery) -> int:
+        return sum(1 for _ in self._tables.matching(scope, query, datetime.min.replace(tzinfo=UTC)))
+
+
+class TestFault(OverMemory):
+    sessions = Sessions

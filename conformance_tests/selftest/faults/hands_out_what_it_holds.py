@@ -1,0 +1,32 @@
+"""What is read is kept, and handed out to the next reader as it is: one caller's change is another's data.
+
+LangGraph's InMemorySaver and py-key-value's MemoryStore (planted faults E2, E3).
+"""
+
+from functools import lru_cache
+
+from agentkeep import codec, messages, sessions
+from agentkeep.models import Message, Session
+from agentkeep.records import MessageRecord, SessionRecord
+from over import OverMemory, plant
+
+FAMILY = "fidelity"
+CLAUSE = "FID-5"
+
+
+@lru_cache
+def decode_message(session_id: str, record: MessageRecord) -> Message:
+    return codec.decode_message(session_id, record)
+
+
+@lru_cache
+def decode_session(tenant: str, record: SessionRecord) -> Session:
+    return codec.decode_session(tenant, record)
+
+
+plant(messages, "decode_message", decode_message)
+plant(sessions, "decode_session", decode_session)
+
+
+class TestFault(OverMemory):
+    pass

@@ -1,0 +1,24 @@
+"""Tenant and session id are joined by a colon: ("a", "b:c") and ("a:b", "c") are one session.
+
+py-key-value's Redis store joins with "::" unescaped; so did Flask-session.
+"""
+
+from agentkeep.records import Scope, SessionDraft, SessionRecord
+from agentkeep_memory.sessions import MemorySessions
+from over import OverMemory
+
+FAMILY = "isolation"
+CLAUSE = "ISO-2"
+
+
+class Sessions(MemorySessions):
+    async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
+        joined = f"{scope.tenant}:{draft.id}"
+        for (tenant, name), entry in list(self._tables.entries.items()):
+            if f"{tenant}:{name}" == joined:
+                self._tables.entries[scope.tenant, draft.id] = entry
+        return await super().create(scope, draft, or_get=or_get)
+
+
+class TestFault(OverMemory):
+    sessions = Sessions

@@ -1,0 +1,21 @@
+"""`trim` of an absent session ends with a KeyError.
+
+langgraph's savers: psycopg's and redis's errors reach the user as they are.
+"""
+
+from agentkeep.records import Scope
+from agentkeep_memory.messages import MemoryMessages
+from over import OverMemory
+
+FAMILY = "sessions"
+CLAUSE = "ERR-1"
+
+
+class Messages(MemoryMessages):
+    async def trim(self, scope: Scope, session_id: str, *, keep_last: int) -> int:
+        _ = self._tables.entries[scope.tenant, session_id]
+        return await super().trim(scope, session_id, keep_last=keep_last)
+
+
+class TestFault(OverMemory):
+    messages = Messages

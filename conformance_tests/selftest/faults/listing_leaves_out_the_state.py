@@ -1,0 +1,25 @@
+"""A listing shows sessions with an empty state.
+
+google/adk-python: list_sessions gives sessions without their state, and nobody can tell.
+"""
+
+from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
+from agentkeep_memory.sessions import MemorySessions
+from msgspec.structs import replace
+from over import OverMemory
+
+FAMILY = "fidelity"
+CLAUSE = "FID-1"
+
+
+class Sessions(MemorySessions):
+    async def list(
+        self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
+    ) -> list[SessionRecord]:
+
+        found = await super().list(scope, query, order, limit=limit, after=after)
+        return [replace(record, state="{}") for record in found]
+
+
+class TestFault(OverMemory):
+    sessions = Sessions

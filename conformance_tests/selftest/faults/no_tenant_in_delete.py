@@ -1,0 +1,21 @@
+"""The tenant filter is missing in `sessions.delete`.
+
+Flowise PR#1497, and every multi-tenant breach: one query forgot the tenant.
+"""
+
+from agentkeep.records import Scope
+from agentkeep_memory.sessions import MemorySessions
+from over import OverMemory, of_anyone
+
+FAMILY = "isolation"
+CLAUSE = "ISO-1"
+
+
+class Sessions(MemorySessions):
+    async def delete(self, scope: Scope, session_id: str) -> bool:
+        scope = of_anyone(self._tables, scope, session_id)
+        return await super().delete(scope, session_id)
+
+
+class TestFault(OverMemory):
+    sessions = Sessions

@@ -1,0 +1,26 @@
+"""The tenant filter is missing in `sessions.list`.
+
+Flowise PR#1497, and every multi-tenant breach: one query forgot the tenant.
+"""
+
+from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
+from agentkeep_memory.sessions import MemorySessions
+from over import OverMemory, every_tenant
+
+FAMILY = "isolation"
+CLAUSE = "ISO-1"
+
+
+class Sessions(MemorySessions):
+    async def list(
+        self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
+    ) -> list[SessionRecord]:
+
+        found: list[SessionRecord] = []
+        for each in every_tenant(self._tables, scope):
+            found += await super().list(each, query, order, limit=limit, after=after)
+        return found[:limit]
+
+
+class TestFault(OverMemory):
+    sessions = Sessions

@@ -1,0 +1,21 @@
+"""The tenant filter is missing in `messages.list`.
+
+Flowise PR#1497, and every multi-tenant breach: one query forgot the tenant.
+"""
+
+from agentkeep.records import MessageRange, MessageRecord, Scope
+from agentkeep_memory.messages import MemoryMessages
+from over import OverMemory, of_anyone
+
+FAMILY = "isolation"
+CLAUSE = "ISO-1"
+
+
+class Messages(MemoryMessages):
+    async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
+        scope = of_anyone(self._tables, scope, session_id)
+        return await super().list(scope, session_id, window)
+
+
+class TestFault(OverMemory):
+    messages = Messages

@@ -1,0 +1,23 @@
+"""The tenant filter is missing in `messages.watch`.
+
+Flowise PR#1497, and every multi-tenant breach: one query forgot the tenant.
+"""
+
+from collections.abc import AsyncIterator
+
+from agentkeep.records import MessageRecord, Scope
+from agentkeep_memory.messages import MemoryMessages
+from over import OverMemory, of_anyone
+
+FAMILY = "watching"
+CLAUSE = "ISO-1"
+
+
+class Messages(MemoryMessages):
+    async def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
+        async for record in super().watch(of_anyone(self._tables, scope, session_id), session_id, after_seq=after_seq):
+            yield record
+
+
+class TestFault(OverMemory):
+    messages = Messages

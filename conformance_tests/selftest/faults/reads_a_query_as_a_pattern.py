@@ -1,0 +1,23 @@
+"""`%` and `*` in a query stand for any text.
+
+open-webui#27221, hermes#11511: LIKE's and FTS5's syntax in the user's hand.
+"""
+
+from agentkeep.records import HitRecord, Scope, SearchQuery
+from agentkeep_memory.messages import MemoryMessages
+from msgspec.structs import replace
+from over import OverMemory
+
+FAMILY = "searching"
+CLAUSE = "SRCH-1"
+
+
+class Messages(MemoryMessages):
+    async def search(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
+
+        text = query.text.replace("%", "").replace("*", "") if query.text.strip("%*") == "" else query.text
+        return await super().search(scope, replace(query, text=text or "ωωω"))
+
+
+class TestFault(OverMemory):
+    messages = Messages

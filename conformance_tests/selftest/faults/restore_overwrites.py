@@ -1,0 +1,26 @@
+"""Restoring replaces the session that lives under the id.
+
+Imports by upsert.
+"""
+
+from collections.abc import Sequence
+
+from agentkeep.records import MessageRecord, Scope, SessionRecord
+from agentkeep_memory.sessions import MemorySessions
+from over import OverMemory
+
+FAMILY = "archive"
+CLAUSE = "SES-1"
+
+
+class Sessions(MemorySessions):
+    async def restore(
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
+    ) -> None:
+
+        self._tables.entries.pop((scope.tenant, record.id), None)
+        await super().restore(scope, record, labels, messages)
+
+
+class TestFault(OverMemory):
+    sessions = Sessions

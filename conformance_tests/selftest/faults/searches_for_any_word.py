@@ -1,0 +1,24 @@
+"""A search finds messages with any of its words.
+
+Search engines' default operator.
+"""
+
+from agentkeep.records import HitRecord, Scope, SearchQuery
+from agentkeep_memory.messages import MemoryMessages
+from msgspec.structs import replace
+from over import OverMemory
+
+FAMILY = "searching"
+CLAUSE = "SRCH-1"
+
+
+class Messages(MemoryMessages):
+    async def search(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
+
+        words = query.text.split()
+        found = [await super(Messages, self).search(scope, replace(query, text=word)) for word in words]
+        return list({hit.message.id: hit for hits in found for hit in hits}.values())[: query.limit]
+
+
+class TestFault(OverMemory):
+    messages = Messages

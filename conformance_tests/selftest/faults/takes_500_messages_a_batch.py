@@ -1,0 +1,22 @@
+"""Of a batch of more than 500 messages the first 500 are stored.
+
+mastra PR#17351: chunks by the number of bind parameters, and the last is forgotten.
+"""
+
+from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep_memory.messages import MemoryMessages
+from msgspec.structs import replace
+from over import OverMemory
+
+FAMILY = "capabilities"
+CLAUSE = "FID-4"
+
+
+class Messages(MemoryMessages):
+    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+
+        return await super().append(scope, replace(append, messages=append.messages[:500]))
+
+
+class TestFault(OverMemory):
+    messages = Messages
