@@ -4,6 +4,7 @@ the project's own folder: uv into `.tools/`, the packages into `.venv/`.
     python3 dev.py try      set up, then the main job on SQLite with the sample transcripts
     python3 dev.py test     set up, then all tests (arguments go to pytest)
     python3 dev.py check    set up, then style and types
+    python3 dev.py evidence NAME...   run the suite on adapters and renew docs/evidence and the README's table
     python3 dev.py lock     resolve the dependencies anew into requirements.lock
 """
 
@@ -94,6 +95,16 @@ def check() -> None:
     run(VENV / BIN / "basedpyright")
 
 
+def evidence(names: list[str]) -> None:
+    set_up()
+    conformance = VENV / BIN / "agentkeep-conformance"
+    kept = ROOT / "docs" / "evidence"
+    kept.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        run(conformance, "run", name, "--require", "all", "--json", kept / f"{name}.json")
+    run(conformance, "report", *sorted(kept.glob("*.json")), "--readme", ROOT / "README.md")
+
+
 def lock() -> None:
     """Without any index's address in it, so that it serves behind a mirror too."""
     install_uv()
@@ -110,6 +121,8 @@ def main() -> None:
         test(arguments)
     elif command == "check" and not arguments:
         check()
+    elif command == "evidence" and arguments:
+        evidence(arguments)
     elif command == "lock" and not arguments:
         lock()
     else:

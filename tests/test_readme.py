@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+from agentkeep_conformance import AdapterConformance
+from agentkeep_conformance.clauses import tests_of
+from agentkeep_conformance.rendering import merged
+from agentkeep_conformance.summary import as_summary, in_readme
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -48,3 +55,19 @@ def test_links_point_at_files() -> None:
     for page in ROOT.glob("*.md"):
         targets = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
         assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def evidence() -> dict[str, Any]:
+    return merged([json.loads(file.read_text()) for file in sorted((ROOT / "docs/evidence").glob("*.json"))])
+
+
+def test_the_table_is_what_the_evidence_says() -> None:
+    assert in_readme(README, evidence()) == README
+    assert as_summary(evidence()) in README
+
+
+def test_the_evidence_is_of_this_suite_and_leaves_nothing_out() -> None:
+    suite = {name for _, name, _ in tests_of(AdapterConformance)}
+    for adapter in evidence()["adapters"].values():
+        assert {test.partition("::")[2].partition("[")[0] for test in adapter["tests"]} == suite
+        assert set(adapter["counts"]) <= {"proved", "n/a"}

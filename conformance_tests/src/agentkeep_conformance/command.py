@@ -17,6 +17,7 @@ from typing import Any
 
 from agentkeep_conformance.rendering import as_html, as_markdown, merged
 from agentkeep_conformance.selftest import command as selftest
+from agentkeep_conformance.summary import in_readme
 
 GROUP = "agentkeep.conformance"
 """Entry points of a package that ships its enrolment: an adapter's name to "module:TestClass"."""
@@ -43,7 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="render evidence as a matrix of clauses and adapters")
     report.add_argument("files", nargs="+", metavar="FILE", type=Path)
     report.add_argument("--html", metavar="FILE", type=Path, help="write a page to FILE")
-    report.add_argument("--markdown", action="store_true", help="print the matrix as Markdown (without --html: always)")
+    report.add_argument("--markdown", action="store_true", help="print the matrix as Markdown (the default)")
+    report.add_argument("--readme", metavar="FILE", type=Path, help="renew the table between FILE's matrix comments")
     report.set_defaults(run=_report)
     own = commands.add_parser("selftest", help="run the suite on planted faults: each must be killed")
     selftest.add_arguments(own)
@@ -102,7 +104,9 @@ def _report(options: argparse.Namespace) -> int:
         return USAGE
     if options.html:
         options.html.write_text(as_html(evidence), encoding="utf-8")
-    if options.markdown or not options.html:
+    if options.readme:
+        options.readme.write_text(in_readme(options.readme.read_text(encoding="utf-8"), evidence), encoding="utf-8")
+    if options.markdown or not (options.html or options.readme):
         print(as_markdown(evidence))
     failed = any(adapter["counts"].get("FAILED") for adapter in evidence["adapters"].values())
     return 1 if failed else 0

@@ -62,6 +62,11 @@ class Messages:
             keep_last=check_optional_count(keep_last, "keep_last", least=1),
             idle_ttl=shared.idle_ttl,
         )
+        if append.caller_ids and keep_last is not None and keep_last < len(messages):
+            raise InvalidInput(
+                f"keep_last={keep_last} would drop messages of this very call, so repeating it could not be answered "
+                "as the first time (IDEM-1): give no ids, or keep as many as you append"
+            )
         if not messages and _has_no_option(append):
             await shared.adapter.sessions.get(self._scope, session_id)
             return []

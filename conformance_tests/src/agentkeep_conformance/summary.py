@@ -1,0 +1,47 @@
+"""Evidence in short, one row an adapter: the table that a README shows, made from runs and never by hand."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from agentkeep_conformance.clauses import CLAUSES
+from agentkeep_conformance.rendering import cell, totals
+
+_HEAD = ["backend", "server", "clauses proved", "tests", "search", "watch", "an acknowledged write outlives"]
+_OUTLIVES = {
+    "process": "nothing outside the process",
+    "interval": "a crash, but for its last moment",
+    "os": "a killed process",
+    "fsync": "a power cut",
+    "replicated": "a lost host",
+}
+_BETWEEN = re.compile(r"(<!-- matrix -->\n).*?(<!-- /matrix -->)", flags=re.DOTALL)
+
+
+def as_summary(evidence: dict[str, Any]) -> str:
+    """A Markdown table. A clause counts as proved where tests proved it, or saw an absent capability refused."""
+    rows = [_HEAD, ["---"] * len(_HEAD)]
+    rows += [_row(name, adapter) for name, adapter in evidence["adapters"].items()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _row(name: str, adapter: dict[str, Any]) -> list[str]:
+    cells = [cell(adapter, clause) for clause in CLAUSES]
+    applicable = [found for found in cells if found.outcome != "n/a"]
+    proved = [found for found in applicable if found.outcome in ("proved", "refused")]
+    declared = adapter["declared"]
+    return [
+        name,
+        adapter["server"],
+        f"{len(proved)} of {len(applicable)}",
+        totals(adapter),
+        "yes" if declared["search"] else "refused",
+        "yes" if declared["watch"] else "refused",
+        _OUTLIVES[declared["durability"]],
+    ]
+
+
+def in_readme(page: str, evidence: dict[str, Any]) -> str:
+    """The page with a fresh table between `<!-- matrix -->` and `<!-- /matrix -->`."""
+    return _BETWEEN.sub(lambda found: f"{found[1]}{as_summary(evidence)}\n{found[2]}", page)
