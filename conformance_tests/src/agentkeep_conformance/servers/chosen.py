@@ -116,18 +116,18 @@ class ChosenServer:
         return f"AGENTKEEP_TEST_{self.name.upper()}_URL"
 
     def _from(self, source: Source) -> Running:
+        dsn = os.environ.get(self._variable())
+        if source == "url" and not dsn:
+            raise NotRun(f"{self._variable()} is not set")
         try:
             recipe = self._load()
         except ImportError as error:
             raise NotRun(f'{error.name} is missing: pip install "agentkeep-conformance[servers]"') from error
         if source == "native":
             return recipe.native()
-        return recipe.in_container() if source == "containers" else self._given(recipe)
+        return self._given(recipe, dsn) if source == "url" and dsn else recipe.in_container()
 
-    def _given(self, recipe: Recipe) -> Running:
-        dsn = os.environ.get(self._variable())
-        if not dsn:
-            raise NotRun(f"{self._variable()} is not set")
+    def _given(self, recipe: Recipe, dsn: str) -> Running:
         try:
             recipe.check(dsn)
         except Exception as error:
