@@ -1,4 +1,4 @@
-"""The recipe of adapters/_template/README.md, followed to the letter, outside of the workspace."""
+"""CONTRIBUTING's recipe for a new backend, followed to the letter, outside of the workspace."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ TOY = Path(__file__).parent / "toy"
 
 
 def recipe() -> list[str]:
-    """The commands of the README, block by block."""
-    text = (ROOT / "adapters" / "_template" / "README.md").read_text(encoding="utf-8")
+    """Its commands, block by block."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Add a backend\n")[2]
     return re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
 
 
