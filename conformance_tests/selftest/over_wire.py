@@ -17,12 +17,13 @@ class OverWire(AdapterConformance):
     one_connection: ClassVar[dict[str, Any]] = {"pool_size": 1}
     impatient: ClassVar[dict[str, Any]] = {"timeout": 0.3}
 
+    adapter: ClassVar[type[WireAdapter]] = WireAdapter
     link: ClassVar[type[Link]] = Link
     sessions: ClassVar[type[WireSessions]] = WireSessions
     messages: ClassVar[type[WireMessages]] = WireMessages
 
     def open(self, dsn: str, namespace: str, **options: Any) -> WireAdapter:
-        adapter = WireAdapter(dsn, prefix=namespace, link=self.link, **options)
+        adapter = self.adapter(dsn, prefix=namespace, link=self.link, **options)
         adapter.sessions = self.sessions(adapter.link)
         adapter.messages = self.messages(adapter.link)
         return adapter

@@ -53,7 +53,7 @@ class Link:
     """All requests of one adapter. It belongs to the event loop that opened it (LIFE-3)."""
 
     def __init__(self, host: str, port: int, namespace: str, *, pool_size: int, timeout: float) -> None:
-        self._address = (host, port)
+        self.address = (host, port)
         self.namespace = namespace
         self.timeout = timeout
         self.free = asyncio.Semaphore(pool_size)
@@ -124,15 +124,15 @@ class Link:
             if connection.usable:
                 return connection
             connection.abort()
-        return Connection(*await asyncio.open_connection(*self._address, limit=2**20))
+        return Connection(*await asyncio.open_connection(*self.address, limit=2**20))
 
 
-async def ask_once(dsn: str, namespace: str, verb: str) -> Any:
+async def ask_once(dsn: str, namespace: str, verb: str, scope: Scope | None = None, *arguments: Any) -> Any:
     """One request past the adapter, on a connection of its own."""
     parts = urlsplit(dsn)
     link = Link(parts.hostname or "", parts.port or 0, namespace, pool_size=1, timeout=30)
     link.open()
     try:
-        return await link.call(verb, None)
+        return await link.call(verb, scope, *arguments)
     finally:
         await link.close()
