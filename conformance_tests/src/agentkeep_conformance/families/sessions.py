@@ -180,7 +180,7 @@ class Sessions:
     @proves("SES-3")
     async def test_created_at_outlives_every_write(self, keep: Keep) -> None:
         created_at = (await keep.sessions.create("s")).created_at
-        await keep.messages.append("s", numbered(3), update={"title": "t"}, keep_last=2)
+        await keep.messages.append("s", numbered(3), update={"title": "t"}, keep_last=3)
         await keep.sessions.update("s", **cast("Any", UPDATES))
         await keep.sessions.touch("s", timedelta(hours=1))
         await keep.messages.truncate("s", after_seq=2)
