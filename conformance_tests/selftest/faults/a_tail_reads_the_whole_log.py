@@ -15,9 +15,10 @@ class Messages(MemoryMessages):
     async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
         if not window.newest_first:
             return await super().list(scope, session_id, window)
-        log = self._tables.living(scope, session_id, self._clock()).log
-        bounds = (window.after, window.before or log[-1].seq + 1 if log else 0)
-        found = [message for message in log if bounds[0] < int(message.seq) < bounds[1]]
+        entry = self._tables.living(scope, session_id, self._clock())
+        log, record = entry.log, entry.record
+        before = record.last_seq + 1 if window.before is None else window.before
+        found = [message for message in log if window.after < abs(message.seq) < before]
         return found[::-1][: window.limit]
 
 

@@ -61,6 +61,17 @@ class Forks:
         assert await keep.sessions.delete("s")
         assert [message.content for message in await log(keep, "copy")] == ["text 2", "theirs"]
 
+    @proves("SES-5")
+    async def test_a_fork_of_the_whole_log_goes_on_apart_too(self, keep: Keep, twin: Keep) -> None:
+        await keep.sessions.create("s")
+        await keep.messages.append("s", numbered(3))
+        await keep.sessions.fork("s", new_id="copy")
+        await twin.messages.append("copy", [said("theirs")])
+        await keep.messages.update("s", "m2", content="redacted")
+        await keep.messages.pop("s")
+        assert [message.content for message in await log(twin, "s")] == ["text 1", "redacted"]
+        assert [message.content for message in await log(keep, "copy")] == ["text 1", "text 2", "text 3", "theirs"]
+
     @proves("SES-5", "IDEM-1")
     async def test_the_copied_ids_are_keys_in_the_fork_too(self, keep: Keep) -> None:
         await keep.sessions.create("s")

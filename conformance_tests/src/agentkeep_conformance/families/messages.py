@@ -185,7 +185,7 @@ class Messages:
         call: dict[str, Any] = {"messages": [said("x"), said("y")]} | STALE[stale]
         with pytest.raises(Conflict):
             await twin.messages.append(
-                "s", **call, update={"title": "t", "metadata": {"k": 1}}, truncate_after=1, keep_last=1
+                "s", **call, update={"title": "t", "metadata": {"k": 1}}, truncate_after=1, keep_last=2
             )
         assert await whole(keep, "s") == before
         assert await keep.sessions.count(metadata={"k": 1}) == 0
@@ -262,11 +262,11 @@ class Messages:
     @pytest.mark.parametrize("field", REPLACEMENTS)
     async def test_redaction_replaces_one_field_and_keeps_the_rest(self, keep: Keep, twin: Keep, field: str) -> None:
         await with_log(keep, 2)
-        [before] = await keep.messages.append("s", [FULL_MESSAGE])
+        [before, _] = await keep.messages.append("s", [FULL_MESSAGE, said(id="newest")])
         after = await keep.messages.update("s", "full", **{field: REPLACEMENTS[field]})
         assert asdict(after) == asdict(before) | {field: REPLACEMENTS[field]}
         assert (await log(twin, "s"))[2] == await twin.messages.get("s", "full") == after
-        assert ids(await log(twin, "s")) == ["m1", "m2", "full"]
+        assert ids(await log(twin, "s")) == ["m1", "m2", "full", "newest"]
 
     @proves("ERR-1")
     async def test_redaction_of_what_cannot_be_is_refused(self, keep: Keep) -> None:
