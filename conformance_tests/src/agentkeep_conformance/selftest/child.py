@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Collection, Generator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,6 +28,7 @@ OPTIONS = [
 def run(file: Path, logs: Path, finished: Collection[str], pipe: Connection) -> None:
     """The body of a forked child. `finished`: tests that are not to be run (again)."""
     os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     log = os.open(logs / f"{file.stem}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     except Unsound as error:
         print(error)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the children end too
     with tempfile.TemporaryDirectory(prefix="agentkeep-selftest-") as logs:
         left_out = _nothing if arguments.all else _not_quick
         runner = Runner(Path(logs), jobs=arguments.jobs, patience=arguments.patience, left_out=left_out)
