@@ -14,7 +14,7 @@ from sqlalchemy.pool import Pool, PoolProxiedConnection
 from sqlalchemy.util import await_only, greenlet_spawn
 
 from agentkeep_postgres.drivers import Asyncpg, Driver, Psycopg, Row
-from agentkeep_postgres.errors import Sent, is_break, is_contention, translated
+from agentkeep_postgres.errors import Sent, is_break, is_contention, is_loss, translated
 from agentkeep_postgres.statements import Statement
 
 _CONTENTION_TRIES = 8
@@ -103,13 +103,13 @@ class Connections:
         tries = 0
         while True:
             try:
-                return await greenlet_spawn(self._fetch, self.pool(), statement.text, arguments, kind, again is None)
+                return await greenlet_spawn(self._fetch, self.pool(), statement, arguments, kind, again is None)
             except _Failed as failed:
                 error = failed.__cause__ or failed
                 tries += 1
                 if is_contention(error) and tries < _CONTENTION_TRIES:
                     await asyncio.sleep(_CONTENTION_SECONDS * 2**tries * random.random())  # noqa: S311
-                elif failed.sent is kind and is_break(error) and again is not None and not lost:
+                elif again is not None and not lost and failed.sent is kind and is_loss(error):
                     lost = True
                     arguments = statement.arguments({**values, **again})
                 else:
@@ -121,8 +121,13 @@ class Connections:
             return mapped
         return OutcomeUnknown(f"{self.place}: sent once without an answer, and the retry failed: {mapped}")
 
-    def _fetch(self, pool: Pool, sql: str, arguments: Sequence[object], kind: Sent, only_once: bool) -> Sequence[Row]:
-        fetch = self.driver.fetch_pooled if self.pooled else self.driver.fetch
+    def _fetch(
+        self, pool: Pool, statement: Statement, arguments: Sequence[object], kind: Sent, only_once: bool
+    ) -> Sequence[Row]:
+        sql = statement.text
+        fetch = self.driver.fetch_unnamed if statement.is_planned_anew else self.driver.fetch
+        if self.pooled:
+            fetch = self.driver.fetch_pooled
         return self._with_connection(
             pool, lambda connection: await_only(fetch(connection, sql, arguments)), kind, check=only_once
         )

@@ -25,8 +25,8 @@ class Driver(Protocol):
         """As `fetch`, right behind a pooler that gives each transaction another server connection."""
         ...
 
-    async def fetch_within(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
-        """As `fetch_pooled`, inside a transaction that is open already."""
+    async def fetch_unnamed(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
+        """As `fetch`, but planned for these very arguments. With asyncpg that takes a trip more."""
         ...
 
     async def script(self, connection: Any, sql: str) -> None:
@@ -52,9 +52,9 @@ class Asyncpg:
     async def fetch_pooled(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
         # asyncpg parses and executes in two round trips; only a transaction keeps both on one server connection
         async with connection.transaction():
-            return await self.fetch_within(connection, sql, arguments)
+            return await self.fetch_unnamed(connection, sql, arguments)
 
-    async def fetch_within(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
+    async def fetch_unnamed(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
         statement = await connection.prepare(sql, name="")
         return await statement.fetch(*arguments)
 
@@ -88,7 +88,7 @@ class Psycopg:
     async def fetch_pooled(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
         return await self._fetch(connection, sql, arguments, prepare=False)
 
-    async def fetch_within(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
+    async def fetch_unnamed(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
         return await self._fetch(connection, sql, arguments, prepare=False)
 
     async def _fetch(self, connection: Any, sql: str, arguments: Sequence[object], *, prepare: bool) -> Sequence[Row]:

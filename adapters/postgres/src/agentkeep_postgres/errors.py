@@ -55,6 +55,11 @@ def is_break(error: BaseException) -> bool:
     return state is None or state.startswith(_BREAKS)
 
 
+def is_loss(error: BaseException) -> bool:
+    """Whether another connection may do better. A silent server is not asked twice: the caller has waited enough."""
+    return is_break(error) and not isinstance(error, TimeoutError)
+
+
 def is_contention(error: BaseException) -> bool:
     return sqlstate(error) in _AGAIN
 

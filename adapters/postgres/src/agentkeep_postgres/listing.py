@@ -65,7 +65,7 @@ def _values(scope: Scope, query: SessionQuery) -> dict[str, object]:
         "agent_name": query.agent_name,
         "status": query.status,
         "parent_id": query.parent_id,
-        "labels": stored_labels(scope, query.labels),
+        "wanted_labels": stored_labels(scope, query.labels),
         "updated_after": query.updated_after,
         "updated_before": query.updated_before,
     }

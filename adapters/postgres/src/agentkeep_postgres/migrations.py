@@ -39,7 +39,7 @@ async def migrate(connections: Connections, names: Names) -> None:
             if names.schema is not None:
                 await_only(driver.script(connection, statements["create_schema"].text))
             await_only(driver.script(connection, statements["create_versions"].text))
-            rows = await_only(driver.fetch_within(connection, statements["version"].text, ()))
+            rows = await_only(driver.fetch_unnamed(connection, statements["version"].text, ()))
             found = int(rows[0][0])
             if found > known_version(names):
                 raise SchemaTooNew(found=found, known=known_version(names))

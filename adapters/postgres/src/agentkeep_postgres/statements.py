@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from typing import NamedTuple
 _PACKAGE = "agentkeep_postgres"
 _NAME = "-- name: "
 _PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
+_VARYING = frozenset({"wanted_labels", "patterns"})
 _FRAGMENTS = ("session_columns", "message_columns")
 """Parts that stand in several statements, as {session_columns}."""
 
@@ -31,6 +32,11 @@ class Statement(NamedTuple):
 
     text: str
     parameters: tuple[str, ...]
+
+    @property
+    def is_planned_anew(self) -> bool:
+        """Whether the right plan depends on how common a value is, which a plan for all values can't know."""
+        return not _VARYING.isdisjoint(self.parameters)
 
     def arguments(self, values: Mapping[str, object]) -> list[object]:
         return [values[name] for name in self.parameters]
@@ -54,9 +60,6 @@ class Statements:
 
     def __getitem__(self, name: str) -> Statement:
         return self.joined(name)
-
-    def __iter__(self) -> Sequence[str]:
-        return tuple(self._blocks)
 
     def _joined(self, *parts: str) -> Statement:
         """One statement of several parts, in that order."""

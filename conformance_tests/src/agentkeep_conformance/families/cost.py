@@ -42,6 +42,7 @@ class Cost:
     async def test_an_append_takes_the_round_trips_that_it_may(self, place: Place, kind: str, batch: int) -> None:
         async with bench_of(place) as bench:
             keep, _ = await bench.furnished()
+            await _append(keep, "s")  # a driver may prepare the statement where it is new to a connection
             bench.proxy.reset()
             for number in range(_CALLS):
                 ids = [f"{number}.{part}" if kind == "append with ids" else None for part in range(batch)]
@@ -79,6 +80,7 @@ class Cost:
         async with bench_of(place) as bench:
             keep, _ = await bench.furnished()
             await _sessions(keep, 20)
+            await _list_sessions(keep, "")
             few = await _cost(bench.proxy, keep, "", _list_sessions)
             await _sessions(keep, 300 if place.tier == "everyday" else 5000)
             for number in range(10):

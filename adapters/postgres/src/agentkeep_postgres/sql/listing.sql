@@ -54,7 +54,7 @@ AND s.status = :status::text
 AND s.parent_id = :parent_id::text
 
 -- name: only_labels
-AND s.labels @> :labels::text[]
+AND s.labels @> :wanted_labels::text[]
 
 -- name: only_updated_after
 AND s.updated_at > :updated_after::timestamptz

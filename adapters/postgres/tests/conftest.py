@@ -1,0 +1,73 @@
+"""A namespace of its own on the real server for each test; NOT RUN where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from agentkeep import Keep
+from agentkeep_conformance.outcomes import REQUIRED
+from agentkeep_conformance.servers import PGBOUNCER, POSTGRES, ChosenServer, NotRun
+from agentkeep_postgres import PostgresAdapter
+from psycopg.sql import SQL
+
+
+@dataclass
+class Database:
+    """One prefix in the test server's database, with a way in behind the adapter's back."""
+
+    dsn: str
+    prefix: str = field(default_factory=lambda: f"t{uuid4().hex[:8]}_")
+
+    def adapter(self, **options: Any) -> PostgresAdapter:
+        return PostgresAdapter.from_url(self.dsn, **{"prefix": self.prefix, **options})
+
+    def keep(self, **options: Any) -> Keep:
+        """Not opened yet."""
+        return Keep(self.adapter(**options))
+
+    async def run(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
+        """One statement, or several without arguments, with {p} for the prefix; what it gave."""
+        async with await psycopg.AsyncConnection.connect(self.dsn, autocommit=True) as connection:
+            text = SQL(sql.replace("{p}", self.prefix))  # pyright: ignore[reportArgumentType] - a test's own text
+            cursor = await connection.execute(text, arguments or None)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def drop(self) -> None:
+        found = await self.run(
+            "SELECT oid::regprocedure::text FROM pg_proc WHERE starts_with(proname, %s)", self.prefix
+        )
+        for (function,) in found:
+            await self.run(f"DROP FUNCTION {function}")
+        await self.run("DROP TABLE IF EXISTS {p}sessions, {p}messages, {p}schema_version CASCADE")
+
+
+def dsn_of(server: ChosenServer, request: pytest.FixtureRequest) -> str:
+    """The server's URL, or the test is NOT RUN, which is a failure where it is required."""
+    try:
+        return server.dsn
+    except NotRun as reason:
+        if request.config.stash[REQUIRED]:
+            pytest.fail(f"required, but NOT RUN: {reason}")
+        pytest.skip(f"NOT RUN: {reason}")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    database = Database(dsn_of(POSTGRES, request))
+    yield database
+    await database.drop()
+
+
+@pytest.fixture
+def bouncer(request: pytest.FixtureRequest) -> str:
+    return dsn_of(PGBOUNCER, request)
