@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     except Unsound as error:
         print(error)
         return 2
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the children end too
+    signal.signal(signal.SIGTERM, _end)
     with tempfile.TemporaryDirectory(prefix="agentkeep-selftest-") as logs:
         left_out = _nothing if arguments.all else _not_quick
         runner = Runner(Path(logs), jobs=arguments.jobs, patience=arguments.patience, left_out=left_out)
@@ -53,6 +53,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         arguments.json.write_text(json.dumps(matrix.as_json(), indent=1) + "\n", encoding="utf-8")
     return _conclude(matrix, whole=not arguments.only)
+
+
+def _end(number: int, frame: object) -> None:
+    """As after Ctrl-C, the children end too."""
+    sys.exit(128 + number)
 
 
 def _chosen(faults: list[Planted], only: Sequence[str]) -> list[Planted]:
