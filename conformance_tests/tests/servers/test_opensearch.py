@@ -37,8 +37,12 @@ def found(server: ChosenServer) -> int:
     return call(server, "GET", f"{INDEX}/_search?q=text:hello")["hits"]["total"]["value"]
 
 
-def test_it_answers_and_has_what_an_adapter_may_use(started: Started) -> None:
-    server = started(servers.OPENSEARCH)
+@pytest.mark.parametrize(
+    ("server", "least"), [(servers.OPENSEARCH, 3), (servers.OPENSEARCH_OLDEST, 2)], ids=["newest", "oldest"]
+)
+def test_it_answers_and_has_what_an_adapter_may_use(server: ChosenServer, least: int, started: Started) -> None:
+    started(server)
+    assert int(server.version().split(".")[0]) >= least
     assert call(server, "GET", "/")["version"]["number"] == server.version()
     call(server, "DELETE", f"{INDEX}?ignore_unavailable=true")
     call(server, "PUT", f"{INDEX}/_doc/1?refresh=true", {"text": "hello", "count": 1})

@@ -45,11 +45,11 @@ def _mongo(name: str, *, replica_set: bool) -> ChosenServer:
     return ChosenServer(name, load)
 
 
-def _opensearch(name: str, *, nodes: int) -> ChosenServer:
+def _opensearch(name: str, *, nodes: int = 1, oldest: bool = False) -> ChosenServer:
     def load() -> Recipe:
-        from agentkeep_conformance.servers.opensearch import OpenSearch
+        from agentkeep_conformance.servers.opensearch import NEWEST, OLDEST, OpenSearch
 
-        return OpenSearch(name, nodes=nodes)
+        return OpenSearch(name, nodes=nodes, version=OLDEST if oldest else NEWEST)
 
     return ChosenServer(name, load)
 
@@ -74,7 +74,9 @@ MONGO = _mongo("mongo", replica_set=True)
 MONGO_STANDALONE = _mongo("mongo_standalone", replica_set=False)
 """Without them."""
 
-OPENSEARCH = _opensearch("opensearch", nodes=1)
+OPENSEARCH = _opensearch("opensearch")
+OPENSEARCH_OLDEST = _opensearch("opensearch_oldest", oldest=True)
+"""One node of the 2 line."""
 OPENSEARCH_CLUSTER = _opensearch("opensearch_cluster", nodes=3)
 """Three nodes, each a process of its own."""
 
@@ -84,6 +86,7 @@ __all__ = [
     "MONGO_STANDALONE",
     "OPENSEARCH",
     "OPENSEARCH_CLUSTER",
+    "OPENSEARCH_OLDEST",
     "PGBOUNCER",
     "POSTGRES",
     "REDIS",

