@@ -99,6 +99,18 @@ async def test_wrong_fields_and_filters_are_refused_before_the_adapter() -> None
                 await call
 
 
+async def test_idem_1_no_append_drops_what_a_retry_of_it_must_find() -> None:
+    batch = [NewMessage(role="user", id="a"), NewMessage(role="user", id="b")]
+    async with Keep(Untouchable()) as keep:
+        with pytest.raises(InvalidInput, match="keep_last=1"):
+            await keep.messages.append("s", batch, keep_last=1)
+    async with connect("memory://") as keep:
+        await keep.sessions.create("s")
+        await keep.messages.append("s", [NewMessage(role="user")] * 5, keep_last=2)
+        await keep.messages.append("s", batch, keep_last=2)
+        assert [message.id for message in await keep.messages.tail("s", 9)] == ["a", "b"]
+
+
 async def test_life_2_use_before_open_and_after_close_is_closed() -> None:
     keep = connect("memory://")
     with pytest.raises(Closed):

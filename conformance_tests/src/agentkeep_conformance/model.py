@@ -189,6 +189,8 @@ class View:
         given = [message.id for message in messages if message.id is not None]
         if len(set(given)) < len(given):
             raise InvalidInput("an id twice in one batch")
+        if given and keep_last is not None and keep_last < len(messages):
+            raise InvalidInput("a retry could not find what keep_last dropped")
         self._check_user(update or {})
         held = self.held(session_id)
         if stored := stored_before(held, messages):
