@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -115,7 +116,7 @@ def as_markdown(evidence: dict[str, Any]) -> str:
 
 def _legend(evidence: dict[str, Any]) -> str:
     return (
-        f"✓ n: proved by n tests. refused n: optional, not offered, and n tests saw it refused with nothing touched. "
+        f"✓ n: proved by n tests. ✗ n of m: n of its m tests failed. refused n: optional, not offered, and n tests saw it refused with nothing touched. "
         f"n/a: an embedded database has no wire to cut. Suite {evidence['suite']}, {evidence['tier']} tier."
     )
 
@@ -141,8 +142,13 @@ def _html_group(group: str, clauses: list[str], adapters: dict[str, Any]) -> str
     for clause in clauses:
         cells = [cell(adapter, clause) for adapter in adapters.values()]
         shown = "".join(f'<td class="{found.outcome.split("/")[0].split()[0]}">{found.text()}</td>' for found in cells)
-        rows.append(f"<tr><th>{clause}</th><td class=clause>{escape(CLAUSES[clause])}</td>{shown}</tr>")
+        rows.append(f"<tr><th>{clause}</th><td class=clause>{_html_text(CLAUSES[clause])}</td>{shown}</tr>")
     return "".join(rows)
+
+
+def _html_text(text: str) -> str:
+    """A clause with its `names` set as code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _html_facts(name: str, adapter: dict[str, Any]) -> str:
