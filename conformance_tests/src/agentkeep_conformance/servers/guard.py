@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-GRACE = 5.0
+GRACE = 15.0
 """Seconds that a server has to end by itself, so that it gives back shared memory, before it is killed."""
 
 _POLL = 0.02
