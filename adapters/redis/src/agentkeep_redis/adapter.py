@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import timeout as timeout_after
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -31,6 +32,7 @@ from agentkeep_redis.urls import ADAPTER_OPTIONS, CLIENT_OPTIONS, Made, client_f
 from agentkeep_redis.wire import Command, Effect
 
 SCHEMA_VERSION = 1
+_TIMEOUT = timedelta(seconds=10)
 _MAX_BYTES = 16 * 1024 * 1024
 
 
@@ -41,6 +43,7 @@ class RedisAdapter:
     `decode_responses` and protocol it has, and never closes it (LIFE-2). Its settings for retries are not used.
     `manage_schema=False`: `open` writes nothing and raises `SchemaMissing` where no adapter has opened the prefix yet.
     `compress_above`: payloads of at least so many bytes are stored as zstd frames; None: none are.
+    `timeout`: how long to wait for an answer, connecting included.
     One opened adapter belongs to the event loop that opened it (LIFE-3).
     """
 
@@ -53,8 +56,9 @@ class RedisAdapter:
         prefix: str = "agentkeep",
         manage_schema: bool = True,
         compress_above: int | None = None,
+        timeout: timedelta = _TIMEOUT,
     ) -> None:
-        self._begin(lambda: (client, []), prefix, manage_schema, compress_above, owned=False)
+        self._begin(lambda: (client, []), prefix, manage_schema, compress_above, timeout, owned=False)
 
     def _begin(
         self,
@@ -62,12 +66,14 @@ class RedisAdapter:
         prefix: str,
         manage_schema: bool,
         compress_above: int | None,
+        timeout: timedelta,
         *,
         owned: bool,
     ) -> None:
         self._make = make
         self._owned = owned
         self._manage_schema = manage_schema
+        self._seconds = timeout.total_seconds()
         self._keys = Keys(as_prefix("prefix", prefix))
         self._parts = Parts(self._keys, Compression(compress_above))
         self._made: Made | None = None
@@ -99,6 +105,7 @@ class RedisAdapter:
             own.get("prefix", "agentkeep"),
             own.get("manage_schema", True),
             own.get("compress_above"),
+            own.get("timeout", _TIMEOUT),
             owned=True,
         )
         return adapter
@@ -108,7 +115,7 @@ class RedisAdapter:
             return
         made = self._made = self._make()
         try:
-            opened = Opened(await _linked(made[0]), self._keys)
+            opened = Opened(await _linked(made[0], self._seconds), self._keys)
             await self._prepare(opened.link)
         except BaseException:
             await self._disconnect()
@@ -162,14 +169,15 @@ class RedisAdapter:
         return await Sweeper(self._parts.require_opened(), self._keys).sweep(scope, limit)
 
 
-async def _linked(client: Client) -> Link:
+async def _linked(client: Client, seconds: float) -> Link:
     if not isinstance(client, RedisCluster):
-        return SingleLink(client)
+        return SingleLink(client, seconds)
     try:
-        await client.initialize()
+        async with timeout_after(seconds):
+            await client.initialize()
     except (RedisClusterException, *DRIVER_ERRORS) as error:
         raise refused(error, "redis cluster") from error
-    return ClusterLink(client)
+    return ClusterLink(client, seconds)
 
 
 async def _load_scripts(link: Link, key: bytes, known: Sequence[int]) -> None:

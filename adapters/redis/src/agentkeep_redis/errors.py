@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
+
 from agentkeep.errors import ConfigurationError, Corrupt, OutcomeUnknown, PersistenceError, Unavailable
 from redis.exceptions import (
     AskError,
     AuthenticationError,
     AuthorizationError,
     BusyLoadingError,
-    ConnectionError,
     MovedError,
     NoPermissionError,
     NoScriptError,
@@ -18,8 +19,8 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-CONNECTION_ERRORS = (ConnectionError, TimeoutError, OSError)
-"""The connection failed; whether the command ran is known from when."""
+TIMEOUTS = (TimeoutError, builtins.TimeoutError)
+"""No answer came in time: the driver's, and asyncio's."""
 
 REDIRECTS = (MovedError, AskError, TryAgainError)
 """Another node is to be asked; nothing ran."""

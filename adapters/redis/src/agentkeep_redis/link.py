@@ -72,9 +72,9 @@ class SingleLink:
 
     sharded = False
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, seconds: float) -> None:
         self._pool: Any = client.connection_pool
-        self._gate = Gate(self._pool.max_connections)
+        self._gate = Gate(self._pool.max_connections, seconds)
         known: dict[str, Any] = self._pool.connection_kwargs
         self.place = f"redis at {known.get('path') or known.get('host')}:{known.get('port', '')}"
 
@@ -146,9 +146,9 @@ class ClusterLink:
 
     sharded = True
 
-    def __init__(self, client: RedisCluster) -> None:
+    def __init__(self, client: RedisCluster, seconds: float) -> None:
         self._client: Any = client
-        self._gate = Gate(client.connection_kwargs.get("max_connections") or 100)
+        self._gate = Gate(client.connection_kwargs.get("max_connections") or 100, seconds)
         self._is_stale = False
         self._refreshing = Lock()
         nodes = list(self._client.nodes_manager.startup_nodes)

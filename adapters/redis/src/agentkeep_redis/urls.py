@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from agentkeep.errors import ConfigurationError
 from agentkeep.options import Reader, as_bool, as_count, as_is, as_prefix, as_seconds, one_of
 from agentkeep.registry import redact
-from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, SSLConnection
+from redis.asyncio import ConnectionPool, Redis, RedisCluster, SSLConnection
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
@@ -23,9 +23,9 @@ ADAPTER_OPTIONS: Mapping[str, Reader] = {
     "prefix": as_prefix,
     "manage_schema": as_bool,
     "compress_above": as_count,
+    "timeout": as_seconds,
 }
 CLIENT_OPTIONS: Mapping[str, Reader] = {
-    "timeout": as_seconds,
     "connect_timeout": as_seconds,
     "max_connections": as_count,
     "protocol": one_of("2", "3"),
@@ -75,7 +75,7 @@ def _settings(options: Mapping[str, Any]) -> dict[str, Any]:
     """The driver never sends a command again whose reply was lost (ERR-2); wire.py decides what is tried twice."""
     protocol = options.get("protocol")
     return {
-        "socket_timeout": _seconds(options.get("timeout"), 10.0),
+        "socket_timeout": None,  # wire.py bounds each exchange
         "socket_connect_timeout": _seconds(options.get("connect_timeout"), 5.0),
         "socket_keepalive": True,
         "health_check_interval": 0,
@@ -115,7 +115,7 @@ def _single(
         settings |= {"connection_class": SSLConnection, **_tls(options)}
 
     def make() -> Made:
-        pool = BlockingConnectionPool(max_connections=_limit(options), timeout=None, **settings)
+        pool = ConnectionPool(max_connections=_limit(options), **settings)
         return Redis.from_pool(pool), []
 
     return make
@@ -154,7 +154,8 @@ def _sentinel(
     settings |= {"db": _database(url, path[1:])}
     if encrypted:
         settings |= {"ssl": True, **_tls(options)}
-    asking = {name: settings[name] for name in ("socket_timeout", "socket_connect_timeout", "retry", "retry_on_error")}
+    asking = {name: settings[name] for name in ("socket_connect_timeout", "retry", "retry_on_error")}
+    asking["socket_timeout"] = settings["socket_connect_timeout"]
 
     def make() -> Made:
         sentinel: Any = Sentinel(hosts, sentinel_kwargs=asking, **settings)

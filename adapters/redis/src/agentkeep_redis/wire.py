@@ -6,15 +6,15 @@ Here a command is repeated only where it can't have run, or where running it twi
 
 from __future__ import annotations
 
-from asyncio import Event, Semaphore
+from asyncio import Event, Semaphore, timeout
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
 from agentkeep.errors import Closed
-from redis.exceptions import ResponseError, TimeoutError
+from redis.exceptions import ResponseError
 
-from agentkeep_redis.errors import ANSWERED, CONNECTION_ERRORS, DRIVER_ERRORS, lost, refused
+from agentkeep_redis.errors import ANSWERED, DRIVER_ERRORS, TIMEOUTS, lost, refused
 from agentkeep_redis.scripts import Script
 
 
@@ -66,7 +66,9 @@ class Node(Protocol):
 class Gate:
     """Lets as many exchanges in at once as there may be connections, and after `close` none."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, seconds: float) -> None:
+        """`seconds`: how long one exchange may take, connecting included."""
+        self.seconds = seconds
         self._free = Semaphore(limit)
         self._busy = 0
         self._closed = False
@@ -104,16 +106,16 @@ async def exchange(node: Node, gate: Gate, commands: Sequence[Command]) -> list[
     Raises `Broken`, `Closed`.
     """
     async with gate:
+        connection = None
         try:
-            connection = await node.acquire()
+            async with timeout(gate.seconds):  # the driver's own timeouts make a task for each command
+                connection = await node.acquire()
+                return await _talk(connection, commands)
         except DRIVER_ERRORS as error:
-            raise Broken(error, sent=False) from error
-        try:
-            return await _talk(connection, commands)
-        except CONNECTION_ERRORS as error:
-            raise Broken(error, sent=not isinstance(error, ANSWERED)) from error
+            raise Broken(error, sent=connection is not None and not isinstance(error, ANSWERED)) from error
         finally:
-            await node.release(connection)
+            if connection is not None:
+                await node.release(connection)
 
 
 async def _talk(connection: Any, commands: Sequence[Command]) -> list[Reply]:
@@ -144,7 +146,7 @@ async def twice(send: Callable[[], Awaitable[Reply]], effect: Effect, place: str
         return await send()
     except Broken as broken:
         maybe = broken.sent and effect is not Effect.READS
-        if maybe and (effect is Effect.ONCE or isinstance(broken.cause, TimeoutError)):
+        if maybe and (effect is Effect.ONCE or isinstance(broken.cause, TIMEOUTS)):
             raise lost(broken.cause, place) from broken.cause
     try:
         return await send()

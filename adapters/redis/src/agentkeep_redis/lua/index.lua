@@ -30,11 +30,13 @@ local function row_has_facet(row, facet)
 end
 
 local function entries_of(id, row, kinds)
+  local updated = kinds.u and 'u' .. row_updated(row) .. id
+  local created = kinds.c and 'c' .. row_created(row) .. id
   local entries = {}
   for at = FACETS_AT, #row, 16 do
     local facet = string.sub(row, at, at + 15)
-    if kinds.u then entries[#entries + 1] = facet .. 'u' .. row_updated(row) .. id end
-    if kinds.c then entries[#entries + 1] = facet .. 'c' .. row_created(row) .. id end
+    if updated then entries[#entries + 1] = facet .. updated end
+    if created then entries[#entries + 1] = facet .. created end
   end
   return entries
 end
@@ -73,7 +75,7 @@ local function put_row(place, id, row)
   add_entries(place, entries_of(id, row, kinds))
   redis.call('HSET', place.rows, id, row)
   if row_expires(row) == NEVER then
-    redis.call('ZREM', place.expiry, id)
+    if old and row_expires(old) ~= NEVER then redis.call('ZREM', place.expiry, id) end
   else
     redis.call('ZADD', place.expiry, string.format('%.0f', unix_micros(row_expires(row))), id)
   end

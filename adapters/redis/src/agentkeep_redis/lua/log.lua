@@ -43,6 +43,12 @@ local function stored_messages(ids)
   return found
 end
 
+local function newest_message_at()
+  local newest = redis.call('LINDEX', KEYS[2], -1)
+  local message = newest and redis.call('HGET', KEYS[3], id_of(newest))
+  return message and string.match(message, '^%d+\n(%d+)\n')
+end
+
 -- Remove the entries `first` to `last`, which reach the log's start or its end; how many went.
 local function cut(first, last)
   if last < first then return 0 end

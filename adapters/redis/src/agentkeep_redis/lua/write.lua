@@ -3,7 +3,8 @@
 local options = cmsgpack.unpack(ARGV[1])
 local now = server_time()
 local there = redis.call('HMGET', KEYS[1], 'created_at', 'expires_at', 'user_id', 'version', 'last_seq', 'updated_at',
-  'revision', 'completed_at')
+  'revision', 'completed_at', 'message_count', 'facet_all', 'facet_user', 'facet_agent', 'facet_status', 'facet_parent',
+  'facet_labels')
 if not is_living(there[1], there[2], there[3], now, options.user) then return { 'absent' } end
 local version = whole_number(there[4], 'version')
 local last_seq = whole_number(there[5], 'last_seq')
@@ -26,6 +27,7 @@ if options.version and options.version ~= version then return { 'version', versi
 if options.last_seq and options.last_seq ~= last_seq then return { 'last_seq', last_seq } end
 
 local gone = 0
+local last_message_at = nil
 local popped = {}
 if options.after then gone = gone + cut(entries_up_to(options.after), redis.call('LLEN', KEYS[2]) - 1) end
 for number = 1, added do
@@ -35,6 +37,7 @@ for number = 1, added do
   local seq = string.format('%.0f', last_seq + number)
   redis.call('RPUSH', KEYS[2], seq .. ':' .. ARGV[at])
   redis.call('HSET', KEYS[3], ARGV[at], seq .. '\n' .. created_at .. '\n' .. ARGV[at + 2])
+  last_message_at = created_at
 end
 if options.pop then
   popped = ids_and_messages(ids_between(-1, -1))
@@ -54,12 +57,11 @@ elseif options.status then
   unset[#unset + 1] = 'completed_at'
 end
 if added > 0 or gone > 0 then
-  append_all(set, { 'last_seq', string.format('%.0f', last_seq + added) })
-  append_all(set, { 'message_count', redis.call('LLEN', KEYS[2]) })
-  local newest = redis.call('LINDEX', KEYS[2], -1)
-  local message = newest and redis.call('HGET', KEYS[3], id_of(newest))
-  if message then
-    append_all(set, { 'last_message_at', string.match(message, '^%d+\n(%d+)\n') })
+  local count = whole_number(there[9], 'message_count') + added - gone
+  append_all(set, { 'last_seq', string.format('%.0f', last_seq + added), 'message_count', string.format('%.0f', count) })
+  if added == 0 then last_message_at = newest_message_at() end
+  if last_message_at then
+    append_all(set, { 'last_message_at', last_message_at })
   else
     unset[#unset + 1] = 'last_message_at'
   end
@@ -76,8 +78,11 @@ redis.call('HSET', KEYS[1], unpack(set))
 if #unset > 0 then redis.call('HDEL', KEYS[1], unpack(unset)) end
 expire_session(expires_at)
 
-local facets = table.concat(redis.call('HMGET', KEYS[1], 'facet_all', 'facet_user', 'facet_agent', 'facet_status',
-  'facet_parent', 'facet_labels'))
+local facets = table.concat(there, '', 10, 15)
+if options.set then
+  facets = table.concat(redis.call('HMGET', KEYS[1], 'facet_all', 'facet_user', 'facet_agent', 'facet_status',
+    'facet_parent', 'facet_labels'))
+end
 local row = index_session(options.id, row_of(revision, there[1], later(now, there[6]), expires_at, facets))
 ring(options.bell, options.sharded)
 local answer = { 'written', row, last_seq, now, gone }
