@@ -77,6 +77,19 @@ async def test_a_schema_of_another_version_is_said_so(database: Database) -> Non
         await database.keep().open()
 
 
+async def test_openers_who_come_second_find_the_schema_made(database: Database) -> None:
+    """LIFE-1: all ask at once, one makes it, the others wait for the lock and have nothing to do."""
+    async with asyncio.TaskGroup() as group:
+        for keep in [database.keep() for _ in range(10)]:
+            group.create_task(_open_and_close(keep))
+    assert await database.run("SELECT version FROM {p}schema_version ORDER BY 1") == [(1,), (2,), (3,), (4,)]
+
+
+async def _open_and_close(keep: Keep) -> None:
+    async with keep:
+        await keep.sessions.count()
+
+
 async def test_a_schema_is_made_where_it_is_named(database: Database) -> None:
     schema = database.prefix.rstrip("_")
     async with database.keep(schema=schema) as keep:
@@ -135,10 +148,13 @@ async def test_time_zones_do_not_matter(database: Database, driver: str) -> None
     await engine.dispose()
 
 
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 @pytest.mark.parametrize("call", ["read", "write"])
-async def test_a_terminated_idle_connection_costs_no_error(database: Database, call: str) -> None:
+async def test_a_terminated_idle_connection_costs_no_error(database: Database, call: str, driver: str) -> None:
     """FLT-2."""
-    async with database.keep(application_name=database.prefix) as keep:
+    dsn = database.dsn.replace("postgresql://", f"postgresql+{driver}://")
+    adapter = PostgresAdapter.from_url(dsn, prefix=database.prefix, application_name=database.prefix)
+    async with Keep(adapter) as keep:
         session = await keep.sessions.create()
         for number in range(3):
             gone = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import selectors
 from asyncio import create_task, timeout
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -80,7 +81,7 @@ class Psycopg:
         self._command_timeout = command_timeout
 
     def is_closed(self, connection: Any) -> bool:
-        return connection.closed
+        return connection.closed or _has_ended(connection)
 
     async def fetch(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
         return await self._fetch(connection, sql, arguments, prepare=True)
@@ -114,6 +115,20 @@ class Psycopg:
 
         await connection.execute(f"LISTEN {channel}")
         return create_task(pass_on()).cancel
+
+
+def _has_ended(connection: Any) -> bool:
+    """libpq does not look at an idle connection: what the server said last, perhaps its goodbye, waits to be read."""
+    from psycopg.errors import OperationalError
+
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.fileno(), selectors.EVENT_READ)
+        while selector.select(0):  # the goodbye first, then the end, which stays readable and raises
+            try:
+                connection.pgconn.consume_input()
+            except OperationalError:
+                return True
+    return False
 
 
 _SAME_PROCESS = "SELECT 1 WHERE pg_backend_pid() = :pid"

@@ -43,7 +43,8 @@ async def migrate(connections: Connections, names: Names) -> None:
             found = int(rows[0][0])
             if found > known_version(names):
                 raise SchemaTooNew(found=found, known=known_version(names))
-            await_only(driver.script(connection, _steps(names, after=found)))
+            if found < known_version(names):  # else another process was first
+                await_only(driver.script(connection, _steps(names, after=found)))
         except BaseException:
             await_only(driver.script(connection, "ROLLBACK"))
             raise
