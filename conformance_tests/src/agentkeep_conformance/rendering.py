@@ -116,7 +116,8 @@ def as_markdown(evidence: dict[str, Any]) -> str:
 
 def _legend(evidence: dict[str, Any]) -> str:
     return (
-        f"✓ n: proved by n tests. ✗ n of m: n of its m tests failed. refused n: optional, not offered, and n tests saw it refused with nothing touched. "
+        "✓ n: proved by n tests. ✗ n of m: n of its m tests failed. "
+        f"refused n: optional, not offered, and n tests saw it refused with nothing touched. "
         f"n/a: an embedded database has no wire to cut. Suite {evidence['suite']}, {evidence['tier']} tier."
     )
 
