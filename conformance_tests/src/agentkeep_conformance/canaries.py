@@ -81,9 +81,11 @@ class Canary:
         ]
 
     async def store(self, keep: Keep, **fields: Any) -> None:
-        """A session with all of the words."""
+        """A session with all of the words, each where the database keeps such words, the search index included."""
         await keep.sessions.create(self.session_id, **self.session_fields() | fields)
         await keep.messages.append(self.session_id, self.messages(), update=self.updated_fields())  # pyright: ignore[reportArgumentType]
+        if keep.capabilities.search:  # an index that is filled by the first search is filled now
+            assert len(await keep.messages.search(self.at("content"))) == 1
 
 
 async def found_in(place: Place, words: list[str]) -> list[str]:

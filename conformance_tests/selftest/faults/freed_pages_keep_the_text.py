@@ -1,0 +1,30 @@
+"""A deleted text stays in the file's freed pages until something else is written there.
+
+SQLite without secure_delete, as every adapter of the field runs it.
+"""
+
+import sqlite3
+
+from agentkeep_sqlite.database import Database
+from agentkeep_sqlite.upkeep import Upkeep
+from over import plant
+from over_sqlite import OverSQLite
+
+FAMILY = "erasure"
+CLAUSE = "SES-6"
+
+
+def verify(database: Database, connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA secure_delete = OFF")
+
+
+async def run(upkeep: Upkeep) -> None:
+    """Rewrites nothing."""
+
+
+plant(Database, "_verify", verify)
+plant(Upkeep, "run", run)
+
+
+class TestFault(OverSQLite):
+    pass
