@@ -123,5 +123,12 @@ def record_json(scope: Scope, record: SessionRecord, labels: Sequence[str]) -> s
 
 
 def search_text(payload: str) -> str | None:
-    """What a search looks at, folded as its words are. NUL can't be in PostgreSQL's text, and is no word."""
-    return searchable_text(payload).replace("\0", "").casefold() or None
+    """What a search looks at, folded as its words are. NUL can't be in PostgreSQL's text, and is no word.
+
+    None for a payload that can't be read: it is kept as it is, and reading it raises `Corrupt` (ERR-4).
+    """
+    try:
+        text = searchable_text(payload)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return text.replace("\0", "").casefold() or None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
 from agentkeep.codec import searchable_text
-from agentkeep.errors import SessionNotFound
+from agentkeep.errors import Corrupt, SessionNotFound
 from agentkeep.records import HitRecord, Scope, SearchQuery
 
 from agentkeep_postgres.connections import Connections
@@ -61,7 +62,10 @@ def _literal(word: str) -> str:
 
 def _hit(row: Row, words: list[str]) -> HitRecord:
     message = message_record(row)
-    text = searchable_text(message.payload)
+    try:
+        text = searchable_text(message.payload)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise Corrupt(f"message {message.id!r} of session {row[5]!r}", str(error)) from error
     folded = text.casefold()
     highlights = [_excerpt(text, folded.find(word), len(word)) for word in words if word in folded]
     return HitRecord(session_id=row[5], message=message, score=row[6], highlights=highlights)
