@@ -8,7 +8,7 @@ from agentkeep.records import Append, MessageRecord, Scope
 from over_wire import OverWire
 from wire.repositories import WireMessages
 
-FAMILY = "concurrency"
+FAMILY = "processes"
 CLAUSE = "ORD-2"
 
 

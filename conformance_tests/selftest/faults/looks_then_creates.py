@@ -8,7 +8,7 @@ from agentkeep.records import Scope, SessionDraft, SessionRecord
 from over_wire import OverWire
 from wire.repositories import WireSessions
 
-FAMILY = "concurrency"
+FAMILY = "processes"
 CLAUSE = "SES-1"
 
 

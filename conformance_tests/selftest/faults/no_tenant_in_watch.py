@@ -9,8 +9,9 @@ from agentkeep.records import MessageRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from over import OverMemory, of_anyone
 
-FAMILY = "watching"
+FAMILY = "isolation"
 CLAUSE = "ISO-1"
+HANGS = True
 
 
 class Messages(MemoryMessages):
