@@ -46,19 +46,21 @@ class Connections:
         self.driver: Driver = Psycopg(command_timeout) if engine.dialect.driver.startswith("psycopg") else Asyncpg()
         self._owned = owned
         self._is_open = False
+        self._home: Pool | None = None
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
 
     def open(self) -> None:
         """Bind the engine's own pool to this event loop."""
         self._is_open = True
-        self._pools.setdefault(asyncio.get_running_loop(), self.engine.sync_engine.pool)
+        self._home = self.engine.sync_engine.pool
+        self._pools.setdefault(asyncio.get_running_loop(), self._home)
 
     async def close(self) -> None:
         """Close what was opened here. The pool of another event loop is closed in that loop, if it still runs."""
         self._is_open = False
         here = asyncio.get_running_loop()
         for loop, pool in list(self._pools.items()):
-            if pool is self.engine.sync_engine.pool and not self._owned:
+            if pool is self._home and not self._owned:
                 continue
             if loop is here:
                 await greenlet_spawn(pool.dispose)
@@ -67,7 +69,10 @@ class Connections:
         self._pools.clear()
 
     def pool(self) -> Pool:
-        """The pool of the running event loop (LIFE-3): a connection serves only the loop that made it."""
+        """The pool of the running event loop (LIFE-3): a connection serves only the loop that made it.
+
+        A loop other than the opening one may end without a word, so no connection stays open there after a call.
+        """
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None:
@@ -154,14 +159,18 @@ class Connections:
         try:
             answer = work(connection)
         except Exception as error:
-            self._give_back(lease, broken=is_break(error) or self.driver.is_closed(connection), restore=restore)
+            ended = is_break(error) or self.driver.is_closed(connection) or self._is_foreign(pool)
+            self._give_back(lease, broken=ended, restore=restore)
             raise _Failed(kind) from error
         except BaseException:
             # cancelled while the answer was on its way: the connection is closed, which waits for the server to stop
             self._give_back(lease, broken=True, restore=None)
             raise
-        self._give_back(lease, broken=False, restore=restore)
+        self._give_back(lease, broken=self._is_foreign(pool), restore=restore)
         return answer
+
+    def _is_foreign(self, pool: Pool) -> bool:
+        return pool is not self._home
 
     def _lease(self, pool: Pool, *, check: bool) -> tuple[PoolProxiedConnection, Any]:
         """A connection that is alive as far as can be known without asking the server (FLT-2)."""
