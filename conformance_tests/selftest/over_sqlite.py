@@ -1,12 +1,16 @@
-"""What a planted fault of SQL stands on: the SQLite adapter on a file, whose statements and connection may lie."""
+"""What a planted fault of SQL stands on: the SQLite adapter, whose statements and connection may lie.
+
+A namespace is a file here, so that a file stored under one can be read under another.
+"""
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from agentkeep import PersistenceAdapter
 from agentkeep_conformance import AdapterConformance
@@ -16,19 +20,36 @@ from over import plant
 
 
 class OverSQLite(AdapterConformance):
+    adapter: ClassVar[type[SQLiteAdapter]] = SQLiteAdapter
+
     def open(self, dsn: str, namespace: str, **options: Any) -> PersistenceAdapter:
-        return SQLiteAdapter(Path(dsn, "keep.db"), prefix=namespace, **options)
+        return self.adapter(_file(dsn, namespace), **options)
 
     async def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
-        file = Path(dsn, "keep.db")
+        for part in _stored(Path(dsn)):
+            yield part
+
+    async def save_corpus(self, dsn: str, namespace: str, file: Path) -> None:
+        shutil.copy(_file(dsn, namespace), file)
+
+    async def load_corpus(self, dsn: str, namespace: str, file: Path) -> None:
+        shutil.copy(file, _file(dsn, namespace))
+
+
+def _stored(folder: Path) -> Iterator[bytes]:
+    """Every row of every table, then the bytes of the files themselves."""
+    for file in folder.glob("*.db"):
         with closing(sqlite3.connect(file)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-            for (table,) in tables:
+            for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                 for row in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - a name that SQLite gave
                     yield repr(row).encode()
-        for part in file.parent.glob("keep.db*"):
-            yield part.read_bytes()
+    for part in folder.glob("*.db*"):
+        yield part.read_bytes()
+
+
+def _file(dsn: str, namespace: str) -> Path:
+    return Path(dsn, f"{namespace}.db")
 
 
 def state(name: str, lie: str) -> None:

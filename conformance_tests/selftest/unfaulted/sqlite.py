@@ -1,7 +1,7 @@
 """The SQLite adapter on a file, without a lie."""
 
-from over_sqlite import OverSQLite
+from over_corpus import OverCorpus
 
 
-class TestSqlite(OverSQLite):
+class TestSqlite(OverCorpus):
     pass
