@@ -24,6 +24,9 @@ QUICK = frozenset(
 )
 """Families that are run on every fault, whatever it names: they take a few seconds in all, and most lies show there."""
 
+QUICKEST = frozenset({"sessions", "messages", "idempotency"})
+"""The same for a fault over a file or a server."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("only", nargs="*", metavar="FAULT", help="run these faults alone (then no test counts as idle)")
@@ -75,7 +78,8 @@ def _not_quick(planted: Planted) -> list[str]:
     """The tests that are not run on a fault; on what is right, all are."""
     if not planted.family:
         return []
-    return [test for test in all_tests() if family_of(test) not in QUICK | {planted.family}]
+    families = (QUICKEST if planted.distant else QUICK) | {planted.family}
+    return [test for test in all_tests() if family_of(test) not in families]
 
 
 def _say(run: Run) -> None:

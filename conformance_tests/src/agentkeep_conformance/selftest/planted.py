@@ -30,6 +30,8 @@ class Planted:
     clause: str = ""
     opening: bool = False
     hangs: bool = False
+    distant: bool = False
+    """It stands on a file or a server, where every test takes longer than in memory."""
 
 
 def read_faults(folder: Path) -> list[Planted]:
@@ -58,7 +60,14 @@ def _fault(file: Path) -> Planted:
     if not family or clause not in CLAUSES:
         raise Unsound(f"{file.name} must name a FAMILY and a CLAUSE of the contract, not {family!r} and {clause!r}")
     return Planted(
-        file.stem, file, _lie(file, tree), family, clause, said.get("OPENING", False), said.get("HANGS", False)
+        file.stem,
+        file,
+        _lie(file, tree),
+        family,
+        clause,
+        opening=said.get("OPENING", False),
+        hangs=said.get("HANGS", False),
+        distant=any(isinstance(node, ast.ImportFrom) and (node.module or "").startswith("over_") for node in tree.body),
     )
 
 
