@@ -1,6 +1,6 @@
 """A plain append adds 1 to the version, so that every writer with a version is stale.
 
-google/adk-python#917, #3717: appending made the session that was just read a stale one.
+google/adk-python#917, #3717: one's own append made the session that was just read a stale one.
 """
 
 from agentkeep.records import Append, MessageRecord, Scope, SessionChanges

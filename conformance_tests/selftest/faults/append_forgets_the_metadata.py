@@ -1,6 +1,6 @@
 """Of an append's `update`, the metadata lands without its index entries.
 
-langgraph-redis: writes that go by another path than the indexed one.
+A write that goes by another path than the one which fills the index.
 """
 
 from agentkeep.records import Append, MessageRecord, Scope, SessionChanges

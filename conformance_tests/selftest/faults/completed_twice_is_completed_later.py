@@ -1,6 +1,6 @@
 """Completing a completed session moves its `completed_at`.
 
-The time is set wherever the status is, as in harness#3651's resumed sessions.
+The time is set wherever the status is.
 """
 
 from agentkeep.records import Scope, SessionChanges, SessionRecord

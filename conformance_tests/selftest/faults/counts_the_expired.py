@@ -1,6 +1,6 @@
 """`count` counts expired sessions until they are swept.
 
-py-key-value's and redis savers' listings, which see what get does not.
+A count that asks the index, and an index that knows no expiry.
 """
 
 from datetime import UTC, datetime

@@ -1,6 +1,6 @@
 """`create` of an existing id replaces the session: an upsert.
 
-flowise, smithers#533: saving a thread that existed reset what it held.
+smithers#533: saving a thread that existed reset what it held.
 """
 
 from agentkeep.records import Scope, SessionDraft, SessionRecord

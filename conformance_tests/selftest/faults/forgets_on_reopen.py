@@ -1,6 +1,6 @@
 """What was written is gone when an instance is closed.
 
-better-auth and flowise: a store in a process's memory, sold as one that stays.
+A store in a process's memory, used as if it stayed.
 """
 
 from over import Memory, OverMemory

@@ -1,6 +1,6 @@
 """A session created through a user's view belongs to nobody.
 
-adk: the user of the request was not passed on.
+The request's user, not passed on to the one call that needs it.
 """
 
 from agentkeep import drafts

@@ -1,6 +1,6 @@
 """A fork copies the messages and begins with an empty state.
 
-LangGraph's suite lets a copy_thread pass that copies half.
+A copy of the messages' table, taken for a copy of the session.
 """
 
 from datetime import timedelta

@@ -1,6 +1,6 @@
 """A range includes its upper bound.
 
-langchain's and llama_index's ranges, each with other ends.
+Ranges whose ends are inclusive here and exclusive there.
 """
 
 from agentkeep.records import MessageRange, MessageRecord, Scope

@@ -1,6 +1,6 @@
 """Tenant and session id are joined by a colon: ("a", "b:c") and ("a:b", "c") are one session.
 
-py-key-value's Redis store joins with "::" unescaped; so did Flask-session.
+py-key-value's Redis store joins with "::" unescaped (research, section 3).
 """
 
 from agentkeep.records import Scope, SessionDraft, SessionRecord

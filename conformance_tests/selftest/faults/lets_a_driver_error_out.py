@@ -1,6 +1,6 @@
 """`trim` of an absent session ends with a KeyError.
 
-langgraph's savers: psycopg's and redis's errors reach the user as they are.
+A path that nobody tried with a session that is not there.
 """
 
 from agentkeep.records import Scope

@@ -1,6 +1,6 @@
 """A listing shows sessions with an empty state.
 
-google/adk-python: list_sessions gives sessions without their state, and nobody can tell.
+A listing made cheap by leaving columns out, into the same model.
 """
 
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord

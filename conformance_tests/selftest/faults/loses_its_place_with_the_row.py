@@ -1,6 +1,6 @@
 """A cursor names a row; once that row is deleted, the listing ends there.
 
-dify: `last_id` of a conversation that is gone.
+A cursor that is the id of the last row.
 """
 
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord

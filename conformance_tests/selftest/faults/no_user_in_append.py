@@ -1,6 +1,6 @@
 """A user's view appends to any session of the tenant.
 
-LibreChat, Chainlit: a conversation id was enough to write to it.
+An id that is hard to guess, taken for a permission.
 """
 
 from agentkeep.records import Append, MessageRecord, Scope

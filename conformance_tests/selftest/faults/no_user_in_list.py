@@ -1,6 +1,6 @@
 """A user's view lists the whole tenant's sessions.
 
-Chainlit, LibreChat: the listing forgot the user.
+A listing written before there were users.
 """
 
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord

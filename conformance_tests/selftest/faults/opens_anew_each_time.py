@@ -1,6 +1,6 @@
 """A second `open` of an open keep begins with an empty database.
 
-Chainlit and Flowise made their stores anew wherever the module that held them was initialised twice.
+A set-up that drops what it finds, run by whoever opens.
 """
 
 from typing import Any

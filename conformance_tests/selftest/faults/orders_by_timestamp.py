@@ -1,6 +1,6 @@
 """A log is read in the order of its messages' times instead of their seqs.
 
-mastra's PostgresStore and agno did: two messages of one millisecond change places.
+mastra, agno, Rasa PR#13019 (pains 1.1): two messages of one instant change places.
 """
 
 from agentkeep.records import MessageRange, MessageRecord, Scope

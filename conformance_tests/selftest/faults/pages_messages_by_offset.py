@@ -1,6 +1,6 @@
 """`after` is taken for a number of messages to skip.
 
-langchain's and llama_index's chat stores slice a list.
+A log kept as a list, and a cursor that is an index into it.
 """
 
 from agentkeep.records import MessageRange, MessageRecord, Scope

@@ -1,6 +1,6 @@
 """`pop` reads the newest message and then removes the newest: two callers get one message, and two go.
 
-openai-agents' pop_item in five backends.
+A SELECT and then a DELETE, without a transaction around both.
 """
 
 import asyncio

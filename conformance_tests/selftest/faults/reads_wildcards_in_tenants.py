@@ -1,6 +1,6 @@
 """A tenant is a pattern in listings: the tenant `*` or `%` sees all.
 
-Flask-session, langgraph-redis: glob characters in a key pattern are not escaped.
+py-key-value's Redis store: glob characters in a collection's name are not escaped (research, section 3).
 """
 
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord

@@ -1,6 +1,6 @@
 """`trim` does not set `updated_at`.
 
-google/adk-python: update_time moved on some writes alone.
+A write that somebody forgot when the others were made to set the time.
 """
 
 from agentkeep.records import Scope

@@ -1,6 +1,6 @@
 """A repeated append sets its `update` again, over what was written since.
 
-langgraph's put_writes: the retried half of a step overwrote the other.
+A retry that repeats the half of a call which has no key.
 """
 
 from agentkeep.records import Append, MessageRecord, Scope

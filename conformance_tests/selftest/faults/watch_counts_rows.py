@@ -1,6 +1,6 @@
 """A watcher remembers how many messages it met, not which: after a rewind it misses what comes.
 
-Chainlit, langchain: an index into a list that is cut.
+An index into a list that is cut.
 """
 
 from collections.abc import AsyncIterator
