@@ -1,6 +1,6 @@
 """What only this process sees is declared to be seen by all: `capabilities.shared` is a lie.
 
-strands docs#480: users could not tell what a session store guarantees to a second process, and believed the best.
+strands docs#480: users could not tell what a session store guarantees to a second process.
 """
 
 from msgspec.structs import replace

@@ -1,6 +1,6 @@
 """A deleted text stays in the file's freed pages until something else is written there.
 
-SQLite without secure_delete, as every adapter of the field runs it.
+SQLite without secure_delete, which is its default.
 """
 
 import sqlite3

@@ -1,6 +1,6 @@
 """The next seq is the newest message's plus one, so that a removed message's seq is given again.
 
-max(seq) + 1 over what is left, in every second adapter of the field.
+max(seq) + 1 over what is left.
 """
 
 from agentkeep.records import Append, MessageRecord, Scope

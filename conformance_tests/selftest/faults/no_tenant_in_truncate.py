@@ -1,6 +1,6 @@
 """The tenant filter is missing in `messages.truncate`.
 
-Flowise PR#1497, and every multi-tenant breach: one query forgot the tenant.
+One query of many that forgot the tenant; Flowise PR#1497 mixed the memories of users.
 """
 
 from agentkeep.records import Scope

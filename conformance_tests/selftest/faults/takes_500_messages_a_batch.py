@@ -1,6 +1,6 @@
 """Of a batch of more than 500 messages the first 500 are stored.
 
-mastra PR#17351: chunks by the number of bind parameters, and the last is forgotten.
+A batch cut to what one statement can take (mastra PR#17351 chunks), and the rest forgotten.
 """
 
 from agentkeep.records import Append, MessageRecord, Scope

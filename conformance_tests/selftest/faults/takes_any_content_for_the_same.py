@@ -1,6 +1,6 @@
 """A stored id is answered with what is stored, whatever content came with it: the new content is lost.
 
-INSERT … ON CONFLICT DO NOTHING, in most savers.
+INSERT … ON CONFLICT DO NOTHING.
 """
 
 from agentkeep.records import Append, MessageRecord, Scope

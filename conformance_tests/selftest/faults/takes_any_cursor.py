@@ -1,6 +1,6 @@
 """A cursor is taken by any query and any tenant: it goes on at its place in another listing.
 
-Cursors that are a bare id or number, in most APIs.
+Cursors that are a bare id or number.
 """
 
 from agentkeep import cursors
