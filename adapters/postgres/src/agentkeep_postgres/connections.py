@@ -159,18 +159,19 @@ class Connections:
         try:
             answer = work(connection)
         except Exception as error:
-            ended = is_break(error) or self.driver.is_closed(connection) or self._is_foreign(pool)
+            ended = is_break(error) or self.driver.is_closed(connection) or self._ends_with_its_call(pool)
             self._give_back(lease, broken=ended, restore=restore)
             raise _Failed(kind) from error
         except BaseException:
             # cancelled while the answer was on its way: the connection is closed, which waits for the server to stop
             self._give_back(lease, broken=True, restore=None)
             raise
-        self._give_back(lease, broken=self._is_foreign(pool), restore=restore)
+        self._give_back(lease, broken=self._ends_with_its_call(pool), restore=restore)
         return answer
 
-    def _is_foreign(self, pool: Pool) -> bool:
-        return pool is not self._home
+    def _ends_with_its_call(self, pool: Pool) -> bool:
+        """In another event loop than the opening one; and what still ran when the adapter was closed."""
+        return pool is not self._home or (self._owned and not self._is_open)
 
     def _lease(self, pool: Pool, *, check: bool) -> tuple[PoolProxiedConnection, Any]:
         """A connection that is alive as far as can be known without asking the server (FLT-2)."""
