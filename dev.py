@@ -34,7 +34,8 @@ MEMBERS = [
 
 def run(*command: object, **environment: str) -> None:
     """Run a command in the project's folder; its failure is ours."""
-    done = subprocess.run([str(part) for part in command], cwd=ROOT, env={**os.environ, **environment}, check=False)  # noqa: S603
+    caches = {"UV_CACHE_DIR": str(ROOT / ".tools" / "cache"), "PIP_CACHE_DIR": str(ROOT / ".tools" / "pip-cache")}
+    done = subprocess.run([str(part) for part in command], cwd=ROOT, env=os.environ | caches | environment, check=False)  # noqa: S603
     if done.returncode:
         sys.exit(done.returncode)
 

@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from agentkeep_conformance import AdapterConformance
-from agentkeep_conformance.clauses import tests_of
+from agentkeep_conformance import AdapterConformance, clauses
 from agentkeep_conformance.rendering import merged
 from agentkeep_conformance.summary import as_summary, in_readme
 
@@ -67,7 +66,7 @@ def test_the_table_is_what_the_evidence_says() -> None:
 
 
 def test_the_evidence_is_of_this_suite_and_leaves_nothing_out() -> None:
-    suite = {name for _, name, _ in tests_of(AdapterConformance)}
+    suite = {name for _, name, _ in clauses.tests_of(AdapterConformance)}
     for adapter in evidence()["adapters"].values():
         assert {test.partition("::")[2].partition("[")[0] for test in adapter["tests"]} == suite
         assert set(adapter["counts"]) <= {"proved", "n/a"}

@@ -25,6 +25,7 @@ CORE_FOR_ADAPTERS = {
     *(f"agentkeep.{name}" for name in ("capabilities", "clock", "codec", "errors", "models", "options", "protocol")),
     "agentkeep.records",
     "agentkeep.registry",
+    "agentkeep.validation",
 }
 
 

@@ -82,9 +82,9 @@ def test_fid_1_empty_is_not_missing() -> None:
     [
         (math.nan, "metadata.a[0] is nan"),
         (math.inf, "metadata.a[0] is inf"),
-        ((1, 2), "metadata.a[0] is a tuple"),
-        (b"bytes", "metadata.a[0] is a bytes"),
-        (datetime.now(UTC), "metadata.a[0] is a datetime"),
+        ((1, 2), "metadata.a[0] is of type tuple"),
+        (b"bytes", "metadata.a[0] is of type bytes"),
+        (datetime.now(UTC), "metadata.a[0] is of type datetime"),
         ({1: "one"}, "metadata.a[0] has the key 1"),
         ("\ud800", "lone surrogate"),
         ({"\udfff": 1}, "lone surrogate"),
@@ -122,10 +122,10 @@ def test_err_4_an_unreadable_payload_is_corrupt_and_named(payload: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"content": 5}, "content is a int"),
-        ({"content": {"type": "text"}}, "content is a dict"),
-        ({"tool_calls": "call"}, "tool_calls is a str"),
-        ({"metadata": None}, "metadata is a NoneType"),
+        ({"content": 5}, "content is of type int"),
+        ({"content": {"type": "text"}}, "content is of type dict"),
+        ({"tool_calls": "call"}, "tool_calls is of type str"),
+        ({"metadata": None}, "metadata is of type NoneType"),
     ],
     ids=str,
 )

@@ -63,9 +63,10 @@ async def test_capabilities_that_are_not_declared_are_refused_before_the_adapter
         ([{"role": "user"}], InvalidInput),
         (NewMessage(role="user"), InvalidInput),
         ("user", InvalidInput),
+        ((NewMessage(role="user") for _ in range(2)), InvalidInput),
         ([NewMessage(role="user", content="x" * (8 * 1024 * 1024))], LimitExceeded),
     ],
-    ids=["batch", "twice", "role", "surrogate", "dict", "bare", "str", "size"],
+    ids=["batch", "twice", "role", "surrogate", "dict", "bare", "str", "generator", "size"],
 )
 async def test_wrong_messages_are_refused_before_the_adapter(messages: Any, error: type[Exception]) -> None:
     async with Keep(Untouchable()) as keep:

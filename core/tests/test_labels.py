@@ -63,10 +63,17 @@ def test_no_label_is_longer_than_an_index_can_hold() -> None:
     assert max(len(label.encode()) for label in labels) <= MAX_LABEL_BYTES
 
 
-@pytest.mark.parametrize("value", [[1], {"a": 1}, float("nan"), b"x", (1,)], ids=str)
+@pytest.mark.parametrize(
+    "value", [[1], {"a": 1}, float("nan"), b"x", (1,), "\ud800", 10**5000], ids=lambda value: type(value).__name__
+)
 def test_a_filter_by_anything_else_is_refused(value: Any) -> None:
     with pytest.raises(InvalidInput):
         wanted_labels({"key": value})
+
+
+def test_a_filter_key_that_no_json_can_hold_is_refused() -> None:
+    with pytest.raises(InvalidInput):
+        wanted_labels({"\ud800": 1})
 
 
 @pytest.mark.parametrize("filters", ["plan", ["plan"], 1])

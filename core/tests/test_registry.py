@@ -30,10 +30,10 @@ def test_a_bad_url_is_refused_with_a_better_one(url: Any, says: str) -> None:
     assert says in str(refused.value)
 
 
-@pytest.mark.parametrize("scheme", ["opensearch", "mongodb+srv", "postgresql+asyncpg"])
+@pytest.mark.parametrize("scheme", ["sqlite", "rediss", "postgresql+asyncpg"])
 def test_a_scheme_of_ours_that_is_not_installed_names_its_extra(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "installed_adapters", dict)
-    extra = {"opensearch": "opensearch", "mongodb+srv": "mongo", "postgresql+asyncpg": "postgres"}[scheme]
+    extra = {"sqlite": "sqlite", "rediss": "redis", "postgresql+asyncpg": "postgres"}[scheme]
     with pytest.raises(AdapterNotInstalled) as refused:
         connect(f"{scheme}://user:hunter2@host/db")
     assert f'pip install "agentkeep[{extra}]"' in str(refused.value)
@@ -73,6 +73,7 @@ def test_a_strangers_adapter_is_found_by_its_entry_point(monkeypatch: pytest.Mon
         ("mongodb://u:secret@[::1]:27017/db", "mongodb://u:***@[::1]:27017/db"),
         ("postgresql://u:secret@[broken/db", "postgresql://u:***@[broken/db"),
         ("sqlite:///chat.db", "sqlite:///chat.db"),
+        ("user:secret@host/db", "user:***@host/db"),
     ],
     ids=str,
 )

@@ -16,7 +16,7 @@ from agentkeep.keep import Keep
 from agentkeep.labels import stored_labels
 from agentkeep.models import Message, NewMessage, Session
 from agentkeep.records import MessageRecord, Scope, SessionRecord
-from agentkeep.settings import Shared
+from agentkeep.shared import Shared
 from agentkeep.validation import check_count, check_time
 
 

@@ -60,7 +60,7 @@ def check_json(value: Any, where: str, depth: int = 0) -> None:
         for index, item in enumerate(cast("list[Any]", value)):
             check_json(item, f"{where}[{index}]", depth + 1)
     elif not (isinstance(value, Enum) and isinstance(value, str | int)):
-        raise InvalidInput(f"{where} is a {kind.__name__}: give a dict, list, str, int, float, bool or None")
+        raise InvalidInput(f"{where} is of type {kind.__name__}: give a dict, list, str, int, float, bool or None")
 
 
 def encode_json(value: Any, where: str) -> bytes:
@@ -106,7 +106,7 @@ def encode_payload(message: NewMessage) -> bytes:
 
 def _check_kind(value: object, kind: Any, where: str, right: str) -> None:
     if not isinstance(value, kind):
-        raise InvalidInput(f"{where} is a {type(value).__name__}: give {right}")
+        raise InvalidInput(f"{where} is of type {type(value).__name__}: give {right}")
 
 
 def decode_message(session_id: str, record: MessageRecord) -> Message:

@@ -152,7 +152,7 @@ def session_query(filters: SessionFilters) -> SessionQuery:
 def message_draft(message: NewMessage, capabilities: Capabilities) -> MessageDraft:
     """Raises `InvalidInput`, `LimitExceeded`."""
     if not isinstance(message, NewMessage):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidInput(f"a message is a {type(message).__name__}: give a NewMessage")
+        raise InvalidInput(f"a message is of type {type(message).__name__}: give a NewMessage")
     check_id(message.role, "role")
     check_message_texts(message)
     payload = encode_payload(message)
@@ -173,7 +173,7 @@ def check_message_texts(message: NewMessage) -> None:
     for name in ("name", "tool_call_id", "turn_id", "route", "step"):
         value = getattr(message, name)
         if not (value is None or isinstance(value, str)):
-            raise InvalidInput(f"{name} is a {type(value).__name__}: give a string or None")
+            raise InvalidInput(f"{name} is of type {type(value).__name__}: give a string or None")
 
 
 def _only_known(given: Mapping[str, object], known: Any, what: str) -> None:

@@ -15,7 +15,7 @@ from agentkeep.protocol import PersistenceAdapter
 from agentkeep.records import Scope
 from agentkeep.registry import adapter_for
 from agentkeep.sessions import Sessions
-from agentkeep.settings import Shared
+from agentkeep.shared import Shared
 from agentkeep.validation import check_count, check_duration, check_id
 
 DEFAULT_TENANT = "default"

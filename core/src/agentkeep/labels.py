@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from agentkeep.codec import check_json
+from agentkeep.codec import encode_json
 from agentkeep.errors import InvalidInput
 from agentkeep.validation import check_object
 
@@ -31,7 +31,7 @@ def wanted_labels(where: dict[str, Any] | None) -> tuple[str, ...]:
     """The labels that a filter asks for. Raises `InvalidInput` for a value that no label can stand for."""
     if where is None:
         return ()
-    check_json(check_object(where, "metadata filter"), "metadata filter")
+    encode_json(check_object(where, "metadata filter"), "metadata filter")
     for key, value in where.items():
         if not _is_scalar(value):
             raise InvalidInput(f"metadata filter {key!r}: filter by a string, number, bool or null")

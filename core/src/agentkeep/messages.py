@@ -12,7 +12,7 @@ from agentkeep.errors import Conflict, InvalidInput, LimitExceeded
 from agentkeep.models import Hit, Message, NewMessage, Page
 from agentkeep.protocol import SupportsSearch, SupportsWatch
 from agentkeep.records import Append, MessageDraft, MessageRange, MessageRecord, Scope, SearchQuery
-from agentkeep.settings import Shared
+from agentkeep.shared import Shared
 from agentkeep.turns import OpenExchange
 from agentkeep.validation import check_count, check_id, check_limit, check_optional_count, check_optional_id, check_text
 
@@ -73,8 +73,8 @@ class Messages:
         return self._decode(session_id, await self._repository.append(self._scope, append))
 
     def _drafts(self, messages: Sequence[NewMessage]) -> list[MessageDraft]:
-        if isinstance(cast("Any", messages), NewMessage | str | dict):
-            raise InvalidInput(f"messages is a {type(messages).__name__}: give a list of NewMessage")
+        if not isinstance(cast("Any", messages), list | tuple):
+            raise InvalidInput(f"messages is of type {type(messages).__name__}: give a list of NewMessage")
         capabilities = self._shared.capabilities
         if len(messages) > capabilities.max_batch:
             raise LimitExceeded("messages of one append", limit=capabilities.max_batch, actual=len(messages))

@@ -19,13 +19,10 @@ _OURS = {
     "sqlite": "sqlite",
     "postgresql": "postgres",
     "postgres": "postgres",
-    "mongodb": "mongo",
-    "mongodb+srv": "mongo",
     "redis": "redis",
     "rediss": "redis",
-    "opensearch": "opensearch",
 }
-"""URL scheme to the extra that brings its adapter."""
+"""URL scheme to the extra that brings its adapter: those that there are."""
 
 
 @cache
@@ -56,6 +53,8 @@ def adapter_for(url: str, options: Mapping[str, Any]) -> PersistenceAdapter:
 def redact(url: str) -> str:
     """The URL with its password, and any secret in its query, blotted out (ERR-3)."""
     scheme, separator, rest = url.partition("://")
+    if not separator:  # not a URL; it may hold a password all the same
+        scheme, rest = "", url
     place, question, query = rest.partition("?")
     userinfo, at, host = place.rpartition("@")  # the last @: a password may hold one, and a / too
     user, colon, _ = userinfo.partition(":")

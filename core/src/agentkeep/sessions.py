@@ -20,7 +20,7 @@ from agentkeep.drafts import (
 from agentkeep.errors import InvalidInput, SessionNotFound
 from agentkeep.models import Page, Session
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
-from agentkeep.settings import Shared
+from agentkeep.shared import Shared
 from agentkeep.validation import check_duration, check_id, check_limit, check_optional_count, check_optional_id
 
 Order = Literal["updated_at", "-updated_at", "created_at", "-created_at"]

@@ -22,7 +22,7 @@ _STATUSES: tuple[str, ...] = get_args(Status)
 def check_id(value: object, what: str) -> str:
     """An opaque id: 1 to 255 UTF-8 bytes, no control characters; kept byte for byte."""
     if not isinstance(value, str):
-        raise InvalidInput(f"{what} is a {type(value).__name__}: give a string")
+        raise InvalidInput(f"{what} is of type {type(value).__name__}: give a string")
     if not value:
         raise InvalidInput(f"{what} is empty: give 1 to {MAX_ID_BYTES} bytes of UTF-8")
     if _NOT_IN_IDS.search(value):
@@ -42,7 +42,7 @@ def check_text(value: object, what: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise InvalidInput(f"{what} is a {type(value).__name__}: give a string or None")
+        raise InvalidInput(f"{what} is of type {type(value).__name__}: give a string or None")
     if _SURROGATE.search(value):
         raise InvalidInput(f"{what} holds a lone surrogate, which no encoding can keep")
     return value
@@ -76,7 +76,7 @@ def check_time(value: object, what: str) -> datetime | None:
     if value is None:
         return None
     if not isinstance(value, datetime):
-        raise InvalidInput(f"{what} is a {type(value).__name__}: give an aware datetime")
+        raise InvalidInput(f"{what} is of type {type(value).__name__}: give an aware datetime")
     if value.tzinfo is None or value.utcoffset() is None:
         raise InvalidInput(f"{what} {value.isoformat()} is naive: give an aware datetime, such as datetime.now(UTC)")
     try:
@@ -90,7 +90,7 @@ def check_duration(value: object, what: str) -> timedelta | None:
     if value is None:
         return None
     if not isinstance(value, timedelta):
-        raise InvalidInput(f"{what} is a {type(value).__name__}: give a timedelta")
+        raise InvalidInput(f"{what} is of type {type(value).__name__}: give a timedelta")
     if not timedelta(milliseconds=1) <= value <= timedelta(days=36_500):
         raise InvalidInput(f"{what} is {value}: give between a millisecond and a hundred years")
     return value
@@ -102,5 +102,5 @@ def check_schema_version(value: object) -> int | None:
 
 def check_object(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise InvalidInput(f"{what} is a {type(value).__name__}: give a dict")
+        raise InvalidInput(f"{what} is of type {type(value).__name__}: give a dict")
     return value  # pyright: ignore[reportUnknownVariableType]

@@ -23,7 +23,7 @@ def test_order_of_the_places(run: Run, own_folder: Path, monkeypatch: pytest.Mon
     assert used(run) == ("AGENTKEEP_URL", "sqlite:///chat.db")
     monkeypatch.setenv("AGENTKEEP_URL", "")
     assert used(run) == ("agentkeep.toml", "sqlite:///file.db")
-    (own_folder / "agentkeep.toml").write_text('[other]\nurl = "x"\n')
+    (own_folder / "agentkeep.toml").unlink()
     origin, url = used(run)
     assert origin == "default"
     assert url.endswith("/agentkeep.db")
@@ -60,6 +60,7 @@ def test_tenant_of_the_file(run: Run, own_folder: Path, monkeypatch: pytest.Monk
     [
         ("[agentkeep]\nurl = ]", "line 2"),
         ("agentkeep = 3", "no table"),
+        ("url = 'sqlite:///file.db'", "has no table [agentkeep]"),
         ("[agentkeep]\nurll = 'x'", "names no database"),
         ("[agentkeep]\nurl = 3", "names no database"),
     ],

@@ -50,10 +50,13 @@ class MemoryAdapter:
         return cls(parts.netloc, **read_options(cls.name, url, options, {"clock": as_is}))
 
     async def open(self) -> None:
-        """Nothing to do: the tables are there."""
+        """The tables are there."""
+        self.messages.is_closed = False
 
     async def close(self) -> None:
-        """Nothing to do: the tables stay."""
+        """The tables stay; who watches is told (LIFE-2)."""
+        self.messages.is_closed = True
+        self._tables.ring()
 
     async def health(self) -> Health:
         started = perf_counter()

@@ -10,7 +10,7 @@ from operator import attrgetter
 import msgspec
 from agentkeep.clock import Clock
 from agentkeep.codec import searchable_text
-from agentkeep.errors import Conflict, MessageNotFound, SessionNotFound
+from agentkeep.errors import Closed, Conflict, MessageNotFound, SessionNotFound
 from agentkeep.records import (
     Append,
     HitRecord,
@@ -35,6 +35,7 @@ class MemoryMessages:
     def __init__(self, tables: Tables, clock: Clock) -> None:
         self._tables = tables
         self._clock = clock
+        self.is_closed = False
 
     async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
         with self._tables.lock:
@@ -153,6 +154,8 @@ class MemoryMessages:
             self._tables.bells.discard(listener)
 
     def _landed(self, scope: Scope, entry: Entry, after_seq: int) -> list[MessageRecord]:
+        if self.is_closed:
+            raise Closed("the keep was closed while it was being watched")
         with self._tables.lock:
             if self._tables.living(scope, entry.record.id, self._clock()) is not entry:
                 raise SessionNotFound(entry.record.id)  # deleted, and its id given to a new session

@@ -41,7 +41,12 @@ class Database(NamedTuple):
         """Say what is wrong with the path better than SQLite does. Raises `ConfigurationError`."""
         if self.is_memory:
             return
-        path = Path(self.path)
+        try:
+            self._check_path(Path(self.path))
+        except (OSError, ValueError) as error:  # no way in, a name too long, a NUL in it
+            raise ConfigurationError(f"{self.path!r} can't be opened: {error}") from error
+
+    def _check_path(self, path: Path) -> None:
         folder = path.absolute().parent
         if not folder.is_dir():
             raise ConfigurationError(f"{self.path}: there is no directory {folder}: create it first")

@@ -83,9 +83,12 @@ class SQLiteMessages:
     async def replace(
         self, scope: Scope, session_id: str, message_id: str, *, role: str, payload: str, expected: MessageRecord
     ) -> MessageRecord | None:
-        return await self._executor.write(
+        replaced = await self._executor.write(
             partial(self._replace, scope, session_id, message_id, role, payload, expected)
         )
+        if replaced is not None:
+            await self._executor.checkpoint()  # what was redacted stands in the write-ahead log, too
+        return replaced
 
     def _replace(
         self,

@@ -183,7 +183,10 @@ class SQLiteSessions:
         self._tables.insert_messages(db, key, messages)
 
     async def delete(self, scope: Scope, session_id: str) -> bool:
-        return await self._executor.write(partial(self._delete, scope, session_id))
+        deleted = await self._executor.write(partial(self._delete, scope, session_id))
+        if deleted:
+            await self._executor.checkpoint()  # the write-ahead log still has what the file has no more (SES-6)
+        return deleted
 
     def _delete(self, scope: Scope, session_id: str, db: Connection) -> bool:
         try:
@@ -194,7 +197,10 @@ class SQLiteSessions:
         return True
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
-        return await self._executor.write(partial(self._delete_many, scope, query, limit))
+        deleted = await self._executor.write(partial(self._delete_many, scope, query, limit))
+        if deleted:
+            await self._executor.checkpoint()
+        return deleted
 
     def _delete_many(self, scope: Scope, query: SessionQuery, limit: int, db: Connection) -> int:
         sql, values = self._listing.keys(scope, query, limit=limit, now=self._tables.now())

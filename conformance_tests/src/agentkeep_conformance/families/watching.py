@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from agentkeep import CapabilityNotSupported, Keep, Message, SessionNotFound
+from agentkeep import CapabilityNotSupported, Closed, Keep, Message, SessionNotFound
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.place import Place
@@ -158,3 +158,15 @@ class Watching:
                     await anext(view.messages.watch("s", after_seq=0))
             with pytest.raises(SessionNotFound):
                 await anext(keep.messages.watch("nobody", after_seq=0))
+
+    @proves("LIFE-2", "WATCH-1")
+    async def test_a_watch_ends_when_its_keep_is_closed(self, place: Place, keep: Keep, twin: Keep) -> None:
+        if await watches(place, keep):
+            await keep.sessions.create("s")
+            waiting = asyncio.ensure_future(anext(keep.messages.watch("s", after_seq=0)))
+            await asyncio.sleep(0.1)
+            await keep.close()
+            with pytest.raises(Closed):
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await waiting
+            assert (await twin.sessions.get("s")).message_count == 0

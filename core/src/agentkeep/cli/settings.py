@@ -86,7 +86,7 @@ def default_url() -> str:
 
 
 def _file_options(path: Path) -> dict[str, Any] | None:
-    """The table `[agentkeep]` of the file, with a `url`; None where there is no such file or table."""
+    """The table `[agentkeep]` of the file, with a `url`; None where there is no such file."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -98,7 +98,7 @@ def _file_options(path: Path) -> dict[str, Any] | None:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is not TOML: {error}") from error
     if table is None:
-        return None
+        raise ConfigurationError(f'{path} has no table [agentkeep]: give it, and below it url = "sqlite:///chat.db"')
     if not isinstance(table, dict):
         raise ConfigurationError(f'{path}: [agentkeep] is no table: give [agentkeep] and below it url = "sqlite:///…"')
     options = cast("dict[str, Any]", table)

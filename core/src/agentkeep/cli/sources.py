@@ -71,7 +71,7 @@ def parse(text: bytes, name: str, *, first_line: int = 1) -> Any:
     """The JSON value that `text` is. Raises `CommandError` with line and column."""
     try:
         return _decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         line, column, why = _place(text, error)
         place = f"line {first_line + line - 1}, column {column}"
         raise CommandError(f"{name}: {place}: not valid JSON: {why}") from error
@@ -80,7 +80,7 @@ def parse(text: bytes, name: str, *, first_line: int = 1) -> Any:
 def is_json(text: bytes) -> bool:
     try:
         _decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return False
     return True
 

@@ -103,7 +103,10 @@ async def adapters(out: Output) -> int:
     out.table(("", *(f"{scheme}://" for scheme in usable)), rows)
     for scheme, (_, problem) in found.items():
         if problem is not None:
-            out.line(visible_line(f"{scheme}:// can't be used: {problem}"), "bold yellow")
+            out.line(
+                visible_line(f"{scheme}:// is installed; what it offers depends on the server ({problem})"),
+                "bold yellow",
+            )
     return 0
 
 

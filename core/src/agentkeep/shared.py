@@ -1,4 +1,4 @@
-"""What the facade needs besides an adapter, shared by all views on it."""
+"""One opened adapter and what the facade needs besides it, shared by all views."""
 
 from __future__ import annotations
 
@@ -28,10 +28,7 @@ class Shared:
 
     def changing(self) -> Lock:
         """One open or close at a time. A lock belongs to the event loop it was first used in (LIFE-3)."""
-        from asyncio import (
-            Lock,
-            get_running_loop,
-        )  # a third of the time of `import agentkeep`; its users have it anyway
+        from asyncio import Lock, get_running_loop  # late: half the time of importing agentkeep
 
         return self._locks.setdefault(get_running_loop(), Lock())
 
