@@ -46,6 +46,8 @@ def test_append_creates_nothing_unasked(run: Run) -> None:
     ran = run("append", "new", "--role", "user", "--content", "x")
     assert (ran.code, "'new'" in ran.err) == (1, True)
     assert run("show", "new").code == 1
+    assert run("append", "new", "--role", "", "--content", "x", "--create").code == 2
+    assert run("show", "new").code == 1
     assert run("append", "new", "--role", "user", "--content", "x", "--create").code == 0
     assert run("append", "new", "--role", "user", "--content", "y", "--create").code == 0
     assert contents(run, "new") == ["x", "y"]

@@ -16,6 +16,7 @@ from agentkeep.cli.output import Output, counted, say
 from agentkeep.cli.running import opened
 from agentkeep.cli.settings import Settings
 from agentkeep.cli.sources import parse
+from agentkeep.drafts import message_draft
 from agentkeep.errors import InvalidInput
 from agentkeep.keep import Keep
 from agentkeep.models import NewMessage
@@ -43,6 +44,8 @@ async def _append(
 ) -> int:
     async with opened(settings()) as keep:
         if create:
+            for message in messages:
+                message_draft(message, keep.capabilities)  # a refused message must leave no empty session behind
             await keep.sessions.get_or_create(id)
         for message in await keep.messages.append(id, messages):
             if out.as_json:
