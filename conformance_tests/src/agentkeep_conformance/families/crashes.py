@@ -37,6 +37,7 @@ class Crashes:
         events: list[Event] = []
         for number in range(rounds_of(place, 4)):
             events += await _killed_after(place, f"k{number}", 1 + 7 * number % 40, at=len(events))
+            await _settled(keep)
             final = await final_log(keep, "s")
             check_log(events, final)
             session = await keep.sessions.get("s")
@@ -95,6 +96,14 @@ async def _killed_after(place: Place, who: str, acknowledged: int, at: int) -> l
         await child.kill()
     assert len(events) >= acknowledged, "the child ended by itself"
     return events if begun is None else [*events, _event(who, begun, None, at + len(events))]
+
+
+async def _settled(keep: Keep) -> None:
+    """Wait until nothing lands any more: a server may still be at what the killed process had sent."""
+    seen = None
+    while (last_seq := (await keep.sessions.get("s")).last_seq) != seen:
+        seen = last_seq
+        await asyncio.sleep(0.3)
 
 
 def _event(who: str, ids: list[str], seqs: list[int] | None, at: int) -> Event:
