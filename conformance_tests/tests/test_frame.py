@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -92,13 +93,18 @@ class TestAbsent(Toy):
 """
 
 
+def nothing_required() -> dict[str, str]:
+    """The environment without what the gate asks of all runs: these have absent servers on purpose."""
+    return {name: value for name, value in os.environ.items() if name != "AGENTKEEP_REQUIRE"}
+
+
 def run(tmp_path: Path, text: str, *arguments: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
     """A run of pytest on a module of its own, and its evidence."""
     (tmp_path / "test_module.py").write_text(HEAD + text, encoding="utf-8")
     evidence = tmp_path / "evidence.json"
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_module.py"]
     command += ["--conformance-json", str(evidence), *arguments]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tmp_path, env=nothing_required(), capture_output=True, text=True, check=False)
     return done, json.loads(evidence.read_text(encoding="utf-8")) if evidence.exists() else {}
 
 
@@ -218,7 +224,10 @@ def test_the_command_says_what_it_does_not_know(capfd: pytest.CaptureFixture[str
         assert main(["report", str(tmp_path / "wrong.json")]) == 2
 
 
-def test_the_command_runs_reports_and_ends_with_one_line(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_the_command_runs_reports_and_ends_with_one_line(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AGENTKEEP_REQUIRE", raising=False)
     (tmp_path / "test_module.py").write_text(HEAD + OUTCOMES, encoding="utf-8")
     evidence, page = tmp_path / "evidence.json", tmp_path / "report.html"
     assert main(["run", f"{tmp_path}/test_module.py", "--json", str(evidence)]) == 1

@@ -1,5 +1,6 @@
 """The SQLite adapter keeps every clause: on a file that it opens itself, and through engines that are the caller's."""
 
+import logging
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
@@ -18,6 +19,10 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 _in_memory: dict[str, AsyncEngine] = {}
 """The engines whose one connection is a database, by the test's directory."""
+
+
+logging.getLogger("aiosqlite").setLevel(logging.INFO)
+"""As callers with engines should: at DEBUG that driver logs every value that passes through it."""
 
 
 def file_of(dsn: str) -> Path:
