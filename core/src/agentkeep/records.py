@@ -63,6 +63,32 @@ class SessionRecord(Struct, frozen=True, kw_only=True):
     expires_at: datetime | None
 
 
+def begun(draft: SessionDraft, now: datetime) -> SessionRecord:
+    """The record of a session that begins now: active, of version 1, with an empty log."""
+    return SessionRecord(
+        id=draft.id,
+        user_id=draft.user_id,
+        agent_name=draft.agent_name,
+        title=draft.title,
+        status="active",
+        current_route=None,
+        current_step=None,
+        state=draft.state,
+        metadata=draft.metadata,
+        parent_id=draft.parent_id,
+        forked_at_seq=None,
+        version=1,
+        schema_version=draft.schema_version,
+        message_count=0,
+        last_seq=0,
+        created_at=now,
+        updated_at=now,
+        last_message_at=None,
+        completed_at=None,
+        expires_at=None if draft.ttl is None else now + draft.ttl,
+    )
+
+
 class SessionChanges(TypedDict, total=False):
     """The fields that an update names; the others are kept (SES-2). `metadata` always comes with its `labels`.
 

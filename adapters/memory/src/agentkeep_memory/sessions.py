@@ -18,6 +18,7 @@ from agentkeep.records import (
     SessionPosition,
     SessionQuery,
     SessionRecord,
+    begun,
 )
 
 from agentkeep_memory.tables import Entry, Tables, changed, is_expired, slide
@@ -36,28 +37,7 @@ class MemorySessions:
                 if not or_get:
                     raise AlreadyExists(draft.id)
                 return self._tables.living(scope, draft.id, now).record
-            record = SessionRecord(
-                id=draft.id,
-                user_id=draft.user_id,
-                agent_name=draft.agent_name,
-                title=draft.title,
-                status="active",
-                current_route=None,
-                current_step=None,
-                state=draft.state,
-                metadata=draft.metadata,
-                parent_id=draft.parent_id,
-                forked_at_seq=None,
-                version=1,
-                schema_version=draft.schema_version,
-                message_count=0,
-                last_seq=0,
-                created_at=now,
-                updated_at=now,
-                last_message_at=None,
-                completed_at=None,
-                expires_at=None if draft.ttl is None else now + draft.ttl,
-            )
+            record = begun(draft, now)
             self._tables.entries[scope.tenant, draft.id] = Entry(record, frozenset(draft.labels))
             return record
 

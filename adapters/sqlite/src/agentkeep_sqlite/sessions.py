@@ -16,6 +16,7 @@ from agentkeep.records import (
     SessionPosition,
     SessionQuery,
     SessionRecord,
+    begun,
 )
 
 from agentkeep_sqlite.connection import Connection
@@ -43,28 +44,7 @@ class SQLiteSessions:
             if not or_get:
                 raise AlreadyExists(draft.id)
             return self._tables.record(db, self._tables.living(db, scope, draft.id, now).key)
-        record = SessionRecord(
-            id=draft.id,
-            user_id=draft.user_id,
-            agent_name=draft.agent_name,
-            title=draft.title,
-            status="active",
-            current_route=None,
-            current_step=None,
-            state=draft.state,
-            metadata=draft.metadata,
-            parent_id=draft.parent_id,
-            forked_at_seq=None,
-            version=1,
-            schema_version=draft.schema_version,
-            message_count=0,
-            last_seq=0,
-            created_at=from_micros(now),
-            updated_at=from_micros(now),
-            last_message_at=None,
-            completed_at=None,
-            expires_at=None if draft.ttl is None else from_micros(now) + draft.ttl,
-        )
+        record = begun(draft, from_micros(now))
         self._insert(db, scope.tenant, record, draft.labels)
         return record
 
