@@ -72,6 +72,7 @@ class Runner:
                 while waiting and len(self._running) < self._jobs:
                     self._start(waiting.pop())
                 self._listen(done)
+                self._look_for_hangs(done)
         finally:
             for running in self._running.values():
                 _kill(running)
@@ -96,11 +97,16 @@ class Runner:
             if ended:
                 self._end(running)
                 done(running.run)
+
+    def _look_for_hangs(self, done: Callable[[Run], None]) -> None:
         for running in list(self._running.values()):
             if running.test and monotonic() - running.test_started > self._patience:
                 running.run.hung.add(running.test)
                 self._end(running)
-                self._start(running.run)
+                if running.run.planted.hangs:
+                    done(running.run)  # it showed itself, and each further hang would take `patience` again
+                else:
+                    self._start(running.run)
 
     def _hear(self, running: _Running, message: tuple[str, ...]) -> bool:
         run = running.run
