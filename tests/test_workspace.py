@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MOST_LINES = 300
-LONGER = {"core/src/agentkeep/protocol.py": 320}
+LONGER = {"core/src/agentkeep/protocol.py": 330}
 """The contract is read in one piece."""
 MEMBERS = [
     ROOT / "core",

@@ -15,7 +15,7 @@ from agentkeep_postgres.statements import Names, Statement, Statements, load_sta
 from psycopg.sql import SQL, Literal
 
 if TYPE_CHECKING:
-    from conftest import Database
+    from .conftest import Database
 
 pytestmark = pytest.mark.anyio
 

@@ -312,3 +312,17 @@ class PersistenceAdapter(Protocol):
         What a crash left half done goes too (TTL-2, FLT-1).
         """
         ...
+
+
+@runtime_checkable
+class SupportsMigrations(Protocol):
+    """An adapter whose schema may belong to somebody else, who runs its script (LIFE-1)."""
+
+    @property
+    def migrated_from(self) -> int | None:
+        """The schema's version that `open` found, 0 where there was none; None before `open`."""
+        ...
+
+    def migrations_sql(self, *, after: int = 0) -> str:
+        """What brings a schema of version `after` up to date; 0 for none. No I/O. Raises `InvalidInput`."""
+        ...

@@ -30,7 +30,7 @@ _MEBIBYTE = 1024 * 1024
 
 
 class PostgresAdapter:
-    """Keeps sessions and messages in a PostgreSQL database, 13 or newer, of encoding UTF8.
+    """Keeps sessions and messages in a PostgreSQL database, 14 or newer, of encoding UTF8.
 
     `engine` stays the caller's and is never disposed by us. `schema` and `prefix` say where the tables are.
     `manage_schema=False` needs no right beyond reading and writing rows. `pgbouncer`: whether a pooler in transaction
@@ -60,6 +60,7 @@ class PostgresAdapter:
         self._manage_schema = manage_schema
         self._pgbouncer = pgbouncer
         self._durability: Durability = "fsync"
+        self._migrated_from: int | None = None
         self._connect(Connections(engine, owned=False, place=_place(engine)))
 
     def _connect(self, connections: Connections) -> None:
@@ -99,11 +100,17 @@ class PostgresAdapter:
             durability=self._durability,
         )
 
-    @staticmethod
-    def migrations_sql(schema: str | None = None, prefix: str = "agentkeep_", *, after: int = 0) -> str:
-        """The script that brings a schema of version `after` (0: none) up to date, for those who own it."""
-        checked = None if schema is None else as_prefix("schema", schema)
-        return migrations_sql(Names(checked, as_prefix("prefix", prefix)), after=after)
+    @property
+    def migrated_from(self) -> int | None:
+        """The schema's version that `open` found, 0 where there was none; None before `open`."""
+        return self._migrated_from
+
+    def migrations_sql(self, *, after: int = 0) -> str:
+        """The script that brings a schema of version `after` (0: none) up to date, for those who own it.
+
+        All or nothing, and it can't be run twice. No I/O. Raises `InvalidInput` for a version that there is not.
+        """
+        return migrations_sql(self._names, after=after)
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date where `manage_schema` is on (LIFE-1).
@@ -125,8 +132,9 @@ class PostgresAdapter:
         else:
             connections.pooled = self._pgbouncer
         server = await self._server_or_none()
-        if self._manage_schema and (server is None or server.version < known_version(self._names)):
-            await migrate(connections, self._names)
+        self._migrated_from = 0 if server is None else server.version
+        if self._manage_schema and self._migrated_from < known_version(self._names):
+            self._migrated_from = await migrate(connections, self._names)
             server = await self._ask_server()
         check_version(self._names, 0 if server is None else server.version)
         if server is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agentkeep.errors import SchemaMissing, SchemaTooNew
+from agentkeep.errors import InvalidInput, SchemaMissing, SchemaTooNew
 from sqlalchemy.util import await_only
 
 from agentkeep_postgres.connections import Connections
@@ -23,16 +23,19 @@ def check_version(names: Names, found: int) -> None:
     if found < known:
         raise SchemaMissing(
             f"the schema under {names.qualified!r} has version {found} of {known} and manage_schema is off: "
-            "apply what `agentkeep migrate --sql` prints"
+            f"have its owner run what `agentkeep migrate --sql{f' --after {found}' if found else ''}` prints"
         )
 
 
-async def migrate(connections: Connections, names: Names) -> None:
-    """Apply what is missing, all or nothing. Raises `SchemaTooNew`, `ConfigurationError` where the right is missing."""
+async def migrate(connections: Connections, names: Names) -> int:
+    """Apply what is missing, all or nothing; the version that was found.
+
+    Raises `SchemaTooNew`, `ConfigurationError` where the right is missing.
+    """
     statements = load_statements(names)
     driver = connections.driver
 
-    def work(connection: Any) -> None:
+    def work(connection: Any) -> int:
         await_only(driver.script(connection, "BEGIN"))
         try:
             await_only(driver.script(connection, statements["lock"].text))
@@ -49,12 +52,18 @@ async def migrate(connections: Connections, names: Names) -> None:
             await_only(driver.script(connection, "ROLLBACK"))
             raise
         await_only(driver.script(connection, "COMMIT"))
+        return found
 
-    await connections.call(work)
+    return await connections.call(work)
 
 
 def migrations_sql(names: Names, *, after: int = 0) -> str:
-    """A script for those who own the schema: what brings version `after` to the newest, in one transaction."""
+    """A script for those who own the schema: what brings version `after` to the newest, in one transaction.
+
+    Raises `InvalidInput`.
+    """
+    if not 0 <= after <= known_version(names):
+        raise InvalidInput(f"there is no schema of version {after}: they go from 1 to {known_version(names)}")
     statements = load_statements(names)
     opening = ["lock", *(["create_schema"] if names.schema is not None else []), "create_versions"]
     head = [f"{statements[name].text};" for name in opening]

@@ -249,6 +249,29 @@ def doctor(context: typer.Context, url: Url = None, tenant: Tenant = None, as_js
 
 
 @app.command()
+def migrate(
+    context: typer.Context,
+    sql: Annotated[bool, typer.Option("--sql", help="Only print what would be run; connect to nothing.")] = False,
+    after: Annotated[int, typer.Option(min=0, metavar="VERSION", help="With --sql: of the schema that is there.")] = 0,
+    url: Url = None,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the database's schema up to date, or print the SQL for those who own it."""
+    from agentkeep.cli.commands.migrating import migrate as work
+    from agentkeep.cli.commands.migrating import print_sql
+    from agentkeep.cli.running import run
+
+    if after and not sql:
+        raise typer.BadParameter(
+            "it goes with --sql: without that, the database itself says what it has", param_hint="--after"
+        )
+    given = given_by(context, url, tenant, as_json)
+    asked = partial(print_sql, given.settings, given.output(), after=after)
+    run(asked if sql else partial(work, given.settings, given.output()))
+
+
+@app.command()
 def adapters(context: typer.Context, url: Url = None, tenant: Tenant = None, as_json: Json = False) -> None:
     """List the installed adapters with their capabilities."""
     from agentkeep.cli.commands.about import adapters as work

@@ -16,7 +16,8 @@ from platformdirs import user_data_path
 
 from agentkeep.errors import ConfigurationError, Unavailable
 from agentkeep.keep import DEFAULT_TENANT, Keep, connect
-from agentkeep.registry import redact
+from agentkeep.protocol import PersistenceAdapter
+from agentkeep.registry import adapter_for, redact
 
 VARIABLE = "AGENTKEEP_URL"
 FILE = "agentkeep.toml"
@@ -38,6 +39,10 @@ class Settings:
     def connect(self) -> Keep:
         """A keep that is not open yet; no I/O. Raises `ConfigurationError`."""
         return connect(self.url, **self.options, tenant=self.tenant)
+
+    def adapter(self) -> PersistenceAdapter:
+        """The adapter below the keep, not open yet; no I/O. Raises `ConfigurationError`."""
+        return adapter_for(self.url, {name: value for name, value in self.options.items() if name != "idle_ttl"})
 
     def make_room(self) -> None:
         """Make the folder of the user's own file, where that is the database. Raises `Unavailable`."""

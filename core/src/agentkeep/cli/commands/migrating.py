@@ -1,0 +1,55 @@
+"""`migrate`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agentkeep.cli.failures import CommandError
+from agentkeep.cli.output import Output
+from agentkeep.cli.settings import Settings
+from agentkeep.protocol import SupportsMigrations
+
+
+async def print_sql(settings: Callable[[], Settings], out: Output, *, after: int) -> int:
+    """Print what a DBA runs; nothing is connected to. Raises `CommandError` where the adapter has no such script."""
+    adapter = settings().adapter()
+    if not isinstance(adapter, SupportsMigrations):
+        raise CommandError(f"{adapter.name} has no SQL to print: `agentkeep migrate` brings it up to date by itself")
+    script = adapter.migrations_sql(after=after)
+    if out.as_json:
+        out.record({"after": after, "sql": script})
+    else:
+        out.line(script.rstrip("\n"))
+    return 0
+
+
+async def migrate(settings: Callable[[], Settings], out: Output) -> int:
+    """Open the database, which brings its schema up to date, and say what was found and what is there now."""
+    wanted = settings()
+    adapter = wanted.adapter()
+    wanted.make_room()
+    try:
+        await adapter.open()
+        now = (await adapter.health()).schema_version
+        before = adapter.migrated_from if isinstance(adapter, SupportsMigrations) else None
+    finally:
+        await adapter.close()
+    if out.as_json:
+        out.record({"from": before, "to": now})
+    else:
+        out.line(_sentence(before, now))
+    return 0
+
+
+def _sentence(before: int | None, now: int | None) -> str:
+    if now is None:
+        return "this database has no schema: nothing to do"
+    if before is None:
+        return f"the schema has version {now}"
+    if before == now:
+        return f"the schema has version {now} already: nothing to do"
+    return (
+        f"the schema had version {before} and has version {now} now"
+        if before
+        else f"a schema of version {now} was made"
+    )
