@@ -17,7 +17,7 @@ from agentkeep_conformance.history import (
     timeline,
     to_json,
 )
-from agentkeep_conformance.logs import check_log
+from agentkeep_conformance.logs import READ_LIMIT, check_log
 from agentkeep_conformance.sequential import ABSENT, Log, step
 
 
@@ -118,6 +118,14 @@ def test_a_true_log_passes() -> None:
         read(final[2:3], (13, 14), after=2),
     ]
     check_log(history, final)
+
+
+def test_a_full_page_says_nothing_of_what_is_behind_it() -> None:
+    final = [(seq, chr(0x4E00 + seq)) for seq in range(1, READ_LIMIT + 2)]
+    writes = [append(message_id, [seq], (seq * 10, seq * 10 + 5)) for seq, message_id in final]
+    check_log([*writes, read(final[:READ_LIMIT], (20_000, 20_001))], final)
+    with pytest.raises(AssertionError, match="ORD-5"):
+        check_log([*writes, read(final[: READ_LIMIT - 1], (20_000, 20_001))], final)
 
 
 AB = append("ab", [1, 2], (0, 10))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from agentkeep import Conflict, Keep, NewMessage
 
 from agentkeep_conformance.history import Event, Recorder, from_json, to_json
+from agentkeep_conformance.logs import READ_LIMIT
 from agentkeep_conformance.place import Place
 
 PROCESSES = 3
@@ -43,7 +44,7 @@ async def read(keep: Keep, recorder: Recorder, session_id: str, after: int = 0) 
     """All behind `after` in one page, recorded; the last seq seen."""
     seen: list[list[Any]] = []
     async with recorder.record("read", {"after": after}) as recorded:
-        page = await keep.messages.list(session_id, after=after, limit=1000)
+        page = await keep.messages.list(session_id, after=after, limit=READ_LIMIT)
         seen = recorded.result = [[message.seq, message.id] for message in page.items]
     return seen[-1][0] if seen else after
 

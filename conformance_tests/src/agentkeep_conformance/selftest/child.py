@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from collections.abc import Collection, Generator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -32,6 +33,7 @@ def run(file: Path, logs: Path, finished: Collection[str], pipe: Connection) -> 
     log = os.open(logs / f"{file.stem}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    tempfile.tempdir = os.environ["TMPDIR"] = str(logs)  # a child that is killed can't remove what it made
     hypothesis.settings.register_profile(
         "selftest", phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate], database=None, deadline=None
     )
