@@ -103,6 +103,27 @@ async def test_a_damaged_session_is_named(keep: Keep, file: Path, wrong: str) ->
 
 
 @pytest.mark.anyio
+async def test_a_session_whose_half_is_gone_is_damaged_not_absent(keep: Keep, file: Path) -> None:
+    """ERR-4: no verb passes over it, and none makes another in its place."""
+    await keep.sessions.create("s")
+    spoil(file, "DELETE FROM agentkeep_session_data")
+    for call in (
+        keep.sessions.get("s"),
+        keep.sessions.get_or_create("s"),
+        keep.sessions.list(),
+        keep.sessions.update("s", title="t"),
+        keep.sessions.update("s", user_id="u"),
+        keep.sessions.touch("s"),
+        keep.sessions.fork("s"),
+    ):
+        with pytest.raises(Corrupt, match="'s'"):
+            await call
+    assert await keep.sessions.count() == 1
+    assert await keep.sessions.delete("s")
+    assert await keep.sessions.count() == 0
+
+
+@pytest.mark.anyio
 async def test_tables_that_vanished_are_said_to_be_missing(keep: Keep, file: Path) -> None:
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("DROP TABLE agentkeep_message")

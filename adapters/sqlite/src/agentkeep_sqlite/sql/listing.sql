@@ -14,62 +14,62 @@ SELECT s.key
 
 -- name: from_all_updated_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_all_updated_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key CROSS JOIN {prefix}session_data AS d ON d.session = s.key
+CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 WHERE lead.tenant = :tenant
 
 -- name: from_all_created_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_all_created_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key CROSS JOIN {prefix}session_data AS d ON d.session = s.key
+CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 WHERE lead.tenant = :tenant
 
 -- name: from_status_updated_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_status_updated_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key CROSS JOIN {prefix}session_data AS d ON d.session = s.key
+CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 WHERE lead.tenant = :tenant AND lead.status = :status
 
 -- name: from_status_created_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_status_created_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key CROSS JOIN {prefix}session_data AS d ON d.session = s.key
+CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 WHERE lead.tenant = :tenant AND lead.status = :status
 
 -- name: from_user_updated_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_user_updated_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key CROSS JOIN {prefix}session_data AS d ON d.session = s.key
+CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 WHERE lead.tenant = :tenant AND lead.user_id = :user_id
 
 -- name: from_user_created_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_user_created_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key CROSS JOIN {prefix}session_data AS d ON d.session = s.key
+CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 WHERE lead.tenant = :tenant AND lead.user_id = :user_id
 
 -- name: from_agent_updated_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_agent_updated_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key CROSS JOIN {prefix}session_data AS d ON d.session = s.key
+CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 WHERE lead.tenant = :tenant AND lead.agent_name = :agent_name
 
 -- name: from_agent_created_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_agent_created_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key CROSS JOIN {prefix}session_data AS d ON d.session = s.key
+CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 WHERE lead.tenant = :tenant AND lead.agent_name = :agent_name
 
 -- name: from_parent_updated_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_parent_updated_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key CROSS JOIN {prefix}session_data AS d ON d.session = s.key
+CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 WHERE lead.tenant = :tenant AND lead.parent_id = :parent_id
 
 -- name: from_parent_created_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_parent_created_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key CROSS JOIN {prefix}session_data AS d ON d.session = s.key
+CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 WHERE lead.tenant = :tenant AND lead.parent_id = :parent_id
 
 -- name: from_label_updated_at
 FROM {prefix}session_label AS lead INDEXED BY {prefix}label_updated_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.session CROSS JOIN {prefix}session_data AS d ON d.session = s.key
+CROSS JOIN {prefix}session AS s ON s.key = lead.session LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 WHERE lead.tenant = :tenant AND lead.label = :label
 
 -- name: from_label_created_at
 FROM {prefix}session_label AS lead INDEXED BY {prefix}label_created_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.session CROSS JOIN {prefix}session_data AS d ON d.session = s.key
+CROSS JOIN {prefix}session AS s ON s.key = lead.session LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 WHERE lead.tenant = :tenant AND lead.label = :label
 
 -- name: only_living

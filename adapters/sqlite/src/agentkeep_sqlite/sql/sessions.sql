@@ -14,7 +14,7 @@ SELECT key, expires_at FROM {prefix}session WHERE tenant = :tenant AND id = :id;
 SELECT s.id, s.user_id, s.agent_name, d.title, s.status, d.current_route, d.current_step, d.state, d.metadata,
     s.parent_id, s.forked_at_seq, s.version, s.schema_version, s.message_count, s.last_seq, s.created_at,
     s.updated_at, s.last_message_at, s.completed_at, s.expires_at
-FROM {prefix}session AS s JOIN {prefix}session_data AS d ON d.session = s.key
+FROM {prefix}session AS s LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 WHERE s.tenant = :tenant AND s.id = :id
   AND (s.expires_at IS NULL OR s.expires_at > :now)
   AND (:user_id IS NULL OR s.user_id = :user_id);
@@ -23,7 +23,7 @@ WHERE s.tenant = :tenant AND s.id = :id
 SELECT s.id, s.user_id, s.agent_name, d.title, s.status, d.current_route, d.current_step, d.state, d.metadata,
     s.parent_id, s.forked_at_seq, s.version, s.schema_version, s.message_count, s.last_seq, s.created_at,
     s.updated_at, s.last_message_at, s.completed_at, s.expires_at
-FROM {prefix}session AS s JOIN {prefix}session_data AS d ON d.session = s.key
+FROM {prefix}session AS s LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 WHERE s.key = :key;
 
 -- name: insert_session
