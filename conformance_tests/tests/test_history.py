@@ -122,7 +122,8 @@ def test_a_true_log_passes() -> None:
 
 def test_a_full_page_says_nothing_of_what_is_behind_it() -> None:
     final = [(seq, chr(0x4E00 + seq)) for seq in range(1, READ_LIMIT + 2)]
-    writes = [append(message_id, [seq], (seq * 10, seq * 10 + 5)) for seq, message_id in final]
+    writes = [append(message_id, [seq], (seq * 10, seq * 10 + 5)) for seq, message_id in final[:-2]]
+    writes.append(append(final[-2][1] + final[-1][1], [READ_LIMIT, READ_LIMIT + 1], (19_990, 19_995)))
     check_log([*writes, read(final[:READ_LIMIT], (20_000, 20_001))], final)
     with pytest.raises(AssertionError, match="ORD-5"):
         check_log([*writes, read(final[: READ_LIMIT - 1], (20_000, 20_001))], final)

@@ -1,5 +1,6 @@
 """The SQLite adapter keeps every clause: on a file that it opens itself, and through engines that are the caller's."""
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -11,6 +12,7 @@ from unittest.mock import patch
 
 from agentkeep import PersistenceAdapter
 from agentkeep_conformance import AdapterConformance
+from agentkeep_conformance.families.upgrade import released
 from agentkeep_sqlite import SQLiteAdapter
 from agentkeep_sqlite.connection import DriverConnection
 from agentkeep_sqlite.group import Job
@@ -44,8 +46,19 @@ def _rows(connection: sqlite3.Connection) -> Iterator[bytes]:
             yield repr(row).encode()
 
 
+_NAMESPACE = "n0000000000"
+"""What stands for the namespace in a corpus."""
+
+
+def copy_renamed(source: Path, namespace: str, target: Path, new_namespace: str) -> None:
+    """Namespaces are all of one length, so that each byte of the database stays in its place."""
+    assert len(namespace) == len(new_namespace)
+    target.write_bytes(source.read_bytes().replace(namespace.encode(), new_namespace.encode()))
+
+
 class TestSqlite(AdapterConformance):
     impatient: ClassVar[dict[str, Any]] = {"busy_timeout": timedelta(seconds=0.5)}
+    corpora = released(Path(__file__).parent / "corpora")
 
     def open(self, dsn: str, namespace: str, **options: Any) -> SQLiteAdapter:
         return SQLiteAdapter(file_of(dsn), prefix=namespace, **options)
@@ -53,6 +66,12 @@ class TestSqlite(AdapterConformance):
     async def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
         for piece in stored_bytes(file_of(dsn)):
             yield piece
+
+    async def save_corpus(self, dsn: str, namespace: str, file: Path) -> None:
+        await asyncio.to_thread(copy_renamed, file_of(dsn), namespace, file, _NAMESPACE)
+
+    async def load_corpus(self, dsn: str, namespace: str, file: Path) -> None:
+        await asyncio.to_thread(copy_renamed, file, _NAMESPACE, file_of(dsn), namespace)
 
     async def work(self, adapter: PersistenceAdapter, call: Callable[[], Awaitable[Any]]) -> int:
         """The steps of SQLite's virtual machine, in its threads."""

@@ -36,7 +36,7 @@ class Hooks:
         raise NotImplementedError
 
     async def load_corpus(self, dsn: str, namespace: str, file: Path) -> None:
-        """Put what such a file holds where an adapter of the namespace will find it."""
+        """Put what such a file holds where an adapter of the namespace will find it, in a database without it."""
         raise NotImplementedError
 
     async def work(self, adapter: PersistenceAdapter, call: Callable[[], Awaitable[Any]]) -> int:

@@ -128,10 +128,11 @@ def _readers(reads: Sequence[Event], appends: Sequence[Event], final: Log) -> li
         last = seen[-1][0] if seen else after
         if seen != [(seq, message_id) for seq, message_id in final if after < seq <= last]:
             problems.append(f"ORD-3: a reader saw another log than the final one up to seq {last}:\n{timeline([read])}")
+        if len(seen) == READ_LIMIT:
+            continue
         if seen and batch_of[seen[-1][1]][-1] != seen[-1][1]:
             problems.append(f"ORD-2: a reader saw half of a batch:\n{timeline([read])}")
-        if len(seen) < READ_LIMIT:
-            problems += _missed(read, last, done, place_of)
+        problems += _missed(read, last, done, place_of)
     return problems
 
 

@@ -17,8 +17,7 @@ class Upgrade:
     @needs_corpus
     async def test_what_each_release_stored_is_read_and_written_on(self, place: Place) -> None:
         for file in place.enrolment.corpora:
-            older = place.elsewhere()
-            await place.enrolment.load_corpus(older.dsn, older.namespace, file)
+            older = await _loaded(place, file)
             keep = await older.keep()
             assert await corpus.read(keep) == corpus.expected(file), f"{file.name} is read differently today"
             await self._goes_on(keep, await older.keep())
@@ -40,11 +39,25 @@ class Upgrade:
     @needs_corpus
     async def test_two_instances_migrate_at_once(self, place: Place) -> None:
         for file in place.enrolment.corpora:
-            older = place.elsewhere()
-            await place.enrolment.load_corpus(older.dsn, older.namespace, file)
+            older = await _loaded(place, file)
             keeps = await asyncio.gather(*(older.keep() for _ in range(4)))
             for keep in keeps:
                 assert await corpus.read(keep) == corpus.expected(file)
+
+
+async def _loaded(place: Place, file: Path) -> Place:
+    """A namespace that holds the corpus; where the database is a file, in a directory of its own."""
+    older = place.elsewhere()
+    if place.enrolment.server.embedded:
+        older.dsn = await asyncio.to_thread(_directory, place.dsn, older.namespace)
+    await place.enrolment.load_corpus(older.dsn, older.namespace, file)
+    return older
+
+
+def _directory(parent: str, name: str) -> str:
+    directory = Path(parent, name)
+    directory.mkdir()
+    return str(directory)
 
 
 def released(folder: Path) -> list[Path]:

@@ -42,16 +42,16 @@ class Recipe(Protocol):
 
 
 class Given:
-    """A server behind a URL that the user gave, or one that is otherwise not ours to kill."""
+    """A server behind a URL that the user gave: not ours to kill."""
 
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
 
     def kill(self, node: int | None) -> None:
-        raise NotRun("only a server that was started from programs of this machine can be killed")
+        raise NotRun("a server that was given by its URL is not ours to kill")
 
     def restart(self) -> None:
-        raise NotRun("only a server that was started from programs of this machine can be restarted")
+        raise NotRun("a server that was given by its URL is not ours to restart")
 
 
 class ChosenServer:

@@ -40,7 +40,7 @@ class Server(Protocol):
     def kill(self, node: int | None = None) -> None:
         """End its processes as SIGKILL does, of every node or of one (from 0), and return when they are gone.
 
-        Raises `NotRun` for a server that we did not start as processes on this machine.
+        Raises `NotRun` for a server that was given by its URL.
         """
         ...
 

@@ -9,9 +9,9 @@ from pymongo.errors import OperationFailure
 
 from agentkeep_conformance.servers.chosen import Running
 from agentkeep_conformance.servers.containers import start_container
-from agentkeep_conformance.servers.native import Native
 from agentkeep_conformance.servers.programs import program
 from agentkeep_conformance.servers.run import current_run, free_ports
+from agentkeep_conformance.servers.started import Started
 
 _INSTALL = "docker/native/install mongo"
 _SET = "agentkeep"
@@ -34,15 +34,17 @@ class Mongo:
 
     def in_container(self) -> Running:
         # The member knows itself by its port inside; so the client must not ask it where to find the set.
-        return start_container(
+        container = start_container(
             self.name,
             image="mongo:8.0.13",
             image_variable="AGENTKEEP_TEST_MONGO_IMAGE",
             port=_PORT,
             command=f"mongod --bind_ip_all --replSet {_SET}" if self._replica_set else "mongod --bind_ip_all",
-            dsn="mongodb://{address}/?directConnection=true",
-            check=lambda dsn: self._check_member(dsn, _PORT),
         )
+        dsn = f"mongodb://{container.address}/?directConnection=true"
+        server = Started(dsn, [container], lambda dsn: self._check_member(dsn, _PORT))
+        server.wait()
+        return server
 
     def native(self) -> Running:
         mongod = program("mongod", _INSTALL)
@@ -53,7 +55,7 @@ class Mongo:
         suffix = ["--replSet", _SET] if self._replica_set else []
         process = run.process(self.name, [*command, *suffix])
         query = f"?replicaSet={_SET}" if self._replica_set else "?directConnection=true"
-        server = Native(f"mongodb://127.0.0.1:{port}/{query}", [process], lambda dsn: self._check_member(dsn, port))
+        server = Started(f"mongodb://127.0.0.1:{port}/{query}", [process], lambda dsn: self._check_member(dsn, port))
         server.wait()
         return server
 

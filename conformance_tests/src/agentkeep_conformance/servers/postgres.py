@@ -11,21 +11,23 @@ import psycopg
 from agentkeep_conformance.servers.chosen import Running
 from agentkeep_conformance.servers.containers import start_container
 from agentkeep_conformance.servers.model import NotRun, Server
-from agentkeep_conformance.servers.native import Native
 from agentkeep_conformance.servers.programs import as_user, program, unprivileged
 from agentkeep_conformance.servers.run import Run, current_run, free_ports
+from agentkeep_conformance.servers.started import Started
 
 _INSTALL = "docker/native/install postgres"
 
 _SETTINGS = {
+    "max_connections": "300",
+    # Neither ours nor UTC, so that a time read in the wrong zone is seen.
+    "timezone": "Asia/Kathmandu",
+}
+_NATIVE_SETTINGS = _SETTINGS | {
     "listen_addresses": "127.0.0.1",
     # A socket file would need a folder that the system's user may write to.
     "unix_socket_directories": "",
-    "max_connections": "300",
     # In the data folder: segments elsewhere would outlive a killed server.
     "dynamic_shared_memory_type": "mmap",
-    # Neither ours nor UTC, so that a time read in the wrong zone is seen.
-    "timezone": "Asia/Kathmandu",
 }
 
 
@@ -41,14 +43,16 @@ class Postgres:
 
     def in_container(self) -> Running:
         password = current_run().password
-        return start_container(
+        container = start_container(
             self.name,
             image="postgres:18.0",
             port=5432,
             environment={"POSTGRES_USER": "agentkeep", "POSTGRES_PASSWORD": password, "POSTGRES_DB": "agentkeep"},
-            dsn=f"postgresql://agentkeep:{password}@{{address}}/agentkeep",
-            check=self.check,
+            command=" ".join(["postgres", *(f"-c {name}={value}" for name, value in _SETTINGS.items())]),
         )
+        server = Started(f"postgresql://agentkeep:{password}@{container.address}/agentkeep", [container], self.check)
+        server.wait()
+        return server
 
     def native(self) -> Running:
         run = current_run()
@@ -56,13 +60,13 @@ class Postgres:
         user = unprivileged("postgres")
         data = _initialised(run, initdb, run.data(self.name, user=user), user)
         (port,) = free_ports(1)
-        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        settings = [f"--{name}={value}" for name, value in _NATIVE_SETTINGS.items()]
         process = run.process(self.name, [server, "-D", str(data), "-p", str(port), *settings], user=user)
         address = f"agentkeep:{run.password}@127.0.0.1:{port}"
-        first = Native(f"postgresql://{address}/postgres", [process], self.check)
+        first = Started(f"postgresql://{address}/postgres", [process], self.check)
         first.wait()
         _create_database(first.dsn)
-        return Native(f"postgresql://{address}/agentkeep", [process], self.check)
+        return Started(f"postgresql://{address}/agentkeep", [process], self.check)
 
 
 def _initialised(run: Run, initdb: str, folder: Path, user: str | None) -> Path:
@@ -125,6 +129,6 @@ class PgBouncer:
         settings.write_text(_BOUNCER.format(host=host, port=behind_port, listen=port, users=users))
         process = run.process(self.name, [bouncer, str(settings)], user=user)
         front = behind._replace(netloc=f"{behind.username}:{behind.password}@127.0.0.1:{port}")
-        bounced = Native(urlunsplit(front), [process], self.check)
+        bounced = Started(urlunsplit(front), [process], self.check)
         bounced.wait()
         return bounced

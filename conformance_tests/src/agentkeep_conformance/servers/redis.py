@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
@@ -10,12 +11,14 @@ import redis
 from agentkeep_conformance.servers.chosen import Running
 from agentkeep_conformance.servers.containers import start_container
 from agentkeep_conformance.servers.model import NotRun
-from agentkeep_conformance.servers.native import Native
 from agentkeep_conformance.servers.process import Process
 from agentkeep_conformance.servers.programs import program
 from agentkeep_conformance.servers.run import Run, current_run, free_ports
+from agentkeep_conformance.servers.started import Node, Started
 
 _INSTALL = "docker/native/install redis"
+_IMAGE = "redis:8.2.1"
+_IMAGE_VARIABLE = "AGENTKEEP_TEST_REDIS_IMAGE"
 _NODES = 6
 _WITH_REPLICA = 4
 """Fields of a range of slots: its two ends, its master, and each replica that has the data."""
@@ -33,22 +36,22 @@ class Redis:
 
     def in_container(self) -> Running:
         password = current_run().password
-        words = [f"--{name} {value}" for name, value in (self._settings | {"requirepass": password}).items()]
-        return start_container(
+        container = start_container(
             self.name,
-            image="redis:8.2.1",
-            image_variable="AGENTKEEP_TEST_REDIS_IMAGE",
+            image=_IMAGE,
+            image_variable=_IMAGE_VARIABLE,
             port=6379,
-            command=" ".join(["redis-server", *words]),
-            dsn=f"redis://:{password}@{{address}}/0",
-            check=self.check,
+            command=_command(self._settings | {"requirepass": password}),
         )
+        server = Started(f"redis://:{password}@{container.address}/0", [container], self.check)
+        server.wait()
+        return server
 
     def native(self) -> Running:
         run = current_run()
         (port,) = free_ports(1)
         process = _start(run, self.name, port, self._settings)
-        server = Native(f"redis://:{run.password}@127.0.0.1:{port}/0", [process], self.check)
+        server = Started(f"redis://:{run.password}@127.0.0.1:{port}/0", [process], self.check)
         server.wait()
         return server
 
@@ -65,22 +68,39 @@ class RedisCluster:
         return _check(dsn)
 
     def in_container(self) -> Running:
-        raise NotRun("it is started from a program of this machine, or by docker/compose.yaml and its URL")
+        """On the host's own network: the nodes tell clients their addresses, so these have to hold outside too."""
+        run = current_run()
+        nodes = _ports()
+        secret = {"bind": "127.0.0.1", "requirepass": run.password, "masterauth": run.password}
+        containers = [
+            start_container(
+                f"{self.name}_{number}",
+                image=_IMAGE,
+                image_variable=_IMAGE_VARIABLE,
+                port=None,
+                command=_command({"port": str(port)} | secret | _cluster_settings(bus)),
+            )
+            for number, (port, bus) in enumerate(nodes)
+        ]
+        create = _create(nodes)
+        return self._joined(nodes, containers, lambda: containers[0].run(create, {"REDISCLI_AUTH": run.password}))
 
     def native(self) -> Running:
         run = current_run()
-        client = program("redis-cli", _INSTALL)
-        ports = free_ports(2 * _NODES)
-        nodes = list(zip(ports[:_NODES], ports[_NODES:], strict=True))
+        create = [program("redis-cli", _INSTALL), *_create(nodes := _ports())[1:]]
         processes = [
             _start(run, f"{self.name}_{number}", port, _cluster_settings(bus))
             for number, (port, bus) in enumerate(nodes)
         ]
-        dsns = [f"redis://:{run.password}@127.0.0.1:{port}" for port, _ in nodes]
-        for dsn, process in zip(dsns, processes, strict=True):
-            Native(dsn, [process], _check).wait()
-        _join(client, run, [port for port, _ in nodes])
-        cluster = Native(dsns[0], processes, lambda _: self._settled(dsns))
+        return self._joined(nodes, processes, lambda: _run_to_end(create, {"REDISCLI_AUTH": run.password}))
+
+    def _joined(self, ports: list[tuple[int, int]], nodes: Sequence[Node], join: Callable[[], None]) -> Running:
+        """One cluster of nodes that were just started."""
+        dsns = [f"redis://:{current_run().password}@127.0.0.1:{port}" for port, _ in ports]
+        for dsn, node in zip(dsns, nodes, strict=True):
+            Started(dsn, [node], _check).wait()
+        join()
+        cluster = Started(dsns[0], nodes, lambda _: self._settled(dsns))
         cluster.wait()
         return cluster
 
@@ -117,23 +137,40 @@ def _start(run: Run, name: str, port: int, settings: dict[str, str]) -> Process:
     return run.process(name, [server, str(folder / "redis.conf")])
 
 
-def _join(client: str, run: Run, ports: list[int]) -> None:
-    """Make one cluster of the nodes; the first half become masters."""
-    nodes = [f"127.0.0.1:{port}" for port in ports]
-    done = subprocess.run(
-        [client, "--cluster", "create", *nodes, "--cluster-replicas", "1", "--cluster-yes"],
-        env={"REDISCLI_AUTH": run.password},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def _ports() -> list[tuple[int, int]]:
+    """Each node's port and the one of its bus."""
+    ports = free_ports(2 * _NODES)
+    return list(zip(ports[:_NODES], ports[_NODES:], strict=True))
+
+
+def _create(nodes: list[tuple[int, int]]) -> list[str]:
+    """The command that makes one cluster of the nodes; the first half become masters."""
+    addresses = [f"127.0.0.1:{port}" for port, _ in nodes]
+    return ["redis-cli", "--cluster", "create", *addresses, "--cluster-replicas", "1", "--cluster-yes"]
+
+
+def _run_to_end(command: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NotRun(f"redis-cli could not make the cluster: {' '.join(done.stdout.split())[-300:]}")
 
 
+def _command(settings: dict[str, str]) -> str:
+    return " ".join(["redis-server", *(f"--{name} {value}" for name, value in settings.items())])
+
+
 def _check(dsn: str) -> str:
     with _client(dsn) as client:
-        return str(client.info("server")["redis_version"])
+        return _version(client.info("server"))
+
+
+def _version(info: dict[str, Any]) -> str:
+    """Valkey says the Redis version that it is compatible with beside its own."""
+    return (
+        f"{info['redis_version']} (valkey {info['valkey_version']})"
+        if "valkey_version" in info
+        else info["redis_version"]
+    )
 
 
 def _client(dsn: str) -> Any:
