@@ -62,28 +62,6 @@ async def test_no_verb_walks_the_keys(dsn: str, prefix: str, server: Any) -> Non
     assert not used & {"cmdstat_keys", "cmdstat_scan", "cmdstat_hscan", "cmdstat_zscan", "cmdstat_sscan"}
 
 
-async def test_foreign_keys_change_nothing(keep: Keep, server: Any, prefix: str) -> None:
-    """The same commands run inside the server, however many keys of others there are."""
-
-    async def cost() -> int:
-        before = await server.info("commandstats")
-        await keep.sessions.list(limit=10)
-        await keep.sessions.count(user_id="u1")
-        await keep.messages.append("s1", [NewMessage(role="user", content="x")])
-        after = await server.info("commandstats")
-        return sum(after[name]["calls"] - before.get(name, {"calls": 0})["calls"] for name in after)
-
-    for number in range(30):
-        await keep.sessions.create(f"s{number}", user_id=f"u{number % 3}")
-    few = await cost()
-    async with server.pipeline(transaction=False) as pipe:
-        for number in range(20_000):
-            pipe.set(f"{prefix}foreign:{number}", "x")
-        await pipe.execute()
-    assert await cost() == few
-    await server.eval("for n = 0, 19999 do redis.call('UNLINK', ARGV[1] .. n) end", 0, f"{prefix}foreign:")
-
-
 @pytest.mark.parametrize("decode", [True, False])
 @pytest.mark.parametrize("protocol", [2, 3])
 async def test_a_callers_client_works_as_it_is_and_stays_open(

@@ -16,8 +16,11 @@ from agentkeep_redis.keys import facet
 YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
 _DAY = 86_400
 _TEXTS = ("user_id", "agent_name", "title", "current_route", "current_step", "parent_id")
-_ALL = facet("all", "")
 _NEVER = b"-" * 18
+_NO_FACET = "-" * 16
+_FACET_PLACES = {"all": 1, "user": 2, "agent": 3, "status": 4, "parent": 5}
+"""Each of these has a place in a session's facets, by number; its labels' follow them (see lua/index.lua)."""
+_LABELS_AT = 16 * len(_FACET_PLACES)
 
 Fields = dict[bytes, bytes]
 
@@ -53,12 +56,12 @@ def stored_session(session_id: str, flat: Sequence[bytes]) -> StoredSession:
     """From the reply of HGETALL. Raises `Corrupt` (ERR-4)."""
     fields: Fields = dict(zip(flat[::2], flat[1::2], strict=True))
     try:
-        facets = b"".join(fields[name] for name in _FACET_FIELDS)
+        facets = fields[b"facets"]
         revision = int(fields[b"revision"])
         expires_at = fields.get(b"expires_at", _NEVER)
         row = b"%016d%b%b%b%b" % (revision, fields[b"created_at"], fields[b"updated_at"], expires_at, facets)
-        labels = fields[b"facet_labels"].decode()
-        return StoredSession(_session_record(session_id, fields), revision, row, _split(facets.decode()), labels)
+        text = facets.decode()
+        return StoredSession(_session_record(session_id, fields), revision, row, _split(text), text[_LABELS_AT:])
     except (KeyError, ValueError, OverflowError) as error:
         raise Corrupt(f"session {session_id!r}", str(error)) from error
 
@@ -103,47 +106,50 @@ def _time(fields: Fields, name: bytes) -> datetime | None:
     return None if value is None else text_time(value)
 
 
-def session_fields(record: SessionRecord, labels: str) -> list[str]:
-    """Names and values in turn, without what the script itself sets: created_at, updated_at, expires_at."""
+def session_fields(record: SessionRecord) -> list[str]:
+    """Names and values in turn, without what the script itself sets: created_at, updated_at, expires_at, facets."""
     fields: dict[str, Any] = {name: getattr(record, name) for name in (*_TEXTS, "forked_at_seq", "schema_version")}
     fields |= {name: getattr(record, name) for name in ("status", "state", "metadata")}
     fields |= {name: getattr(record, name) for name in ("version", "message_count", "last_seq")}
     for name in ("last_message_at", "completed_at"):
         time = getattr(record, name)
         fields[name] = None if time is None else time_text(time)
-    fields |= {f"facet_{kind}": text for kind, text in _facets_of(record, labels).items()}
     return [str(part) for pair in fields.items() if pair[1] is not None for part in pair]
 
 
-def change_fields(changes: SessionChanges) -> tuple[list[str], list[str]]:
-    """What an update sets, names and values in turn, and what it takes away. A facet is set empty, never taken away."""
-    values: dict[str, Any] = {name: value for name, value in changes.items() if name != "labels"}
-    for field, kind in (("user_id", "user"), ("agent_name", "agent"), ("status", "status")):
-        if field in changes:
-            values[f"facet_{kind}"] = _facet(kind, values[field])
-    if "labels" in changes:
-        values["facet_labels"] = label_facets(changes["labels"])
-    set_fields = [str(part) for pair in values.items() if pair[1] is not None for part in pair]
-    return set_fields, [name for name, value in values.items() if value is None]
-
-
-_FACET_FIELDS = (b"facet_all", b"facet_user", b"facet_agent", b"facet_status", b"facet_parent", b"facet_labels")
-
-
-def _facets_of(record: SessionRecord, labels: str) -> dict[str, str]:
-    return {
-        "all": _ALL,
-        "user": _facet("user", record.user_id),
-        "agent": _facet("agent", record.agent_name),
-        "status": _facet("status", record.status),
-        "parent": _facet("parent", record.parent_id),
-        "labels": labels,
+def change_options(changes: SessionChanges) -> dict[str, Any]:
+    """What an update sets, names and values in turn, what it takes away, and the facets that it changes."""
+    values = {name: value for name, value in changes.items() if name != "labels"}
+    options: dict[str, Any] = {
+        "changed": True,
+        "set": [str(part) for pair in values.items() if pair[1] is not None for part in pair],
+        "unset": [name for name, value in values.items() if value is None],
+        "status": changes.get("status"),
     }
+    facets: dict[int, str] = {}
+    if "user_id" in changes:
+        facets[_FACET_PLACES["user"]] = _facet("user", changes["user_id"])
+    if "agent_name" in changes:
+        facets[_FACET_PLACES["agent"]] = _facet("agent", changes["agent_name"])
+    if "status" in changes:
+        facets[_FACET_PLACES["status"]] = _facet("status", changes["status"])
+    if facets:
+        options["facets"] = facets
+    if "labels" in changes:
+        options["labels"] = label_facets(changes["labels"])
+    return options
 
 
-def facets_row(record: SessionRecord, labels: str) -> str:
-    """All facets of a new session, one after the other as in its row of the index."""
-    return "".join(_facets_of(record, labels).values())
+def facets_of(record: SessionRecord, labels: str) -> str:
+    """All facets of a new session, as they stand in its hash and in its row of the index."""
+    values = {
+        "all": "",
+        "user": record.user_id,
+        "agent": record.agent_name,
+        "status": record.status,
+        "parent": record.parent_id,
+    }
+    return "".join(_facet(kind, values[kind]) for kind in _FACET_PLACES) + labels
 
 
 def label_facets(labels: Sequence[str]) -> str:
@@ -154,18 +160,19 @@ def query_facets(user_id: str | None, query: SessionQuery) -> list[str] | None:
     """The facets of which a session must have all; None where nothing can match: a user's view asked for another's."""
     if user_id is not None and query.user_id not in (None, user_id):
         return None
-    wanted = [
-        _facet("user", user_id or query.user_id),
-        _facet("agent", query.agent_name),
-        _facet("status", query.status),
-        _facet("parent", query.parent_id),
-        *(facet("label", label) for label in query.labels),
-    ]
-    return [text for text in wanted if text] or [_ALL]
+    values = {
+        "user": user_id or query.user_id,
+        "agent": query.agent_name,
+        "status": query.status,
+        "parent": query.parent_id,
+    }
+    wanted = [facet(kind, value) for kind, value in values.items() if value is not None]
+    wanted += [facet("label", label) for label in query.labels]
+    return wanted or [facet("all", "")]
 
 
 def _facet(kind: str, value: str | None) -> str:
-    return "" if value is None else facet(kind, value)
+    return _NO_FACET if value is None else facet(kind, value)
 
 
 def _split(facets: str) -> frozenset[str]:

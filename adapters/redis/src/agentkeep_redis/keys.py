@@ -42,6 +42,10 @@ class Keys:
         head = self._index_head(tenant)
         return [head + b"entries", head + b"rows", head + b"expiry"]
 
+    def late(self, tenant: str) -> bytes:
+        """Rows that the index of a tenant still lacks; on a single server alone."""
+        return self._index_head(tenant) + b"late"
+
     def marks(self, tenant: str) -> bytes:
         """The sessions of a tenant that are being written to; on a cluster alone."""
         return self._index_head(tenant) + b"marks"

@@ -162,7 +162,12 @@ class SessionListing:
         return Stretch(stopped, now, marks_of(marks), entries)
 
     def _call(self, script: str, scope: Scope, options: dict[str, Any], bounds: Bounds) -> Call:
-        keys = [*self._keys.index(scope.tenant), self._keys.marks(scope.tenant)]
+        keys = self._keys.index(scope.tenant)
+        if self._link.sharded:
+            keys.append(self._keys.marks(scope.tenant))
+            options["sharded"] = True
+        else:
+            keys.append(self._keys.late(scope.tenant))
         return Call(load_script(script), keys, [_pack(options), *bounds], f"index of tenant {scope.tenant!r}")
 
     async def _read(self, scope: Scope, stretch: Stretch) -> list[tuple[StoredSession, bytes | None]]:

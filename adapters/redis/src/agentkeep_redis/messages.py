@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from agentkeep.errors import Conflict, MessageNotFound, SessionNotFound
 from agentkeep.records import Append, MessageDraft, MessageRange, MessageRecord, Scope
 
-from agentkeep_redis.fields import change_fields, message_body, message_record, message_text, span, text_time, time_text
+from agentkeep_redis.fields import (
+    change_options,
+    message_body,
+    message_record,
+    message_text,
+    span,
+    text_time,
+    time_text,
+)
 from agentkeep_redis.parts import Parts
 from agentkeep_redis.watch import watch
 from agentkeep_redis.wire import Effect, Reply
@@ -28,8 +36,7 @@ class RedisMessages:
             "idle_ttl": span(append.idle_ttl),
         }
         if append.changes is not None:
-            fields, unset = change_fields(append.changes)
-            options |= {"set": fields, "unset": unset, "changed": True, "status": append.changes.get("status")}
+            options |= change_options(append.changes)
         args: list[bytes | str] = []
         for draft in append.messages:
             created_at = "" if draft.created_at is None else time_text(draft.created_at)
@@ -57,7 +64,7 @@ class RedisMessages:
         self,
         scope: Scope,
         session_id: str,
-        options: dict[str, Any],
+        options: Mapping[str, Any],
         args: Sequence[bytes | str] = (),
         effect: Effect = Effect.ONCE,
         *,

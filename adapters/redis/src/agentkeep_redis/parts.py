@@ -60,7 +60,7 @@ class Parts:
     async def read(self, script: str, scope: Scope, session_id: str, options: Mapping[str, Any]) -> Reply:
         """A script that reads one session of what the scope sees."""
         keys = self.keys.session(scope.tenant, session_id)
-        args = [_pack({"user": scope.user_id, **options})]
+        args = [_packed(scope, options)]
         return await self.link.call(Call(load_script(script), keys, args, f"session {session_id!r}"), Effect.READS)
 
     async def write(
@@ -74,11 +74,16 @@ class Parts:
     ) -> Reply:
         """A script that changes one session of what the scope sees, and the index where that is on the same server."""
         keys = [*self.keys.session(scope.tenant, session_id), *self.index.keys_in_script(scope.tenant)]
-        common = {
-            "id": session_id,
-            "user": scope.user_id,
-            "bell": self.keys.bell(scope.tenant, session_id),
-            "sharded": self.link.sharded,
-        }
-        call = Call(load_script(script), keys, [_pack({**common, **options}), *args], f"session {session_id!r}")
+        bell = self.keys.bell(scope.tenant, session_id)
+        call = Call(
+            load_script(script), keys, [_packed(scope, options), session_id, bell, *args], f"session {session_id!r}"
+        )
         return await self.link.call(call, effect)
+
+
+def _packed(scope: Scope, options: Mapping[str, Any]) -> bytes:
+    """The options that are given; most calls have none."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if scope.user_id is not None:
+        given["user"] = scope.user_id
+    return _pack(given) if given else b""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 _SESSION = ("common", "index", "placed")
 _LOG = ("common", "index", "placed", "log")
 _INDEX = ("common", "index")
+_LOOKED_AT = (*_INDEX, "looked_at")
 
 _BUILT_ON = {
     "open": (),
@@ -22,8 +23,8 @@ _BUILT_ON = {
     "messages": ("common", "log"),
     "message": ("common",),
     "snapshot": ("common", "log"),
-    "page": _INDEX,
-    "count": _INDEX,
+    "page": _LOOKED_AT,
+    "count": _LOOKED_AT,
     "sweep": _INDEX,
     "settle": _INDEX,
 }

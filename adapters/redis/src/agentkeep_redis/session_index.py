@@ -68,7 +68,9 @@ class SessionIndex:
 
     def keys_in_script(self, tenant: str) -> list[bytes]:
         """The index's keys that a session's own script writes to: none where they may be on another server."""
-        return [] if self._link.sharded else [*self._keys.index(tenant), self._keys.tenants()]
+        if self._link.sharded:
+            return []
+        return [*self._keys.index(tenant), self._keys.late(tenant), self._keys.tenants()]
 
     async def written(
         self, tenant: str, session_id: str, kind: Kind, write: Callable[[], Awaitable[Reply]], *, at_once: bool = True

@@ -18,12 +18,13 @@ from agentkeep.records import (
     SessionPosition,
     SessionQuery,
     SessionRecord,
+    begun,
 )
 
 from agentkeep_redis.fields import (
     YEAR_ONE,
-    change_fields,
-    facets_row,
+    change_options,
+    facets_of,
     label_facets,
     message_record,
     message_text,
@@ -35,37 +36,14 @@ from agentkeep_redis.fields import (
 from agentkeep_redis.messages import raise_for
 from agentkeep_redis.parts import Parts
 
-_pack = msgspec.msgpack.Encoder().encode
-
 
 class RedisSessions:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
-        record = SessionRecord(
-            id=draft.id,
-            user_id=draft.user_id,
-            agent_name=draft.agent_name,
-            title=draft.title,
-            status="active",
-            current_route=None,
-            current_step=None,
-            state=draft.state,
-            metadata=draft.metadata,
-            parent_id=draft.parent_id,
-            forked_at_seq=None,
-            version=1,
-            schema_version=draft.schema_version,
-            message_count=0,
-            last_seq=0,
-            created_at=YEAR_ONE,
-            updated_at=YEAR_ONE,
-            last_message_at=None,
-            completed_at=None,
-            expires_at=None,
-        )
-        options = {"or_get": or_get, "user": scope.user_id, "ttl": span(draft.ttl)}
+        record = begun(draft, YEAR_ONE)  # the script knows the time
+        options = {"or_get": or_get, "ttl": span(draft.ttl)}
         return await self._create(scope, record, label_facets(draft.labels), (), options)
 
     async def _create(
@@ -78,8 +56,8 @@ class RedisSessions:
     ) -> SessionRecord:
         parts = self._parts
         options |= {
-            "fields": session_fields(record, labels),
-            "facets": facets_row(record, labels),
+            "fields": session_fields(record),
+            "facets": facets_of(record, labels),
             "tenant": scope.tenant,
         }
         args: list[bytes | str] = []
@@ -93,17 +71,14 @@ class RedisSessions:
         return stored_session(record.id, reply[2]).record
 
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
-        options = {"user": scope.user_id}
-        reply = await self._parts.read("session", scope, session_id, options)
+        reply = await self._parts.read("session", scope, session_id, {})
         raise_for(reply, session_id)
         return stored_session(session_id, reply[1]).record
 
     async def update(
         self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
     ) -> SessionRecord:
-        fields, unset = change_fields(changes)
-        options = {"version": expected_version, "set": fields, "unset": unset, "changed": True}
-        return await self._write(scope, session_id, options | {"status": changes.get("status")})
+        return await self._write(scope, session_id, {"version": expected_version, **change_options(changes)})
 
     async def touch(
         self, scope: Scope, session_id: str, *, ttl: timedelta | None, idle_ttl: timedelta | None
@@ -111,7 +86,7 @@ class RedisSessions:
         return await self._write(scope, session_id, {"ttl": span(ttl), "idle_ttl": span(idle_ttl)})
 
     async def _write(self, scope: Scope, session_id: str, options: dict[str, Any]) -> SessionRecord:
-        write = partial(self._parts.write, "write", scope, session_id, options | {"user": scope.user_id, "whole": True})
+        write = partial(self._parts.write, "write", scope, session_id, options | {"whole": True})
         reply = await self._parts.index.written(scope.tenant, session_id, "w", write)
         raise_for(reply, session_id, expected=options.get("version"))
         return stored_session(session_id, reply[5]).record
@@ -127,7 +102,7 @@ class RedisSessions:
     async def fork(
         self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
     ) -> SessionRecord:
-        reply = await self._parts.read("snapshot", scope, session_id, {"user": scope.user_id, "last": at_seq})
+        reply = await self._parts.read("snapshot", scope, session_id, {"last": at_seq})
         raise_for(reply, session_id)
         parent = stored_session(session_id, reply[1])
         pairs = zip(reply[2][::2], reply[2][1::2], strict=True)
@@ -174,6 +149,6 @@ class RedisSessions:
         return 0
 
     async def _delete(self, scope: Scope, session_id: str, revision: int | None) -> bytes:
-        options = {"user": scope.user_id, "revision": revision, "tenant": scope.tenant}
+        options = {"revision": revision, "tenant": scope.tenant}
         write = partial(self._parts.write, "delete", scope, session_id, options)
         return (await self._parts.index.written(scope.tenant, session_id, "w", write))[0]

@@ -56,7 +56,7 @@ class Sweeper:
         link = self._opened.link
         keys = self._keys.index(scope.tenant)
         if not link.sharded:
-            keys.append(self._keys.tenants())
+            keys += [self._keys.late(scope.tenant), self._keys.tenants()]
         options = {"limit": limit, "skip": skip, "facet": user_facet(scope), "tenant": scope.tenant}
         call = Call(load_script("sweep"), keys, [_pack(options)], f"index of tenant {scope.tenant!r}")
         went, looked, is_left = await link.call(call, Effect.ONCE)

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from agentkeep.errors import ConfigurationError
 from agentkeep.options import Reader, as_bool, as_count, as_is, as_prefix, as_seconds, one_of
 from agentkeep.registry import redact
-from redis.asyncio import ConnectionPool, Redis, RedisCluster, SSLConnection
+from redis.asyncio import Redis, RedisCluster, SSLConnection
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
 from agentkeep_redis.link import Client
+from agentkeep_redis.pools import PlainPool, PlainSentinelPool
 
 ADAPTER_OPTIONS: Mapping[str, Reader] = {
     "prefix": as_prefix,
@@ -115,7 +116,7 @@ def _single(
         settings |= {"connection_class": SSLConnection, **_tls(options)}
 
     def make() -> Made:
-        pool = ConnectionPool(max_connections=_limit(options), **settings)
+        pool = PlainPool(max_connections=_limit(options), **settings)
         return Redis.from_pool(pool), []
 
     return make
@@ -159,7 +160,8 @@ def _sentinel(
 
     def make() -> Made:
         sentinel: Any = Sentinel(hosts, sentinel_kwargs=asking, **settings)
-        return sentinel.master_for(path[0], max_connections=_limit(options)), list(sentinel.sentinels)
+        pool = PlainSentinelPool(path[0], sentinel, max_connections=_limit(options), **settings)
+        return Redis.from_pool(pool), list(sentinel.sentinels)
 
     return make
 

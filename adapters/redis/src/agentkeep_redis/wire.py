@@ -9,8 +9,9 @@ from __future__ import annotations
 from asyncio import Event, Semaphore, timeout
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
+import hiredis
 from agentkeep.errors import Closed
 from redis.exceptions import ResponseError
 
@@ -44,6 +45,7 @@ class Call(NamedTuple):
 
 
 Command = tuple[Any, ...]
+_pack = cast("Callable[[Command], bytes]", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]
 Reply = Any
 
 
@@ -119,7 +121,8 @@ async def exchange(node: Node, gate: Gate, commands: Sequence[Command]) -> list[
 
 
 async def _talk(connection: Any, commands: Sequence[Command]) -> list[Reply]:
-    await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+    packed = [_pack(command) for command in commands]  # always UTF-8, whatever the caller's client encodes
+    await connection.send_packed_command(packed, check_health=False)
     replies: list[Reply] = []
     try:
         for _ in commands:

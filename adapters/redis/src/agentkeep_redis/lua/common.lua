@@ -2,8 +2,15 @@
 -- KEYS[3]: its messages, a hash by id. On a single server the tenant's index follows, see index.lua.
 -- A time is text of 18 digits: seconds since the year 1 and microseconds. It is exact, and sorts as text.
 
+-- ARGV[1]: options, packed, or empty.
+
 local EPOCH = 62135596800
 local CHUNK = 1000 -- arguments of one redis.call: Lua's stack holds about 8,000
+
+local function read_options()
+  if ARGV[1] == '' then return {} end
+  return cmsgpack.unpack(ARGV[1])
+end
 
 local function time_of(seconds, micros)
   if micros >= 1000000 then
@@ -61,9 +68,10 @@ local function whole_number(text, what)
   return number
 end
 
-local function in_chunks(items, act)
+-- One command with however many arguments behind its key.
+local function in_chunks(command, key, items)
   for first = 1, #items, CHUNK do
-    act(unpack(items, first, math.min(first + CHUNK - 1, #items)))
+    redis.call(command, key, unpack(items, first, math.min(first + CHUNK - 1, #items)))
   end
 end
 

@@ -1,7 +1,8 @@
 -- How many sessions have one facet and a time of update between two bounds. KEYS, ARGV[2], ARGV[3] as in page.lua.
 -- Answers the count, without the sessions that have marks, and the marks.
-local options = cmsgpack.unpack(ARGV[1])
+local options = read_options()
 local now = server_time()
+local marks = marked_sessions(options.sharded)
 local head = options.facet .. 'u'
 local low, high = '(' .. head .. ARGV[2], '(' .. head .. ARGV[3]
 local count = redis.call('ZLEXCOUNT', KEYS[1], low, high)
@@ -15,12 +16,13 @@ local function is_counted(id, row)
     and (options.updated_before == nil or row_updated(row) < options.updated_before)
 end
 
+local is_marked = {}
+for number = 1, #marks, 2 do is_marked[marks[number]] = true end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', string.format('%.0f', unix_micros(now)))) do
-  if redis.call('HEXISTS', KEYS[4], id) == 0 and is_counted(id, redis.call('HGET', KEYS[2], id)) then
+  if not is_marked[id] and is_counted(id, redis.call('HGET', KEYS[2], id)) then
     count = count - 1
   end
 end
-local marks = redis.call('HGETALL', KEYS[4])
 for number = 1, #marks, 2 do
   if is_counted(marks[number], redis.call('HGET', KEYS[2], marks[number])) then count = count - 1 end
 end

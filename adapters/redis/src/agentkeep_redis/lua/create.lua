@@ -1,6 +1,6 @@
--- Create a session, whole, with the messages it begins with (SES-1, SES-4). ARGV[1]: options. ARGV[2…]: seq, id and
--- record of each message. Answers the fields of the one that is there, with what happened.
-local options = cmsgpack.unpack(ARGV[1])
+-- Create a session, whole, with the messages it begins with (SES-1, SES-4). ARGV[4…]: seq, id and record of each message.
+-- Answers the fields of the one that is there, with what happened.
+local options = read_options()
 local now = server_time()
 local there = redis.call('HMGET', KEYS[1], 'created_at', 'expires_at', 'user_id')
 
@@ -18,18 +18,21 @@ local expires_at = options.expires_at or (options.ttl and plus(now, options.ttl)
 local revision = unix_micros(now) -- above all those of an earlier session of this id
 local fields = options.fields
 append_all(fields, { 'created_at', created_at, 'updated_at', updated_at, 'born', now })
-append_all(fields, { 'revision', string.format('%.0f', revision) })
+append_all(fields, { 'revision', string.format('%.0f', revision), 'facets', options.facets })
 if expires_at then append_all(fields, { 'expires_at', expires_at }) end
 redis.call('HSET', KEYS[1], unpack(fields))
-for at = 2, #ARGV, 3 do
-  redis.call('RPUSH', KEYS[2], ARGV[at] .. ':' .. ARGV[at + 1])
-  redis.call('HSET', KEYS[3], ARGV[at + 1], ARGV[at + 2])
+local entries, messages = {}, {}
+for at = 4, #ARGV, 3 do
+  entries[#entries + 1] = ARGV[at] .. ':' .. ARGV[at + 1]
+  append_all(messages, { ARGV[at + 1], ARGV[at + 2] })
 end
+in_chunks('RPUSH', KEYS[2], entries)
+in_chunks('HSET', KEYS[3], messages)
 
 local answer = { 'created', '', redis.call('HGETALL', KEYS[1]) }
 expire_session(expires_at)
-answer[2] = index_session(options.id, row_of(revision, created_at, updated_at, expires_at, options.facets))
+answer[2] = index_session(row_of(revision, created_at, updated_at, expires_at, options.facets))
 local place = place_of()
 if place then redis.call('SADD', place.tenants, options.tenant) end
-ring(options.bell, options.sharded)
+ring()
 return answer

@@ -1,10 +1,10 @@
 -- Remove a living session with all of its keys and its place in the index (SES-6); with `revision`, only if it still has
 -- that one.
-local options = cmsgpack.unpack(ARGV[1])
+local options = read_options()
 local there = redis.call('HMGET', KEYS[1], 'created_at', 'expires_at', 'user_id', 'revision')
 if not is_living(there[1], there[2], there[3], server_time(), options.user) then return { 'absent' } end
 local revision = whole_number(there[4], 'revision')
 if options.revision and options.revision ~= revision then return { 'changed' } end
 redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3])
-ring(options.bell, options.sharded)
-return { 'deleted', unindex_session(options.id, revision + 1, options.tenant) }
+ring()
+return { 'deleted', unindex_session(revision + 1, options.tenant) }

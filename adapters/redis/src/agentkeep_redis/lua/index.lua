@@ -3,10 +3,13 @@
 --          facet (16) .. 'u' (by updated_at) or 'c' (by created_at) .. time (18) .. session id;
 -- rows:    a hash by session id: revision (16) .. created_at .. updated_at .. expires_at .. facets; what the entries and
 --          filters are made from. `expires_at` is 18 '-' where there is none; a row of a revision alone is a tombstone;
--- expiry:  a sorted set of session ids by the microsecond of expiry.
+-- expiry:  a sorted set of session ids by the microsecond of expiry;
+-- late:    single server: a hash of rows by session id that the other three still lack. A write puts its row here, and
+--          whoever reads the index brings them in first: an append costs one row, however many facets there are.
 
 local FACETS_AT = 71
 local NEVER = string.rep('-', 18)
+local NO_FACET = string.rep('-', 16) -- in the place of one that the session has not
 
 local function row_of(revision, created_at, updated_at, expires_at, facets)
   return string.format('%016.0f', revision) .. created_at .. updated_at .. (expires_at or NEVER) .. facets
@@ -29,54 +32,90 @@ local function row_has_facet(row, facet)
   return at ~= nil
 end
 
-local function entries_of(id, row, kinds)
-  local updated = kinds.u and 'u' .. row_updated(row) .. id
-  local created = kinds.c and 'c' .. row_created(row) .. id
+-- Five facets have a place each, by number; the labels' follow them.
+local function changed_facets(facets, changes, labels)
+  for number, facet in pairs(changes) do
+    facets = string.sub(facets, 1, 16 * number - 16) .. facet .. string.sub(facets, 16 * number + 1)
+  end
+  if labels then return string.sub(facets, 1, 80) .. labels end
+  return facets
+end
+
+local function entries_of(id, row)
+  local updated, created = 'u' .. row_updated(row) .. id, 'c' .. row_created(row) .. id
   local entries = {}
   for at = FACETS_AT, #row, 16 do
     local facet = string.sub(row, at, at + 15)
-    if updated then entries[#entries + 1] = facet .. updated end
-    if created then entries[#entries + 1] = facet .. created end
+    if facet ~= NO_FACET then append_all(entries, { facet .. updated, facet .. created }) end
   end
   return entries
 end
 
-local function remove_entries(place, entries)
-  in_chunks(entries, function(...)
-    redis.call('ZREM', place.entries, ...)
-  end)
-end
-
 local function add_entries(place, entries)
-  local pairs_of = {}
-  for number, entry in ipairs(entries) do
-    pairs_of[2 * number - 1] = '0'
-    pairs_of[2 * number] = entry
+  local scored = {}
+  for number = 1, #entries do
+    scored[2 * number - 1] = '0'
+    scored[2 * number] = entries[number]
   end
-  in_chunks(pairs_of, function(...)
-    redis.call('ZADD', place.entries, ...)
-  end)
+  in_chunks('ZADD', place.entries, scored)
 end
 
 local function remove_row(place, id, row)
-  remove_entries(place, entries_of(id, row, { u = true, c = true }))
+  in_chunks('ZREM', place.entries, entries_of(id, row))
   redis.call('HDEL', place.rows, id)
   redis.call('ZREM', place.expiry, id)
 end
 
--- An append changes the time of the last update alone: half of the entries stay.
+-- An append changes the time of the last update alone: one kind of entry moves, the other stays.
+local function move_entries(place, id, old, row)
+  local from, to = 'u' .. row_updated(old) .. id, 'u' .. row_updated(row) .. id
+  if from == to then return end
+  local gone, come = {}, {}
+  for at = FACETS_AT, #row, 16 do
+    local facet = string.sub(row, at, at + 15)
+    if facet ~= NO_FACET then
+      gone[#gone + 1] = facet .. from
+      come[#come + 1] = '0'
+      come[#come + 1] = facet .. to
+    end
+  end
+  in_chunks('ZREM', place.entries, gone)
+  in_chunks('ZADD', place.entries, come)
+end
+
 local function put_row(place, id, row)
   local old = redis.call('HGET', place.rows, id)
-  local kinds = { u = true, c = true }
   if old and string.sub(old, FACETS_AT) == string.sub(row, FACETS_AT) and row_created(old) == row_created(row) then
-    kinds = { u = row_updated(old) ~= row_updated(row) }
+    move_entries(place, id, old, row)
+  else
+    if old then in_chunks('ZREM', place.entries, entries_of(id, old)) end
+    add_entries(place, entries_of(id, row))
   end
-  if old then remove_entries(place, entries_of(id, old, kinds)) end
-  add_entries(place, entries_of(id, row, kinds))
   redis.call('HSET', place.rows, id, row)
   if row_expires(row) == NEVER then
     if old and row_expires(old) ~= NEVER then redis.call('ZREM', place.expiry, id) end
-  else
+  elseif not old or row_expires(old) ~= row_expires(row) then
     redis.call('ZADD', place.expiry, string.format('%.0f', unix_micros(row_expires(row))), id)
   end
+end
+
+local MOST_LATE = 64
+
+-- Bring in what is late. A server that refuses writes for now (a full disk) leaves it; the ids are the answer, each with
+-- an empty text, and the caller looks at those sessions themselves.
+local function bring_in(place)
+  local late = redis.call('HGETALL', place.late)
+  if #late == 0 then return late end
+  local removed = redis.pcall('DEL', place.late) -- first: behind a first write no want of memory stops the script
+  if type(removed) == 'table' and removed.err then
+    for at = 2, #late, 2 do late[at] = '' end
+    return late
+  end
+  for at = 1, #late, 2 do put_row(place, late[at], late[at + 1]) end
+  return {}
+end
+
+local function put_row_late(place, id, row)
+  local is_new = redis.call('HSET', place.late, id, row) == 1
+  if is_new and redis.call('HLEN', place.late) > MOST_LATE then bring_in(place) end
 end

@@ -37,9 +37,9 @@ end
 
 local function stored_messages(ids)
   local found = {}
-  in_chunks(ids, function(...)
-    append_all(found, redis.call('HMGET', KEYS[3], ...))
-  end)
+  for first = 1, #ids, CHUNK do
+    append_all(found, redis.call('HMGET', KEYS[3], unpack(ids, first, math.min(first + CHUNK - 1, #ids))))
+  end
   return found
 end
 
@@ -58,9 +58,7 @@ local function cut(first, last)
   else
     redis.call('LTRIM', KEYS[2], 0, first - 1)
   end
-  in_chunks(ids, function(...)
-    redis.call('HDEL', KEYS[3], ...)
-  end)
+  in_chunks('HDEL', KEYS[3], ids)
   return #ids
 end
 

@@ -1,5 +1,5 @@
 -- A range of a living session's log (READ-1, READ-3). Answers when the session was born, then ids and records in turn.
-local options = cmsgpack.unpack(ARGV[1])
+local options = read_options()
 if not require_living(server_time(), options.user) then return { 'absent' } end
 local first = 0
 local last = redis.call('LLEN', KEYS[2]) - 1

@@ -1,8 +1,9 @@
--- A stretch of one tenant's index. KEYS: entries, rows, expiry, marks. ARGV[1]: options. ARGV[2], ARGV[3]: the bounds
--- behind facet and order, both excluded. Answers where it stopped (empty at the end), the time, marks (see mark.lua),
--- then times and ids of what has all wanted facets.
-local options = cmsgpack.unpack(ARGV[1])
+-- A stretch of one tenant's index. KEYS: entries, rows, expiry, late or marks (see marked in looked_at.lua). ARGV[2],
+-- ARGV[3]: the bounds behind facet and order, both excluded. Answers where it stopped (empty at the end), the time,
+-- marks, then times and ids of what has all wanted facets.
+local options = read_options()
 local now = server_time()
+local marks = marked_sessions(options.sharded)
 local anchor, fewest = nil, nil
 for _, facet in ipairs(options.facets) do
   local count = redis.call('ZLEXCOUNT', KEYS[1], '(' .. facet .. options.order, '(' .. facet .. options.order .. ':')
@@ -28,7 +29,7 @@ local function is_wanted(row)
     and not (options.updated_before and updated_at >= options.updated_before)
 end
 
-local answer = { '', now, redis.call('HGETALL', KEYS[4]) }
+local answer = { '', now, marks }
 for first = 1, #entries, CHUNK do
   local ids = {}
   for number = first, math.min(first + CHUNK - 1, #entries) do

@@ -1,5 +1,5 @@
 -- A living session with its log up to a seq, at one instant: what a fork copies (SES-5).
-local options = cmsgpack.unpack(ARGV[1])
+local options = read_options()
 if not require_living(server_time(), options.user) then return { 'absent' } end
 local last = entries_up_to(options.last) - 1
 local ids = {}

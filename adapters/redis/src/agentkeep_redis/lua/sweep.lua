@@ -1,8 +1,9 @@
 -- Remove rows of expired sessions; their own keys the server has removed. KEYS: entries, rows, expiry, and on a single
--- server the set of tenants. ARGV[1]: options. Answers how many went, how many were looked at, and whether any is left.
-local options = cmsgpack.unpack(ARGV[1])
+-- server late and the set of tenants. Answers how many went, how many were looked at, and whether any is left.
+local options = read_options()
 local until_now = string.format('%.0f', unix_micros(server_time()))
 local place = { entries = KEYS[1], rows = KEYS[2], expiry = KEYS[3] }
+if KEYS[4] then bring_in({ entries = KEYS[1], rows = KEYS[2], expiry = KEYS[3], late = KEYS[4] }) end
 local gone = 0
 local ids = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', until_now, 'LIMIT', options.skip, options.limit)
 for _, id in ipairs(ids) do
@@ -13,5 +14,5 @@ for _, id in ipairs(ids) do
   end
 end
 local left = redis.call('EXISTS', KEYS[2])
-if left == 0 and KEYS[4] then redis.call('SREM', KEYS[4], options.tenant) end
+if left == 0 and KEYS[5] then redis.call('SREM', KEYS[5], options.tenant) end
 return { gone, #ids, left }

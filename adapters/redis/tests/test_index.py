@@ -1,0 +1,134 @@
+"""The index of one server: what is late in it, and what a database full of other people's keys costs it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import agentkeep
+import pytest
+from agentkeep import Keep, NewMessage, Unavailable
+from agentkeep_conformance.servers import REDIS_MEMORY, NotRun
+from redis.asyncio import Redis
+
+pytestmark = pytest.mark.anyio
+
+_MOST_LATE = 64
+_FOREIGN = 1_000_000
+_FILL = "for n = tonumber(ARGV[2]), tonumber(ARGV[3]) do redis.call('SET', ARGV[1] .. n, '') end"
+_EMPTY = "for n = tonumber(ARGV[2]), tonumber(ARGV[3]) do redis.call('UNLINK', ARGV[1] .. n) end"
+
+
+@pytest.fixture
+async def keep(dsn: str, prefix: str) -> AsyncIterator[Keep]:
+    async with agentkeep.connect(dsn, prefix=prefix) as keep:
+        yield keep
+
+
+async def late_rows(server: Any, prefix: str) -> int:
+    keys = [key async for key in server.scan_iter(match=f"{prefix}:*:late", count=10_000)]
+    return sum([await server.hlen(key) for key in keys])
+
+
+async def test_a_listing_is_exact_however_much_is_late(keep: Keep, server: Any, prefix: str) -> None:
+    """ORD-5: appends leave their rows for whoever reads the index next, but never more than so many."""
+    numbers = range(3 * _MOST_LATE)
+    for number in numbers:
+        await keep.sessions.create(f"s{number}", user_id=f"u{number % 2}")
+        assert await late_rows(server, prefix) <= _MOST_LATE
+    assert await keep.sessions.count(user_id="u1") == len(numbers) / 2
+    assert await late_rows(server, prefix) == 0
+    for number in reversed(numbers):
+        await keep.messages.append(f"s{number}", [NewMessage(role="user")])
+    assert 0 < await late_rows(server, prefix) <= _MOST_LATE
+    newest_first = [session.id async for session in keep.sessions.iterate(order="-updated_at")]
+    assert newest_first == [f"s{number}" for number in numbers]
+    assert await late_rows(server, prefix) == 0
+
+
+async def test_a_deleted_session_leaves_nothing_late(keep: Keep, server: Any, prefix: str) -> None:
+    """SES-6."""
+    await keep.sessions.create("s")
+    await keep.messages.append("s", [NewMessage(role="user")])
+    assert await late_rows(server, prefix) == 1
+    assert await keep.sessions.delete("s")
+    assert [key async for key in server.scan_iter(match=f"{prefix}:*", count=10_000)] == [f"{prefix}:schema".encode()]
+
+
+async def listed(keep: Keep, **filters: Any) -> list[str]:
+    return [session.id for session in (await keep.sessions.list(**filters)).items]
+
+
+async def test_a_server_that_refuses_writes_lists_what_is_late_all_the_same(keep: Keep, server: Any) -> None:
+    """ORD-5: a full disk, or too few replicas, stops writes; listings and counts stay exact."""
+    for number in range(6):
+        await keep.sessions.create(f"s{number}", user_id=f"u{number % 2}")
+    assert await keep.sessions.count() == 6
+    for number in range(3):
+        await keep.messages.append(f"s{number}", [NewMessage(role="user")])
+    await server.config_set("min-replicas-to-write", 1)
+    try:
+        with pytest.raises(Unavailable):
+            await keep.messages.append("s0", [NewMessage(role="user")])
+        for _ in range(2):
+            assert await listed(keep) == [
+                "s2",
+                "s1",
+                "s0",
+                "s5",
+                "s4",
+                "s3",
+            ]
+            assert await listed(keep, user_id="u0") == ["s2", "s0", "s4"]
+            assert await keep.sessions.count() == 6
+            assert await keep.sessions.count(user_id="u1", status="active") == 3
+    finally:
+        await server.config_set("min-replicas-to-write", 0)
+    assert (await keep.messages.append("s0", [NewMessage(role="user")]))[0].seq == 2
+
+
+@pytest.fixture
+async def crowded() -> AsyncIterator[tuple[str, Any]]:
+    """A server whose database can be filled with a million keys in a second, as it writes none to a disk."""
+    try:
+        dsn = REDIS_MEMORY.dsn
+    except NotRun as reason:
+        pytest.skip(f"NOT RUN: {reason}")
+    async with Redis.from_url(dsn) as client:  # pyright: ignore[reportUnknownMemberType] - untyped by the driver
+        yield dsn, client
+
+
+async def change_foreign(client: Any, script: str, prefix: str) -> None:
+    for first in range(0, _FOREIGN, 100_000):
+        await client.eval(script, 0, f"{prefix}foreign:", first, first + 99_999)
+
+
+async def test_a_million_foreign_keys_change_nothing(crowded: tuple[str, Any], prefix: str) -> None:
+    """READ-5, ISO-3: each verb, the sweep too, runs the same commands in the server as in a database of our own."""
+    dsn, client = crowded
+    async with agentkeep.connect(dsn, prefix=prefix) as keep:
+        for number in range(30):
+            await keep.sessions.create(f"s{number}", user_id=f"u{number % 3}")
+
+        async def commands() -> dict[str, int]:
+            """What ran inside the server for a call of each kind, by name."""
+            before = await client.info("commandstats")
+            await keep.sessions.list(limit=10)
+            await keep.sessions.count(user_id="u1")
+            await keep.messages.append("s1", [NewMessage(role="user", content="x")])
+            await keep.messages.tail("s1", 10)
+            assert await keep.sweep() == 0
+            after = await client.info("commandstats")
+            ran = {name: after[name]["calls"] - before.get(name, {"calls": 0})["calls"] for name in after}
+            return {name: calls for name, calls in ran.items() if calls and name != "cmdstat_info"}
+
+        await commands()
+        few = await commands()
+        assert few["cmdstat_evalsha"] == 6
+        assert not few.keys() & {"cmdstat_keys", "cmdstat_scan"}
+        await change_foreign(client, _FILL, prefix)
+        try:
+            assert await client.dbsize() > _FOREIGN
+            assert await commands() == few
+        finally:
+            await change_foreign(client, _EMPTY, prefix)
