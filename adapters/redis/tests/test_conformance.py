@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from agentkeep_conformance import AdapterConformance
 from agentkeep_conformance.servers import REDIS, REDIS_ALWAYS, REDIS_CLUSTER, ChosenServer, NotRun
 from agentkeep_conformance.servers.chosen import Running
-from agentkeep_conformance.servers.native import Native
+from agentkeep_conformance.servers.containers import start_container
 from agentkeep_conformance.servers.run import current_run, free_ports
+from agentkeep_conformance.servers.started import Node, Started
 from agentkeep_redis import RedisAdapter
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis, RedisCluster
@@ -139,7 +140,18 @@ class ClusterOfOne:
             return str(info["redis_version"])
 
     def in_container(self) -> Running:
-        raise NotRun("it is started from a program of this machine, or given by its URL")
+        """On the host's own network: the node tells clients its address, so that has to hold outside too."""
+        password = current_run().password
+        port, bus = free_ports(2)
+        words = f"--bind 127.0.0.1 --port {port} --cluster-port {bus} --cluster-enabled yes --requirepass {password}"
+        container = start_container(
+            self.name,
+            image="redis:8.2.1",
+            image_variable="AGENTKEEP_TEST_REDIS_IMAGE",
+            port=None,
+            command=f'redis-server {words} --appendonly yes --appendfsync everysec --save ""',
+        )
+        return self._taken(port, container)
 
     def native(self) -> Running:
         program = which("redis-server")
@@ -154,9 +166,12 @@ class ClusterOfOne:
         ]
         (folder / "redis.conf").write_text("\n".join(lines))
         process = run.process(self.name, [program, str(folder / "redis.conf")])
-        dsn = f"redis://:{run.password}@127.0.0.1:{port}"
-        Native(dsn, [process], self._take_all_slots).wait()
-        server = Native(dsn, [process], self.check)
+        return self._taken(port, process)
+
+    def _taken(self, port: int, node: Node) -> Running:
+        dsn = f"redis://:{current_run().password}@127.0.0.1:{port}"
+        Started(dsn, [node], self._take_all_slots).wait()
+        server = Started(dsn, [node], self.check)
         server.wait()
         return server
 

@@ -9,6 +9,7 @@ from agentkeep_conformance.outcomes import REQUIRED
 from agentkeep_conformance.servers import ChosenServer, NotRun
 
 Started = Callable[[ChosenServer], ChosenServer]
+Killed = Callable[..., None]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,16 +33,15 @@ def started(request: pytest.FixtureRequest) -> Started:
 
 
 @pytest.fixture
-def killed() -> Started:
-    """Kills a started server, or ends the test as NOT RUN where it is not ours to kill."""
+def killed() -> Killed:
+    """Kills a started server or one node of it, or ends the test as NOT RUN where it is not ours to kill."""
 
-    def kill(server: ChosenServer) -> ChosenServer:
+    def kill(server: ChosenServer, node: int | None = None) -> None:
         try:
-            server.kill()
+            server.kill(node)
         except NotRun as reason:
-            if server.source == "native":
+            if server.source != "url":
                 raise
             pytest.skip(f"NOT RUN: {reason}")
-        return server
 
     return kill

@@ -16,6 +16,7 @@ from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 pytestmark = pytest.mark.servers
 
 Started = Callable[[ChosenServer], ChosenServer]
+Killed = Callable[..., None]
 
 
 @contextmanager
@@ -55,7 +56,7 @@ def test_the_standalone_has_none(started: Started) -> None:
 
 @pytest.mark.parametrize("server", [servers.MONGO, servers.MONGO_STANDALONE], ids=lambda server: server.name)
 def test_killed_and_restarted_it_has_what_it_acknowledged(
-    server: ChosenServer, started: Started, killed: Started
+    server: ChosenServer, started: Started, killed: Killed
 ) -> None:
     with smoke(started(server)) as collection:
         collection.insert_many([{"_id": number} for number in range(100)])

@@ -21,8 +21,10 @@ NEWEST = "3.8.0"
 OLDEST = "2.19.1"
 _IMAGES = {NEWEST: "opensearchproject/opensearch:3.2.0", OLDEST: "opensearchproject/opensearch:2.19.3"}
 _HEAP = "400m"
-# A test run is over before the optimising compiler and a parallel collector would pay.
-_JVM = (f"-Xms{_HEAP}", f"-Xmx{_HEAP}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+# A test run is over before the optimising compiler and a parallel collector would pay; the official image chooses its
+# collector itself and starts with no second one.
+_JVM_IN_IMAGE = (f"-Xms{_HEAP}", f"-Xmx{_HEAP}", "-XX:TieredStopAtLevel=1")
+_JVM = (*_JVM_IN_IMAGE, "-XX:+UseSerialGC")
 
 _CONFIG = """\
 cluster.name: agentkeep
@@ -72,7 +74,7 @@ class OpenSearch:
                 "discovery.type": "single-node",
                 "DISABLE_SECURITY_PLUGIN": "true",
                 "DISABLE_INSTALL_DEMO_CONFIG": "true",
-                "OPENSEARCH_JAVA_OPTS": f"-Xms{_HEAP} -Xmx{_HEAP}",
+                "OPENSEARCH_JAVA_OPTS": " ".join(_JVM_IN_IMAGE),
             },
         )
         server = Started(f"opensearch://{container.address}", [container], self.check)

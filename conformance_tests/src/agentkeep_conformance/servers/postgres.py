@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import psycopg
 
@@ -13,7 +14,7 @@ from agentkeep_conformance.servers.containers import start_container
 from agentkeep_conformance.servers.model import NotRun, Server
 from agentkeep_conformance.servers.programs import as_user, program, unprivileged
 from agentkeep_conformance.servers.run import Run, current_run, free_ports
-from agentkeep_conformance.servers.started import Started
+from agentkeep_conformance.servers.started import Node, Started
 
 _INSTALL = "docker/native/install postgres"
 
@@ -86,6 +87,7 @@ def _create_database(dsn: str) -> None:
         connection.execute("CREATE DATABASE agentkeep")
 
 
+_BOUNCER_IMAGE = "AGENTKEEP_TEST_PGBOUNCER_IMAGE"
 _BOUNCER = """\
 [databases]
 * = host={host} port={port}
@@ -114,7 +116,25 @@ class PgBouncer:
         return Postgres().check(dsn)
 
     def in_container(self) -> Running:
-        raise NotRun("it is started from a program of this machine, or by docker/compose.yaml and its URL")
+        """On the host's own network, where the server behind it listens."""
+        if not os.environ.get(_BOUNCER_IMAGE):
+            raise NotRun(f"no registry has an image of docker/pgbouncer: build it and name it in {_BOUNCER_IMAGE}")
+        behind = urlsplit(self._postgres.dsn)
+        (port,) = free_ports(1)
+        container = start_container(
+            self.name,
+            image="",
+            port=None,
+            environment={
+                "UPSTREAM_HOST": str(behind.hostname),
+                "UPSTREAM_PORT": str(behind.port or 5432),
+                "UPSTREAM_USER": str(behind.username),
+                "UPSTREAM_PASSWORD": str(behind.password),
+                "LISTEN_ADDRESS": "127.0.0.1",
+                "LISTEN_PORT": str(port),
+            },
+        )
+        return self._in_front(behind, port, container)
 
     def native(self) -> Running:
         bouncer = program("pgbouncer", _INSTALL)
@@ -128,7 +148,10 @@ class PgBouncer:
         host, behind_port = behind.hostname, behind.port or 5432
         settings.write_text(_BOUNCER.format(host=host, port=behind_port, listen=port, users=users))
         process = run.process(self.name, [bouncer, str(settings)], user=user)
+        return self._in_front(behind, port, process)
+
+    def _in_front(self, behind: SplitResult, port: int, node: Node) -> Running:
         front = behind._replace(netloc=f"{behind.username}:{behind.password}@127.0.0.1:{port}")
-        bounced = Started(urlunsplit(front), [process], self.check)
+        bounced = Started(urlunsplit(front), [node], self.check)
         bounced.wait()
         return bounced
