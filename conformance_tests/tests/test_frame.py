@@ -155,6 +155,26 @@ class TestOne(Toy):
     assert evidence["adapters"]["one"]["counts"] == {"FAILED": 1, "proved": 1}
 
 
+def test_several_processes_find_what_one_would(tmp_path: Path) -> None:
+    _, alone = run(tmp_path, OUTCOMES)
+    _, shared = run(tmp_path, OUTCOMES, "-n", "2", "--dist", "load")
+    for found in (alone, shared):
+        for adapter in found["adapters"].values():
+            for test in adapter["tests"].values():
+                del test["seconds"]
+    assert shared == alone
+
+
+def test_the_seed_is_in_the_evidence_and_repeats_a_run(tmp_path: Path) -> None:
+    _, everyday = run(tmp_path, OUTCOMES)
+    done, nightly = run(tmp_path, OUTCOMES, "--conformance-tier", "nightly", "-n", "2")
+    _, again = run(tmp_path, OUTCOMES, "--conformance-seed", str(nightly["seed"]))
+    assert everyday["seed"] == 0
+    assert nightly["seed"] > 0
+    assert f"(nightly tier, seed {nightly['seed']})" in done.stdout
+    assert again["seed"] == nightly["seed"]
+
+
 def test_a_server_that_is_not_there_fails_where_it_is_required(tmp_path: Path) -> None:
     done, evidence = run(tmp_path, OUTCOMES, "-k", "TestAbsent", "--conformance-require", "all")
     assert done.returncode == 1

@@ -38,7 +38,7 @@ from agentkeep_conformance.families.sessions import Sessions
 from agentkeep_conformance.families.ttl import TimeToLive
 from agentkeep_conformance.families.watching import Watching
 from agentkeep_conformance.hooks import Hooks
-from agentkeep_conformance.outcomes import EVIDENCE, REQUIRED, TIER
+from agentkeep_conformance.outcomes import EVIDENCE, REQUIRED, SEED, TIER
 from agentkeep_conformance.place import Place, fresh_namespace
 from agentkeep_conformance.servers import EMBEDDED, NotRun, Server
 
@@ -98,10 +98,11 @@ class Enrolment(Hooks):
 
     @pytest.fixture
     async def place(self, dsn: str, request: pytest.FixtureRequest) -> AsyncIterator[Place]:
-        place = Place(self, dsn, fresh_namespace(), request.config.stash[TIER])
+        stash = request.config.stash
+        place = Place(self, dsn, fresh_namespace(), stash[TIER], stash[SEED])
         item: pytest.Item = request.node
         try:
-            if request.config.stash[EVIDENCE].first_of(name_of(type(self))):
+            if stash[EVIDENCE].first_of(name_of(type(self))):
                 place.notes.append(("agentkeep_declared", await _declared(place)))
             yield place
         finally:

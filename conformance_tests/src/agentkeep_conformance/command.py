@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run the suite on enrolled adapters")
     run.add_argument("names", nargs="+", metavar="NAME", help="an enrolled adapter, or the path of its test module")
     run.add_argument("--tier", choices=["everyday", "nightly"], default="everyday")
+    run.add_argument("--seed", metavar="N", help="of the random programs, to repeat a run")
     run.add_argument("--servers", choices=["url", "containers", "native"], help="the only way to get servers")
     run.add_argument("--require", choices=["all"], help="all: a server that is not there fails the run")
     run.add_argument("--json", metavar="FILE", type=Path, help="write the evidence to FILE")
@@ -91,6 +92,7 @@ def _pytest(targets: list[str], file: Path, options: argparse.Namespace) -> int:
     file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *targets]
     command += ["--conformance-json", str(file), "--conformance-tier", options.tier]
+    command += ["--conformance-seed", options.seed] if options.seed else []
     command += ["--conformance-require", options.require] if options.require else []
     servers = {"AGENTKEEP_TEST_SERVERS": options.servers} if options.servers else {}
     return subprocess.run(command, env=os.environ | servers, check=False).returncode

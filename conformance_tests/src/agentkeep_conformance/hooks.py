@@ -31,6 +31,9 @@ class Hooks:
     corpora: ClassVar[Sequence[Path]] = ()
     """What each release stored, in files that `agentkeep_conformance.corpus` made, oldest first."""
 
+    def prepare(self, dsn: str, namespace: str) -> None:
+        """Make a new namespace ready before anything opens it, where the adapter itself may not."""
+
     async def save_corpus(self, dsn: str, namespace: str, file: Path) -> None:
         """Write what the database holds for the namespace, closed by all, as it is stored, into a file."""
         raise NotImplementedError

@@ -72,16 +72,26 @@ class Evidence:
         self._declared.add(adapter)
         return True
 
+    def not_applicable(self) -> list[tuple[str, str, tuple[str, ...], str]]:
+        """Adapter, test, clauses and reason of each test with nothing to act on."""
+        return [
+            (name, test, found.clauses, found.why)
+            for name, adapter in self.adapters.items()
+            for test, found in adapter.tests.items()
+            if found.outcome == "n/a"
+        ]
+
     def counts(self) -> Counter[str]:
         return sum((adapter.counts() for adapter in self.adapters.values()), Counter[str]())
 
-    def as_json(self, tier: Tier) -> dict[str, Any]:
+    def as_json(self, tier: Tier, seed: int) -> dict[str, Any]:
         """The evidence file's content."""
         return {
             "suite": version("agentkeep-conformance"),
             "core": version("agentkeep"),
             "python": platform.python_version(),
             "tier": tier,
+            "seed": seed,
             "counts": dict(self.counts()),
             "adapters": {name: _adapter_json(adapter) for name, adapter in sorted(self.adapters.items())},
         }
@@ -109,5 +119,7 @@ def _adapter_json(adapter: AdapterEvidence) -> dict[str, Any]:
 
 EVIDENCE = pytest.StashKey[Evidence]()
 TIER = pytest.StashKey[Tier]()
+SEED = pytest.StashKey[int]()
+"""From which all that is random in the suite follows."""
 REQUIRED = pytest.StashKey[bool]()
 """Whether a server that is not there fails the run."""

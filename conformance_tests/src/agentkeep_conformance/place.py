@@ -26,15 +26,17 @@ def fresh_namespace() -> str:
 class Place:
     """One namespace of the enrolled database. All that is opened through it is closed when the test ends."""
 
-    def __init__(self, enrolment: Enrolment, dsn: str, namespace: str, tier: Tier) -> None:
+    def __init__(self, enrolment: Enrolment, dsn: str, namespace: str, tier: Tier, seed: int = 0) -> None:
         self.enrolment = enrolment
         self.dsn = dsn
         self.namespace = namespace
         self.tier: Tier = tier
+        self.seed = seed
         self.notes: list[tuple[str, object]] = []
         self._opened: list[Keep | PersistenceAdapter] = []
         self._children: list[children.Child] = []
         self._others: list[Place] = []
+        enrolment.prepare(dsn, namespace)
 
     async def keep(self, *, tenant: str = "default", idle_ttl: timedelta | None = None, **options: Any) -> Keep:
         """A new opened instance on this place's data."""
@@ -55,7 +57,7 @@ class Place:
 
     def elsewhere(self, namespace: str | None = None) -> Place:
         """Another namespace of the same database (ISO-3)."""
-        other = Place(self.enrolment, self.dsn, namespace or fresh_namespace(), self.tier)
+        other = Place(self.enrolment, self.dsn, namespace or fresh_namespace(), self.tier, self.seed)
         self._others.append(other)
         return other
 

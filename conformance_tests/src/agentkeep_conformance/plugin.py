@@ -7,6 +7,7 @@ import functools
 import inspect
 import json
 import os
+import secrets
 from collections.abc import Callable, Coroutine, Generator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +17,12 @@ import pytest
 
 from agentkeep_conformance.base import AdapterConformance, Enrolment, KnownFailure, name_of
 from agentkeep_conformance.clauses import CLAUSES, clauses_of, faults_of
-from agentkeep_conformance.outcomes import EVIDENCE, REQUIRED, TIER, AdapterEvidence, Evidence, TestOutcome
+from agentkeep_conformance.outcomes import EVIDENCE, REQUIRED, SEED, TIER, AdapterEvidence, Evidence, TestOutcome
 from agentkeep_conformance.place import Tier
 from agentkeep_conformance.rendering import outcome_table
 
 _TEST = "agentkeep_test"
+_NOT_APPLICABLE = "agentkeep_not_applicable"
 
 HANGS_SECONDS: dict[Tier, float] = {"everyday": 300, "nightly": 3_600}
 """After which a test counts as hung, on a machine however loaded; of no clause."""
@@ -41,6 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=os.environ.get("AGENTKEEP_TIER") or "everyday",
         help="nightly: longer races, thousands of programs",
     )
+    group.addoption(
+        "--conformance-seed",
+        metavar="N",
+        type=int,
+        help="of the random programs (default: 0 every day, a new one every night)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,7 +58,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[EVIDENCE] = Evidence()
     config.stash[REQUIRED] = config.getoption("--conformance-require") == "all"
     config.stash[TIER] = cast("Tier", config.getoption("--conformance-tier"))
+    config.stash[SEED] = _seed(config)
     config.pluginmanager.register(_Recorder(config), "agentkeep-conformance-recorder")
+
+
+def _seed(config: pytest.Config) -> int:
+    """Kept as the option's value, which the processes of pytest-xdist are given."""
+    given = cast("int | None", config.getoption("--conformance-seed"))
+    if given is None:
+        given = secrets.randbits(32) if config.stash[TIER] == "nightly" else 0
+        config.option.conformance_seed = given
+    return given
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -163,15 +181,28 @@ class _Recorder:
             _note(self._evidence.of(adapter), test, clauses, report)
 
     def pytest_sessionfinish(self) -> None:
+        told = cast("dict[str, object] | None", getattr(self._config, "workeroutput", None))
+        if told is not None:
+            told[_NOT_APPLICABLE] = self._evidence.not_applicable()
+            return
         file = cast("str | None", self._config.getoption("--conformance-json"))
         if file:
-            evidence = self._evidence.as_json(self._config.stash[TIER])
-            Path(file).write_text(json.dumps(evidence, indent=1) + "\n", encoding="utf-8")
+            Path(file).write_text(json.dumps(self._as_json(), indent=1) + "\n", encoding="utf-8")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A process of pytest-xdist ended; tests with nothing to act on have no report of their own."""
+        for adapter, test, clauses, why in getattr(node, "workeroutput", {}).get(_NOT_APPLICABLE, []):
+            self._evidence.of(adapter).tests.setdefault(test, TestOutcome(tuple(clauses), "n/a", why=why))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._evidence.adapters:
-            terminalreporter.section("clauses proved")
-            terminalreporter.write_line(outcome_table(self._evidence.as_json(self._config.stash[TIER])))
+            stash = self._config.stash
+            terminalreporter.section(f"clauses proved ({stash[TIER]} tier, seed {stash[SEED]})")
+            terminalreporter.write_line(outcome_table(self._as_json()))
+
+    def _as_json(self) -> dict[str, Any]:
+        return self._evidence.as_json(self._config.stash[TIER], self._config.stash[SEED])
 
 
 def _note(found: AdapterEvidence, name: str, clauses: tuple[str, ...], report: pytest.TestReport) -> None:

@@ -118,7 +118,8 @@ def _legend(evidence: dict[str, Any]) -> str:
     return (
         "✓ n: proved by n tests. ✗ n of m: n of its m tests failed. "
         f"refused n: optional, not offered, and n tests saw it refused with nothing touched. "
-        f"n/a: an embedded database has no wire to cut. Suite {evidence['suite']}, {evidence['tier']} tier."
+        "n/a: nothing to act on, as an embedded database has no wire to cut. "
+        f"Suite {evidence['suite']}, {evidence['tier']} tier, seed {evidence['seed']}."
     )
 
 

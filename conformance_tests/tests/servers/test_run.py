@@ -83,6 +83,16 @@ def test_a_run_that_ends_leaves_nothing(begin: Begin) -> None:
     assert run.is_gone()
 
 
+def test_a_run_that_ends_has_nothing_to_warn_of(tmp_path: Path) -> None:
+    """A child that nobody asked after, or one forked with the run in it, is a ResourceWarning at the end."""
+    fork = "pid = os.fork()\nif pid: os.waitpid(pid, 0)\n"
+    command = [sys.executable, "-X", "dev", "-c", BEGIN + fork]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=WITHIN, check=True)
+    assert done.stderr == ""
+    assert not Path(done.stdout.splitlines()[0]).exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_run_that_is_interrupted_or_killed_leaves_nothing(number: signal.Signals, begin: Begin) -> None:
     run = begin(WAIT)

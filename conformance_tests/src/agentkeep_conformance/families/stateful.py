@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from agentkeep import Keep, NewMessage
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
 
@@ -259,7 +259,7 @@ def _run_programs(place: Place) -> None:
         try:
             for keep in keeps:
                 loop.run(keep.open())
-            machine = type("Programs", (Programs,), {"loop": loop, "keeps": keeps})
+            machine = seed(place.seed)(type("Programs", (Programs,), {"loop": loop, "keeps": keeps}))
             run_state_machine_as_test(machine, settings=_settings(nightly=place.tier == "nightly"))
         finally:
             for keep in keeps:
@@ -267,11 +267,10 @@ def _run_programs(place: Place) -> None:
 
 
 def _settings(*, nightly: bool) -> settings:
-    """The gate runs the same programs each time; the nightly run new ones, and prints how to repeat a failure."""
+    """Which programs these are, the run's seed says: the same each day, new ones each night."""
     return settings(
         max_examples=2000 if nightly else 100,
         stateful_step_count=50 if nightly else 30,
-        derandomize=not nightly,
         database=None,
         deadline=None,
         print_blob=nightly,

@@ -36,6 +36,18 @@ def _redis_cluster() -> Recipe:
     return RedisCluster()
 
 
+def _redis_sentinel() -> Recipe:
+    from agentkeep_conformance.servers.redis_sentinel import RedisSentinel
+
+    return RedisSentinel()
+
+
+def _redis_tls() -> Recipe:
+    from agentkeep_conformance.servers.redis_tls import RedisTls
+
+    return RedisTls()
+
+
 def _mongo(name: str, *, replica_set: bool) -> ChosenServer:
     def load() -> Recipe:
         from agentkeep_conformance.servers.mongo import Mongo
@@ -68,6 +80,10 @@ REDIS_MEMORY = _redis("redis_memory", "no", "no")
 """Nothing on the disk: a killed server comes back empty."""
 REDIS_CLUSTER = ChosenServer("redis_cluster", _redis_cluster)
 """Three masters, each with a replica."""
+REDIS_SENTINEL = ChosenServer("redis_sentinel", _redis_sentinel)
+"""A primary and its replica under three Sentinels; both force each write to the disk before they answer."""
+REDIS_TLS = ChosenServer("redis_tls", _redis_tls)
+"""TLS alone, with an authority of its own; nothing on the disk."""
 
 MONGO = _mongo("mongo", replica_set=True)
 """A replica set of one: it has transactions and change streams."""
@@ -94,6 +110,8 @@ __all__ = [
     "REDIS_CLUSTER",
     "REDIS_MEMORY",
     "REDIS_NO_FSYNC",
+    "REDIS_SENTINEL",
+    "REDIS_TLS",
     "ChosenServer",
     "NotRun",
     "Server",

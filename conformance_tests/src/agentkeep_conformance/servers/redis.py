@@ -16,7 +16,7 @@ from agentkeep_conformance.servers.programs import program
 from agentkeep_conformance.servers.run import Run, current_run, free_ports
 from agentkeep_conformance.servers.started import Node, Started
 
-_INSTALL = "docker/native/install redis"
+INSTALL = "docker/native/install redis"
 _IMAGE = "redis:8.2.1"
 _IMAGE_VARIABLE = "AGENTKEEP_TEST_REDIS_IMAGE"
 _NODES = 6
@@ -50,7 +50,7 @@ class Redis:
     def native(self) -> Running:
         run = current_run()
         (port,) = free_ports(1)
-        process = _start(run, self.name, port, self._settings)
+        process = start_redis(run, self.name, port, self._settings)
         server = Started(f"redis://:{run.password}@127.0.0.1:{port}/0", [process], self.check)
         server.wait()
         return server
@@ -87,9 +87,9 @@ class RedisCluster:
 
     def native(self) -> Running:
         run = current_run()
-        create = [program("redis-cli", _INSTALL), *_create(nodes := _ports())[1:]]
+        create = [program("redis-cli", INSTALL), *_create(nodes := _ports())[1:]]
         processes = [
-            _start(run, f"{self.name}_{number}", port, _cluster_settings(bus))
+            start_redis(run, f"{self.name}_{number}", port, _cluster_settings(bus))
             for number, (port, bus) in enumerate(nodes)
         ]
         return self._joined(nodes, processes, lambda: _run_to_end(create, {"REDISCLI_AUTH": run.password}))
@@ -125,9 +125,9 @@ def _cluster_settings(bus: int) -> dict[str, str]:
     }
 
 
-def _start(run: Run, name: str, port: int, settings: dict[str, str]) -> Process:
+def start_redis(run: Run, name: str, port: int, settings: dict[str, str]) -> Process:
     """A Redis of its own folder. Its settings are in a file: the password is not for the process list."""
-    server = program("redis-server", _INSTALL)
+    server = program("redis-server", INSTALL)
     folder = run.data(name)
     # No waiting for replicas at the end: the data goes with the run.
     place = {"bind": "127.0.0.1", "port": str(port), "dir": str(folder), "shutdown-timeout": "0"}
