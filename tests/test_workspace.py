@@ -75,3 +75,9 @@ def test_extras_of_core_name_the_adapters() -> None:
     extras = tomllib.loads((ROOT / "core/pyproject.toml").read_text())["project"]["optional-dependencies"]
     for adapter in ADAPTERS:
         assert extras[adapter.name] == [f"agentkeep-{adapter.name}"]
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=name_of)
+def test_every_distribution_carries_the_licence(member: Path) -> None:
+    """A copy each: a link would point out of the source archive."""
+    assert (member / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
