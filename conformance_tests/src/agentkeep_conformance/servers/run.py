@@ -37,6 +37,7 @@ class Run:
         for folder in (self.folder, self.folder / "pids", self.folder / "logs", self.folder / "containers"):
             folder.mkdir(mode=0o711)
         self._owner = os.getpid()
+        self._processes: list[Process] = []
         self._guard = subprocess.Popen(
             [sys.executable, "-P", guard.__file__, str(self.folder)],
             stdin=subprocess.PIPE,
@@ -46,11 +47,19 @@ class Run:
         )
 
     def end(self) -> None:
-        """Stop every server and remove everything; the guard does it, as it would had we crashed."""
-        if os.getpid() != self._owner or self._guard.stdin is None or self._guard.stdin.closed:
+        """Stop every server and remove everything; the guard does it, as it would had we crashed.
+
+        In a forked child nothing but its copies of our handles ends.
+        """
+        if self._guard.stdin is None or self._guard.stdin.closed:
             return
         self._guard.stdin.close()
-        self._guard.wait(_GUARD_ENDS_WITHIN)
+        if os.getpid() == self._owner:
+            self._guard.wait(_GUARD_ENDS_WITHIN)
+        # Who is never asked after counts as still running, and Python warns of it.
+        self._guard.poll()
+        for process in self._processes:
+            process.alive()
 
     def data(self, name: str, *, user: str | None = None) -> Path:
         """A fresh folder for a server's files, owned by `user`."""
@@ -69,6 +78,7 @@ class Run:
             folder=self.folder,
         )
         process.start()
+        self._processes.append(process)
         return process
 
     def claim_container(self, name: str) -> str:
