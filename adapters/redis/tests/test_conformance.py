@@ -8,7 +8,15 @@ from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
 
 from agentkeep_conformance import AdapterConformance
-from agentkeep_conformance.servers import REDIS, REDIS_ALWAYS, REDIS_CLUSTER, ChosenServer, NotRun
+from agentkeep_conformance.servers import (
+    REDIS,
+    REDIS_ALWAYS,
+    REDIS_CLUSTER,
+    REDIS_SENTINEL,
+    REDIS_TLS,
+    ChosenServer,
+    NotRun,
+)
 from agentkeep_conformance.servers.chosen import Running
 from agentkeep_conformance.servers.containers import start_container
 from agentkeep_conformance.servers.run import current_run, free_ports
@@ -33,8 +41,20 @@ def sync_client_of(dsn: str) -> Any:
     return SyncRedis.from_url(dsn)  # pyright: ignore[reportUnknownMemberType]
 
 
+async def primary_of(dsn: str) -> Any:
+    """The server that the Sentinels of a URL name now."""
+    parts = urlsplit(dsn)
+    host, _, port = parts.netloc.rpartition("@")[2].partition(",")[0].rpartition(":")
+    asked: Any = Redis(host=host, port=int(port))
+    async with asked:
+        state = await asked.sentinel_master(parts.path.split("/")[1])
+    return Redis(host=state["ip"], port=state["port"], password=parts.password)
+
+
 async def nodes_of(dsn: str) -> list[Any]:
     """A client for each primary: one where there is no cluster. The caller closes them."""
+    if dsn.startswith("redis+sentinel://"):
+        return [await primary_of(dsn)]
     first = client_of(dsn)
     info = await first.info("cluster")
     if not info.get("cluster_enabled"):
@@ -112,6 +132,24 @@ class TestRedisAlways(Place, AdapterConformance):
     """What is killed, asked of a server that forces each write to the disk: see conftest.py."""
 
     server = REDIS_ALWAYS
+
+    def open(self, dsn: str, namespace: str, **options: Any) -> RedisAdapter:
+        return RedisAdapter.from_url(dsn, prefix=namespace, **options)
+
+
+class TestRedisTls(Place, AdapterConformance):
+    """A short selection: see conftest.py."""
+
+    server = REDIS_TLS
+
+    def open(self, dsn: str, namespace: str, **options: Any) -> RedisAdapter:
+        return RedisAdapter.from_url(dsn, prefix=namespace, **options)
+
+
+class TestRedisSentinel(Place, AdapterConformance):
+    """A short selection: see conftest.py."""
+
+    server = REDIS_SENTINEL
 
     def open(self, dsn: str, namespace: str, **options: Any) -> RedisAdapter:
         return RedisAdapter.from_url(dsn, prefix=namespace, **options)

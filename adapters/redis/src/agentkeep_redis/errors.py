@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from ssl import SSLCertVerificationError
 
 from agentkeep.errors import ConfigurationError, Corrupt, OutcomeUnknown, PersistenceError, Unavailable
 from redis.exceptions import (
@@ -52,9 +53,17 @@ BUSY, ERR) means that the script did not begin or stopped before its first write
 def refused(error: Exception, place: str, record: str = "") -> PersistenceError:
     """Our error for one after which nothing has run. `place`: the server; `record`: what the call was about."""
     kind = next((ours for theirs, ours in _CLASSES if isinstance(error, theirs)), None)
+    if isinstance(_root(error), SSLCertVerificationError):  # trying again is in vain: see `ssl_ca_certs`
+        kind = ConfigurationError
     if kind is None and isinstance(error, ResponseError):
         kind = _CODES.get(code_of(error))
     return Corrupt(record or place, str(error)) if kind is Corrupt else _made(kind or Unavailable, error, place)
+
+
+def _root(error: BaseException) -> BaseException:
+    """What the driver's error began with."""
+    below = error.__cause__ or error.__context__
+    return error if below is None else _root(below)
 
 
 def lost(error: Exception, place: str) -> PersistenceError:

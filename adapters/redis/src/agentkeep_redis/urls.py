@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -94,6 +95,9 @@ def _seconds(duration: timedelta | None, default: float) -> float:
 
 def _tls(options: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: options[name] for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile") if name in options}
+    for name, path in given.items():
+        if not Path(path).is_file():
+            raise ConfigurationError(f"{name} is {str(path)!r}: there is no such file")
     return {"ssl_cert_reqs": "required", "ssl_check_hostname": True, **given}
 
 
