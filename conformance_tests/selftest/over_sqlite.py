@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, ClassVar
 
 from agentkeep import PersistenceAdapter
 from agentkeep_conformance import AdapterConformance
+from agentkeep_conformance.hooks import Given
 from agentkeep_sqlite import SQLiteAdapter, adapter
 from agentkeep_sqlite.statements import Statements, load_statements
 from over import plant
+from sqlalchemy.ext.asyncio import create_async_engine
 
 
 class OverSQLite(AdapterConformance):
@@ -24,6 +26,25 @@ class OverSQLite(AdapterConformance):
 
     def open(self, dsn: str, namespace: str, **options: Any) -> PersistenceAdapter:
         return self.adapter(_file(dsn, namespace), **options)
+
+    unmanaged: ClassVar[dict[str, Any]] = {"manage_schema": False}
+
+    async def make_newer(self, dsn: str, namespace: str) -> None:
+        with closing(sqlite3.connect(_file(dsn, namespace))) as connection, connection:
+            connection.execute("INSERT INTO agentkeep_migration VALUES (999, 0)")
+
+    @asynccontextmanager
+    async def over_given(self, dsn: str, namespace: str) -> AsyncGenerator[Given]:
+        engine = create_async_engine(f"sqlite+aiosqlite:///{_file(dsn, namespace)}")
+        pool = engine.pool
+
+        async def usable() -> bool:
+            return engine.pool is pool
+
+        try:
+            yield Given(self.adapter(engine), usable)
+        finally:
+            await engine.dispose()
 
     async def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
         for part in _stored(Path(dsn)):

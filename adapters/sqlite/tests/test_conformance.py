@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import closing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ from unittest.mock import patch
 from agentkeep import PersistenceAdapter
 from agentkeep_conformance import AdapterConformance
 from agentkeep_conformance.families.upgrade import released
+from agentkeep_conformance.hooks import Given
 from agentkeep_sqlite import SQLiteAdapter
 from agentkeep_sqlite.connection import DriverConnection
 from agentkeep_sqlite.group import Job
@@ -66,6 +67,27 @@ class TestSqlite(AdapterConformance):
     async def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
         for piece in stored_bytes(file_of(dsn)):
             yield piece
+
+    unmanaged: ClassVar[dict[str, Any]] = {"manage_schema": False}
+
+    async def make_newer(self, dsn: str, namespace: str) -> None:
+        with closing(sqlite3.connect(file_of(dsn))) as connection, connection:
+            connection.execute(f"INSERT INTO {namespace}migration VALUES (999, 0)")  # noqa: S608 - the suite's name
+
+    @asynccontextmanager
+    async def over_given(self, dsn: str, namespace: str) -> AsyncGenerator[Given]:
+        engine = create_async_engine(f"sqlite+aiosqlite:///{file_of(dsn)}")
+        pool = engine.pool
+
+        async def usable() -> bool:
+            async with engine.connect() as connection:
+                answer = await connection.exec_driver_sql("SELECT 1")
+            return engine.pool is pool and answer.scalar_one() == 1
+
+        try:
+            yield Given(SQLiteAdapter(engine, prefix=namespace), usable)
+        finally:
+            await engine.dispose()
 
     async def save_corpus(self, dsn: str, namespace: str, file: Path) -> None:
         await asyncio.to_thread(copy_renamed, file_of(dsn), namespace, file, _NAMESPACE)

@@ -53,9 +53,12 @@ def needs_wire(test: _Test) -> _Test:
     return pytest.mark.needs_wire(test)
 
 
-def needs_corpus(test: _Test) -> _Test:
-    """Say that a test reads what an earlier release stored: without such a corpus it stands in the table as "n/a"."""
-    return pytest.mark.needs_corpus(test)
+def needs(hook: str, otherwise: str) -> Callable[[_Test], _Test]:
+    """Say that a test acts through an attribute of the enrolment, one of `Hooks`.
+
+    Where the enrolment leaves that as it is, or empty, the test stands in the table as "n/a", because of `otherwise`.
+    """
+    return cast("Callable[[_Test], _Test]", pytest.mark.needs(hook, otherwise))
 
 
 def clauses_of(test: object) -> tuple[str, ...]:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, ClassVar
 
 from agentkeep import PersistenceAdapter
+
+
+@dataclass(frozen=True)
+class Given:
+    """What an enrolment made over something of the caller's."""
+
+    adapter: PersistenceAdapter
+    usable: Callable[[], Awaitable[bool]]
+    """Whether the caller's thing still works."""
 
 
 class Hooks:
@@ -40,6 +51,20 @@ class Hooks:
 
     async def load_corpus(self, dsn: str, namespace: str, file: Path) -> None:
         """Put what such a file holds where an adapter of the namespace will find it, in a database without it."""
+        raise NotImplementedError
+
+    unmanaged: ClassVar[dict[str, Any]] = {}
+    """Options of `open` under which an adapter creates and migrates nothing: its schema is somebody else's (LIFE-1)."""
+
+    async def make_newer(self, dsn: str, namespace: str) -> None:
+        """Mark the namespace's schema as one of a release to come."""
+        raise NotImplementedError
+
+    def over_given(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[Given]:
+        """An adapter over a client, pool or engine that the caller made and will close (LIFE-2).
+
+        Write it as `@asynccontextmanager async def … yield Given(adapter, usable)`.
+        """
         raise NotImplementedError
 
     async def work(self, adapter: PersistenceAdapter, call: Callable[[], Awaitable[Any]]) -> int:

@@ -17,6 +17,7 @@ import pytest
 
 from agentkeep_conformance.base import AdapterConformance, Enrolment, KnownFailure, name_of
 from agentkeep_conformance.clauses import CLAUSES, clauses_of, faults_of
+from agentkeep_conformance.hooks import Hooks
 from agentkeep_conformance.outcomes import EVIDENCE, REQUIRED, SEED, TIER, AdapterEvidence, Evidence, TestOutcome
 from agentkeep_conformance.place import Tier
 from agentkeep_conformance.rendering import outcome_table
@@ -54,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "proves(*clauses): the clauses of the contract that a test proves")
     config.addinivalue_line("markers", "needs_wire: the test acts on the socket between adapter and server")
-    config.addinivalue_line("markers", "needs_corpus: the test reads what an earlier release stored")
+    config.addinivalue_line("markers", "needs(hook, otherwise): the test acts through a hook of the enrolment")
     config.stash[EVIDENCE] = Evidence()
     config.stash[REQUIRED] = config.getoption("--conformance-require") == "all"
     config.stash[TIER] = cast("Tier", config.getoption("--conformance-tier"))
@@ -108,8 +109,10 @@ def _not_applicable(item: pytest.Item, suite: type[Enrolment]) -> str | None:
     """Why a test has nothing to act on with this enrolment; None where it has."""
     if item.get_closest_marker("needs_wire") is not None and suite.server.embedded:
         return "embedded: there is no wire"
-    if item.get_closest_marker("needs_corpus") is not None and not suite.corpora:
-        return "no stored format was released before this one"
+    for marker in item.iter_markers("needs"):
+        hook, otherwise = cast("tuple[str, str]", marker.args)
+        if not getattr(suite, hook) or getattr(suite, hook) is getattr(Hooks, hook):
+            return otherwise
     return None
 
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from agentkeep import Closed, Keep, NewMessage, PersistenceError
 
-from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.clauses import needs, proves
 from agentkeep_conformance.place import Place
 from agentkeep_conformance.samples import PATIENCE_SECONDS, Verb, whole
 
@@ -98,6 +98,17 @@ class LifeCycle:
         await twin.close()
         await keep.sessions.create("s")
         assert await keep.sessions.count() == 1
+
+    @proves("LIFE-2")
+    @needs("over_given", "it is never given a client of the caller's")
+    async def test_what_the_caller_gave_stays_open(self, place: Place) -> None:
+        async with place.enrolment.over_given(place.dsn, place.namespace) as given:
+            for _ in range(2):
+                async with Keep(given.adapter) as keep:
+                    assert (await keep.sessions.get_or_create("s")).id == "s"
+                assert await given.usable()
+            await given.adapter.close()
+            assert await given.usable()
 
     @proves("LIFE-1")
     async def test_twenty_instances_open_an_empty_database_at_once(self, place: Place) -> None:

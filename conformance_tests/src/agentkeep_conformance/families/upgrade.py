@@ -1,20 +1,24 @@
-"""What earlier releases stored is opened, migrated, read and written on by today's code."""
+"""What earlier releases stored is opened, migrated, read and written on by today's code; a later one's is refused."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
 
-from agentkeep import Keep, NewMessage
+import pytest
+from agentkeep import Keep, NewMessage, SchemaMissing, SchemaTooNew
 
 from agentkeep_conformance import corpus
-from agentkeep_conformance.clauses import needs_corpus, proves
+from agentkeep_conformance.clauses import needs, proves
 from agentkeep_conformance.place import Place
+
+NO_CORPUS = "no stored format was released before this one"
+NO_SCHEMA = "it keeps no schema"
 
 
 class Upgrade:
     @proves("LIFE-1", "FID-1", "ORD-1")
-    @needs_corpus
+    @needs("corpora", NO_CORPUS)
     async def test_what_each_release_stored_is_read_and_written_on(self, place: Place) -> None:
         for file in place.enrolment.corpora:
             older = await _loaded(place, file)
@@ -36,13 +40,38 @@ class Upgrade:
         assert await twin.for_tenant("other").sessions.count() == 1
 
     @proves("LIFE-1")
-    @needs_corpus
+    @needs("corpora", NO_CORPUS)
     async def test_two_instances_migrate_at_once(self, place: Place) -> None:
         for file in place.enrolment.corpora:
             older = await _loaded(place, file)
             keeps = await asyncio.gather(*(older.keep() for _ in range(4)))
             for keep in keeps:
                 assert await corpus.read(keep) == corpus.expected(file)
+
+    @proves("LIFE-1")
+    @needs("make_newer", NO_SCHEMA)
+    async def test_a_newer_schema_is_refused(self, place: Place, keep: Keep) -> None:
+        await keep.sessions.create("s")
+        await keep.close()
+        await place.enrolment.make_newer(place.dsn, place.namespace)
+        for _ in range(2):
+            with pytest.raises(SchemaTooNew) as caught:
+                await place.keep()
+            assert str(caught.value)
+
+    @proves("LIFE-1")
+    @needs("unmanaged", NO_SCHEMA)
+    async def test_a_schema_that_is_anothers_is_used_and_never_made(self, place: Place) -> None:
+        unmanaged = place.enrolment.unmanaged
+        for _ in range(2):
+            with pytest.raises(SchemaMissing) as caught:
+                await place.keep(**unmanaged)
+            assert str(caught.value)
+        await (await place.keep()).close()
+        keep = await place.keep(**unmanaged)
+        await keep.sessions.create("s")
+        assert await keep.messages.append("s", [NewMessage(role="user", id="m")])
+        assert await keep.sessions.delete("s")
 
 
 async def _loaded(place: Place, file: Path) -> Place:

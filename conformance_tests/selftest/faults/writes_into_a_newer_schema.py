@@ -1,0 +1,26 @@
+"""The version of what is stored is looked up and not compared: an old release writes into a newer one's tables.
+
+A rollback of the program is enough: yesterday's code meets what today's has migrated.
+"""
+
+from agentkeep_sqlite.connection import Connection
+from agentkeep_sqlite.schema import Found, Schema
+from over import plant
+from over_sqlite import OverSQLite
+
+FAMILY = "upgrade"
+CLAUSE = "LIFE-1"
+
+_find = Schema.find
+
+
+def find(schema: Schema, db: Connection) -> Found:
+    found = _find(schema, db)
+    return found._replace(version=min(found.version, 1))
+
+
+plant(Schema, "find", find)
+
+
+class TestFault(OverSQLite):
+    pass
