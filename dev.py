@@ -2,7 +2,7 @@
 the project's own folder: uv into `.tools/`, the packages into `.venv/`.
 
     python3 dev.py try      set up, then the main job on SQLite with the sample transcripts
-    python3 dev.py test     set up, then all tests (arguments go to pytest)
+    python3 dev.py test     set up, then all tests, side by side (with arguments: pytest and these alone)
     python3 dev.py check    set up, then style and types
     python3 dev.py evidence NAME...   run the suite on adapters and renew docs/evidence and the README's table
     python3 dev.py lock     resolve the dependencies anew into requirements.lock
@@ -25,6 +25,8 @@ UV = UV_HOME / BIN / "uv"
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / "agentkeep-set-up"
+SIDE_BY_SIDE = ["-n", "logical", "--dist", "loadscope"]
+"""A process a core; a class or module stays in one, so that its servers are started once."""
 MEMBERS = [
     "core",
     "conformance_tests",
@@ -86,7 +88,7 @@ def try_it() -> None:
 
 def test(arguments: list[str]) -> None:
     set_up()
-    run(VENV / BIN / "python", "-m", "pytest", *arguments)
+    run(VENV / BIN / "python", "-m", "pytest", *(arguments or SIDE_BY_SIDE))
 
 
 def check() -> None:
