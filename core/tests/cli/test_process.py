@@ -80,6 +80,12 @@ def test_a_closed_pipe_leaves_no_traceback(command: tuple[str, ...], unbuffered:
         assert process.wait(BOUND) == 141
 
 
+def test_a_standard_output_that_was_never_open_is_one_sentence() -> None:
+    done = subprocess.run(["sh", "-c", f"{SCRIPT} export >&-"], stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert b"standard output is closed" in done.stderr
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.usefixtures("many")
 def test_a_full_disk_is_one_sentence() -> None:

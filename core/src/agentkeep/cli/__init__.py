@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from importlib.util import find_spec
+from typing import cast
 
 _NEEDED = ("typer", "rich", "platformdirs")
 
@@ -14,6 +15,9 @@ def main() -> None:
     if any(find_spec(name) is None for name in _NEEDED):
         sys.stderr.write('agentkeep: the command line is an extra of its own: pip install "agentkeep[cli]"\n')
         sys.exit(2)
+    if cast("object", sys.stdout) is None:
+        # A parent may start us so; what would be printed must not be lost without a word.
+        sys.exit("agentkeep: there is nowhere to print: standard output is closed")
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # Until the work begins there is nothing to tidy up: Ctrl-C ends the process as it ends any other.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
