@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import psycopg
 from agentkeep_conformance import AdapterConformance
-from agentkeep_conformance.servers import POSTGRES
+from agentkeep_conformance.servers import PGBOUNCER, POSTGRES
 from agentkeep_postgres import PostgresAdapter
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Literal
 
 
 async def stored_rows(dsn: str) -> AsyncIterator[bytes]:
@@ -50,3 +51,48 @@ class TestPostgres(AdapterConformance):
 
     async def drop(self, dsn: str, namespace: str) -> None:
         await drop_tables(dsn, namespace)
+
+
+class TestPsycopg(TestPostgres):
+    """The other driver."""
+
+    def open(self, dsn: str, namespace: str, **options: Any) -> PostgresAdapter:
+        return super().open(dsn.replace("postgresql://", "postgresql+psycopg://"), namespace, **options)
+
+
+class TestPgBouncer(TestPostgres):
+    """Through a pooler in transaction mode, which is what a kill ends here; the server behind it lives on."""
+
+    server = PGBOUNCER
+    round_trips: ClassVar[dict[str, int]] = {
+        "greeting": 4,
+        "append": 2,
+        "append with ids": 2,
+        "read": 2,
+    }
+    """asyncpg parses and executes in two, and behind a pooler nothing stays parsed."""
+
+
+class TestPostgresRows(TestPostgres):
+    """A role that may read and write rows and nothing else; the owner ran what `agentkeep migrate --sql` prints."""
+
+    def prepare(self, dsn: str, namespace: str) -> None:
+        """The rights are those that the adapter's page names."""
+        role = Identifier(namespace)
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(PostgresAdapter.from_url(dsn, prefix=namespace).migrations_sql().encode())
+            connection.execute(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, Literal(namespace)))
+            tables = SQL(", ").join([Identifier(f"{namespace}sessions"), Identifier(f"{namespace}messages")])
+            connection.execute(SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(tables, role))
+            versions = Identifier(f"{namespace}schema_version")
+            connection.execute(SQL("GRANT SELECT ON {} TO {}").format(versions, role))
+
+    def open(self, dsn: str, namespace: str, **options: Any) -> PostgresAdapter:
+        address = urlsplit(dsn)
+        own = address._replace(netloc=f"{namespace}:{namespace}@{address.hostname}:{address.port}")
+        return super().open(own.geturl(), namespace, manage_schema=False, **options)
+
+    async def drop(self, dsn: str, namespace: str) -> None:
+        await super().drop(dsn, namespace)
+        async with await psycopg.AsyncConnection.connect(dsn) as connection:
+            await connection.execute(SQL("DROP ROLE IF EXISTS {}").format(Identifier(namespace)))

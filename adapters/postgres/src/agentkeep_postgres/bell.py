@@ -6,13 +6,12 @@ It only saves waiting. What it may miss is found by the watchers' own look at th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 from agentkeep.errors import PersistenceError
-from sqlalchemy.pool import PoolProxiedConnection
 
 from agentkeep_postgres.connections import Connections
+from agentkeep_postgres.drivers import Listening
 
 _SEPARATOR = "\x1f"
 """No id holds a control character. `append` joins its notification alike."""
@@ -45,8 +44,7 @@ class Bell:
         self._channel = channel
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._changing = asyncio.Lock()
-        self._lease: PoolProxiedConnection | None = None
-        self._stop_driver: Callable[[], object] | None = None
+        self._listening: Listening | None = None
 
     def join(self, tenant: str, session_id: str) -> asyncio.Event:
         """An event that is set when messages land in a session, as long as `listens` holds."""
@@ -68,19 +66,20 @@ class Bell:
         if connections.pooled:
             return False
         async with self._changing:
-            if self._lease is not None and not connections.driver.is_closed(self._lease.driver_connection):
+            if self._listening is not None and not self._listening.is_over():
                 return True
             self.stop()
             try:
-                lease = await connections.apart()
+                connection = await connections.apart()
             except PersistenceError:
                 return False
-            self._lease = lease
             try:
-                self._stop_driver = await connections.driver.listen(lease.driver_connection, self._channel, self._heard)
-            except Exception:  # a replica does not listen, and a connection may be lost here too: the watchers poll
-                self.stop()
-                return False
+                self._listening = await connections.driver.listen(connection, self._channel, self._heard)
+            except BaseException as error:
+                connections.driver.end(connection)
+                if isinstance(error, Exception):  # a replica does not listen, and a connection may be lost here too
+                    return False
+                raise
             return True
 
     def _heard(self, payload: str) -> None:
@@ -89,9 +88,6 @@ class Bell:
 
     def stop(self) -> None:
         """End the listening connection at once."""
-        if self._stop_driver is not None:
-            self._stop_driver()
-            self._stop_driver = None
-        if self._lease is not None:
-            self._lease.invalidate()
-            self._lease = None
+        if self._listening is not None:
+            self._listening.end()
+            self._listening = None

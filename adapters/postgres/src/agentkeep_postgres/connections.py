@@ -130,9 +130,8 @@ class Connections:
         self, pool: Pool, statement: Statement, arguments: Sequence[object], kind: Sent, only_once: bool
     ) -> Sequence[Row]:
         sql = statement.text
-        fetch = self.driver.fetch_unnamed if statement.is_planned_anew else self.driver.fetch
-        if self.pooled:
-            fetch = self.driver.fetch_pooled
+        unnamed = self.pooled or statement.is_planned_anew
+        fetch = self.driver.fetch_unnamed if unnamed else self.driver.fetch
         return self._with_connection(
             pool, lambda connection: await_only(fetch(connection, sql, arguments)), kind, check=only_once
         )
@@ -145,12 +144,15 @@ class Connections:
             error = failed.__cause__ or failed
             raise translated(error, failed.sent, self.place) from error
 
-    async def apart(self) -> PoolProxiedConnection:
-        """A connection of no pool, to listen on; whoever took it ends it by `invalidate`."""
+    async def apart(self) -> Any:
+        """A driver's connection of no pool, to listen on. Whoever took it ends it."""
         try:
-            return await greenlet_spawn(self.engine.sync_engine.pool.recreate().connect)
+            lease = await greenlet_spawn(self.engine.sync_engine.pool.recreate().connect)
         except Exception as error:
             raise translated(error, Sent.NO, self.place) from error
+        connection = lease.driver_connection
+        lease.detach()
+        return connection
 
     def _with_connection(self, pool: Pool, work: Callable[[Any], T], kind: Sent, *, check: bool = False) -> T:
         """Runs in a greenlet, where `await_only` awaits."""

@@ -6,9 +6,17 @@ import selectors
 from asyncio import create_task, timeout
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 Row = Sequence[Any]
+
+
+class Listening(NamedTuple):
+    """A connection that listens."""
+
+    is_over: Callable[[], bool]
+    end: Callable[[], object]
+    """Closes the connection; does not wait."""
 
 
 class Driver(Protocol):
@@ -22,12 +30,11 @@ class Driver(Protocol):
         """All rows of one statement, sent so that it is prepared once a connection."""
         ...
 
-    async def fetch_pooled(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
-        """As `fetch`, right behind a pooler that gives each transaction another server connection."""
-        ...
-
     async def fetch_unnamed(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
-        """As `fetch`, but planned for these very arguments. With asyncpg that takes a trip more."""
+        """As `fetch`, but planned for these very arguments, and nothing stays on the server connection.
+
+        So it is right behind a pooler that gives each transaction another one. With asyncpg it takes a trip more.
+        """
         ...
 
     async def script(self, connection: Any, sql: str) -> None:
@@ -38,8 +45,12 @@ class Driver(Protocol):
         """Whether the server process is another one than the driver was told when it connected. One round trip."""
         ...
 
-    async def listen(self, connection: Any, channel: str, heard: Callable[[str], None]) -> Callable[[], object]:
-        """Call `heard` with the payload of each notification; what it returns stops that."""
+    async def listen(self, connection: Any, channel: str, heard: Callable[[str], None]) -> Listening:
+        """Call `heard` with the payload of each notification. The connection is for nothing else from now on."""
+        ...
+
+    def end(self, connection: Any) -> None:
+        """Close a connection that is no pool's and that nobody uses, without waiting."""
         ...
 
 
@@ -50,12 +61,8 @@ class Asyncpg:
     async def fetch(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
         return await connection.fetch(sql, *arguments)
 
-    async def fetch_pooled(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
-        # asyncpg parses and executes in two round trips; only a transaction keeps both on one server connection
-        async with connection.transaction():
-            return await self.fetch_unnamed(connection, sql, arguments)
-
     async def fetch_unnamed(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
+        # asyncpg ends the first trip by Flush, not Sync: a pooler keeps the server connection until the second is over
         statement = await connection.prepare(sql, name="")
         return await statement.fetch(*arguments)
 
@@ -67,12 +74,15 @@ class Asyncpg:
         # without arguments it goes as one simple query, which every pooler forwards whole; the tag counts the rows
         return await connection.execute(_SAME_PROCESS.replace(":pid", str(pid))) != "SELECT 1"
 
-    async def listen(self, connection: Any, channel: str, heard: Callable[[str], None]) -> Callable[[], object]:
+    async def listen(self, connection: Any, channel: str, heard: Callable[[str], None]) -> Listening:
         def called(connection: Any, pid: int, channel: str, payload: str) -> None:
             heard(payload)
 
         await connection.add_listener(channel, called)
-        return lambda: None
+        return Listening(connection.is_closed, connection.terminate)
+
+    def end(self, connection: Any) -> None:
+        connection.terminate()
 
 
 class Psycopg:
@@ -85,9 +95,6 @@ class Psycopg:
 
     async def fetch(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
         return await self._fetch(connection, sql, arguments, prepare=True)
-
-    async def fetch_pooled(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
-        return await self._fetch(connection, sql, arguments, prepare=False)
 
     async def fetch_unnamed(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
         return await self._fetch(connection, sql, arguments, prepare=False)
@@ -104,17 +111,23 @@ class Psycopg:
 
     async def behind_pooler(self, connection: Any) -> bool:
         pid = int(connection.info.backend_pid)
-        rows = await self.fetch_pooled(connection, _SAME_PROCESS.replace(":pid", str(pid)), ())
+        rows = await self.fetch_unnamed(connection, _SAME_PROCESS.replace(":pid", str(pid)), ())
         return not rows
 
-    async def listen(self, connection: Any, channel: str, heard: Callable[[str], None]) -> Callable[[], object]:
+    async def listen(self, connection: Any, channel: str, heard: Callable[[str], None]) -> Listening:
         async def pass_on() -> None:
             with suppress(Exception):  # the connection is gone: whoever waits polls, and listens anew
                 async for notification in connection.notifies():
                     heard(notification.payload)
 
         await connection.execute(f"LISTEN {channel}")
-        return create_task(pass_on()).cancel
+        passing_on = create_task(pass_on())
+        # not before the task has let go of the socket, whose number may be another's at once
+        passing_on.add_done_callback(lambda _: self.end(connection))
+        return Listening(passing_on.done, passing_on.cancel)
+
+    def end(self, connection: Any) -> None:
+        connection.pgconn.finish()  # psycopg's own close is a coroutine that awaits nothing
 
 
 def _has_ended(connection: Any) -> bool:

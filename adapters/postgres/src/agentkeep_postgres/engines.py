@@ -63,6 +63,11 @@ class QuietPsycopg(PGDialectAsync_psycopg):
 
     supports_statement_cache = True
 
+    @classmethod
+    def get_async_dialect_cls(cls, url: URL) -> type[QuietPsycopg]:
+        """Ours, where SQLAlchemy would take its own."""
+        return cls
+
     def initialize(self, connection: Connection) -> None:
         """Ask nothing."""
 
