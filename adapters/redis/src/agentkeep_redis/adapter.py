@@ -115,7 +115,7 @@ class RedisAdapter:
             return
         made = self._made = self._make()
         try:
-            opened = Opened(await _linked(made[0], self._seconds), self._keys)
+            opened = Opened(await _linked(made[0], self._seconds, owned=self._owned), self._keys)
             await self._prepare(opened.link)
         except BaseException:
             await self._disconnect()
@@ -147,7 +147,7 @@ class RedisAdapter:
             return
         for client in (made[0], *made[1]):
             with suppress(*DRIVER_ERRORS, RedisClusterException):
-                await client.aclose()
+                await _end(client)
 
     async def health(self) -> Health:
         link = self._parts.link
@@ -169,15 +169,26 @@ class RedisAdapter:
         return await Sweeper(self._parts.require_opened(), self._keys).sweep(scope, limit)
 
 
-async def _linked(client: Client, seconds: float) -> Link:
+async def _linked(client: Client, seconds: float, *, owned: bool) -> Link:
     if not isinstance(client, RedisCluster):
         return SingleLink(client, seconds)
+    nodes: Any = client.nodes_manager
     try:
         async with timeout_after(seconds):
-            await client.initialize()
+            # The client's own `initialize` also asks for all commands, which nobody here needs (LIFE-1).
+            await (nodes.initialize() if owned else client.initialize())
     except (RedisClusterException, *DRIVER_ERRORS) as error:
         raise refused(error, "redis cluster") from error
     return ClusterLink(client, seconds)
+
+
+async def _end(client: Client) -> None:
+    if isinstance(client, RedisCluster):
+        nodes: Any = client.nodes_manager
+        await nodes.aclose()
+        await nodes.aclose("startup_nodes")
+    else:
+        await client.aclose()
 
 
 async def _load_scripts(link: Link, key: bytes, known: Sequence[int]) -> None:

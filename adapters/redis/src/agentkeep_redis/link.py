@@ -34,7 +34,7 @@ class Link(Protocol):
         ...
 
     async def call_many(self, calls: Sequence[Call]) -> list[Reply]:
-        """Replies of many calls of one script that only reads, in as few exchanges as there are servers."""
+        """Replies of many calls that may each run twice, in as few exchanges as there are servers; in order on each."""
         ...
 
     async def commands(self, key: bytes, commands: Sequence[Command], effect: Effect = Effect.READS) -> list[Reply]:
@@ -62,8 +62,8 @@ async def run_many(node: Node, gate: Gate, calls: Sequence[Call]) -> list[Reply]
     commands = [call.by_digest() for call in calls]
     replies = await exchange(node, gate, commands)
     if any(isinstance(reply, UNKNOWN_SCRIPT) for reply in replies):
-        load: Command = ("SCRIPT", "LOAD", calls[0].script.text)
-        replies = (await exchange(node, gate, [load, *commands]))[1:]
+        loads: list[Command] = [("SCRIPT", "LOAD", text) for text in {call.script.text for call in calls}]
+        replies = (await exchange(node, gate, [*loads, *commands]))[len(loads) :]
     return replies
 
 

@@ -107,7 +107,7 @@ class SessionListing:
         bounds = _bounds(query, SessionOrder("updated_at", descending=False), None)
         options = {"facet": wanted, **_updated(query)}
         call = self._call("count", scope, options, bounds)
-        count, _, marks = await self._link.call(call, Effect.READS)
+        count, _, marks = await self._index.look(scope.tenant, call)
         return count + await self._count_marked(scope, query, [wanted], marks_of(marks))
 
     async def _count_marked(
@@ -158,7 +158,7 @@ class SessionListing:
             "stretch": _COUNT_STRETCH if limit is None else limit if is_plain else _STRETCH,
             **_updated(query),
         }
-        stopped, now, marks, *entries = await self._link.call(self._call("page", scope, options, bounds), Effect.READS)
+        stopped, now, marks, *entries = await self._index.look(scope.tenant, self._call("page", scope, options, bounds))
         return Stretch(stopped, now, marks_of(marks), entries)
 
     def _call(self, script: str, scope: Scope, options: dict[str, Any], bounds: Bounds) -> Call:

@@ -144,12 +144,31 @@ class SessionIndex:
     async def settle(
         self, tenant: str, settlements: list[Settlement], mark: tuple[str, str, Kind] | None = None
     ) -> bool:
+        reply: Any = await self._link.call(self._settle_call(tenant, settlements, mark), Effect.REPEATABLE)
+        return reply == 1
+
+    def _settle_call(
+        self, tenant: str, settlements: list[Settlement], mark: tuple[str, str, Kind] | None = None
+    ) -> Call:
         args: list[bytes | str] = ["0" if mark is None else "1", *(mark or ("", "", "w"))]
         for settlement in settlements:
             args += settlement
-        call = Call(load_script("settle"), [*self._keys.index(tenant), self._keys.marks(tenant)], args)
-        reply: Any = await self._link.call(call, Effect.REPEATABLE)
-        return reply == 1
+        return Call(load_script("settle"), [*self._keys.index(tenant), self._keys.marks(tenant)], args)
+
+    async def look(self, tenant: str, call: Call) -> Reply:
+        """The reply of a script that looks at the index, in one exchange with what this adapter owes it (COST-1).
+
+        Where that can't be handed over, its marks speak for it.
+        """
+        owed = self._owed.pop(tenant, [])
+        if owed:
+            try:
+                return (await self._link.call_many([self._settle_call(tenant, owed), call]))[1]
+            except BaseException as error:
+                self._owed.setdefault(tenant, []).extend(owed)
+                if not isinstance(error, PersistenceError):
+                    raise
+        return await self._link.call(call, Effect.READS)
 
     async def close(self) -> None:
         """Hand over what is owed, as far as the server lets us."""
