@@ -87,3 +87,16 @@ def test_pgbouncer_comes_back_after_a_kill_and_postgres_never_left(
     finally:
         pgbouncer.restart()
     assert ask(pgbouncer, "SELECT 1") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "line"), [("POSTGRES_OLDEST", "14"), ("POSTGRES_NEWEST", "18")], ids=["oldest", "newest"]
+)
+def test_another_line_answers_beside_the_first(
+    started: Callable[[ChosenServer], ChosenServer], postgres: ChosenServer, name: str, line: str
+) -> None:
+    other = started(getattr(servers, name))
+    assert other.version().split(".")[0] == line
+    assert other.address != postgres.address
+    ask(other, "CREATE EXTENSION IF NOT EXISTS pg_trgm")
+    assert ask(other, "SELECT show_trgm('機票改期') <> '{}'") is True

@@ -15,6 +15,18 @@ def _postgres() -> Recipe:
     return Postgres()
 
 
+def _postgres_oldest() -> Recipe:
+    from agentkeep_conformance.servers.postgres import OLDEST, Postgres
+
+    return Postgres("postgres_oldest", image="postgres:14.19", version=OLDEST)
+
+
+def _postgres_newest() -> Recipe:
+    from agentkeep_conformance.servers.postgres import NEWEST, Postgres
+
+    return Postgres("postgres_newest", version=NEWEST)
+
+
 def _pgbouncer() -> Recipe:
     from agentkeep_conformance.servers.postgres import PgBouncer
 
@@ -67,6 +79,10 @@ def _opensearch(name: str, *, nodes: int = 1, oldest: bool = False) -> ChosenSer
 
 
 POSTGRES = ChosenServer("postgres", _postgres)
+POSTGRES_OLDEST = ChosenServer("postgres_oldest", _postgres_oldest)
+"""The oldest line that is supported, 14."""
+POSTGRES_NEWEST = ChosenServer("postgres_newest", _postgres_newest)
+"""The newest line, 18."""
 PGBOUNCER = ChosenServer("pgbouncer", _pgbouncer)
 """Transaction mode, in front of POSTGRES."""
 
@@ -105,6 +121,8 @@ __all__ = [
     "OPENSEARCH_OLDEST",
     "PGBOUNCER",
     "POSTGRES",
+    "POSTGRES_NEWEST",
+    "POSTGRES_OLDEST",
     "REDIS",
     "REDIS_ALWAYS",
     "REDIS_CLUSTER",

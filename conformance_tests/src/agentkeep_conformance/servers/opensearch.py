@@ -22,8 +22,8 @@ OLDEST = "2.19.1"
 _IMAGES = {NEWEST: "opensearchproject/opensearch:3.2.0", OLDEST: "opensearchproject/opensearch:2.19.3"}
 _HEAP = "400m"
 # A test run is over before the optimising compiler and a parallel collector would pay; the official image chooses its
-# collector itself and starts with no second one.
-_JVM_IN_IMAGE = (f"-Xms{_HEAP}", f"-Xmx{_HEAP}", "-XX:TieredStopAtLevel=1")
+# collector itself and starts with no second one. Performance data would stay in the temporary folder.
+_JVM_IN_IMAGE = (f"-Xms{_HEAP}", f"-Xmx{_HEAP}", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 _JVM = (*_JVM_IN_IMAGE, "-XX:+UseSerialGC")
 
 _CONFIG = """\

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit, urlunsplit
@@ -12,11 +13,14 @@ import psycopg
 from agentkeep_conformance.servers.chosen import Running
 from agentkeep_conformance.servers.containers import start_container
 from agentkeep_conformance.servers.model import NotRun, Server
-from agentkeep_conformance.servers.programs import as_user, program, unprivileged
+from agentkeep_conformance.servers.programs import as_user, cache, program, unprivileged
 from agentkeep_conformance.servers.run import Run, current_run, free_ports
 from agentkeep_conformance.servers.started import Node, Started
 
 _INSTALL = "docker/native/install postgres"
+
+OLDEST, NEWEST = "14.24.0", "18.6.0"
+"""Of the packages that docker/native/postgres/install takes."""
 
 _SETTINGS = {
     "max_connections": "300",
@@ -35,7 +39,11 @@ _NATIVE_SETTINGS = _SETTINGS | {
 class Postgres:
     """One PostgreSQL with a database that the test's role owns; the role is a superuser, for faults."""
 
-    name = "postgres"
+    def __init__(self, name: str = "postgres", *, image: str = "postgres:18.0", version: str | None = None) -> None:
+        """`version`: of a package in the cache; None takes the PostgreSQL that is installed."""
+        self.name = name
+        self._image = image
+        self._version = version
 
     def check(self, dsn: str) -> str:
         with psycopg.connect(dsn, connect_timeout=5) as connection:
@@ -46,7 +54,7 @@ class Postgres:
         password = current_run().password
         container = start_container(
             self.name,
-            image="postgres:18.0",
+            image=self._image,
             port=5432,
             environment={"POSTGRES_USER": "agentkeep", "POSTGRES_PASSWORD": password, "POSTGRES_DB": "agentkeep"},
             command=" ".join(["postgres", *(f"-c {name}={value}" for name, value in _SETTINGS.items())]),
@@ -57,9 +65,10 @@ class Postgres:
 
     def native(self) -> Running:
         run = current_run()
-        server, initdb = program("postgres", _INSTALL), program("initdb", _INSTALL)
         user = unprivileged("postgres")
-        data = _initialised(run, initdb, run.data(self.name, user=user), user)
+        folder = run.data(self.name, user=user)
+        server, initdb = self._programs(folder, user)
+        data = _initialised(run, initdb, folder, user)
         (port,) = free_ports(1)
         settings = [f"--{name}={value}" for name, value in _NATIVE_SETTINGS.items()]
         process = run.process(self.name, [server, "-D", str(data), "-p", str(port), *settings], user=user)
@@ -68,6 +77,17 @@ class Postgres:
         first.wait()
         _create_database(first.dsn)
         return Started(f"postgresql://{address}/agentkeep", [process], self.check)
+
+    def _programs(self, folder: Path, user: str | None) -> tuple[str, str]:
+        """The server and what makes its data folder. Raises `NotRun`."""
+        if self._version is None:
+            return program("postgres", _INSTALL), program("initdb", _INSTALL)
+        home = cache() / f"postgres-{self._version}"
+        if not home.is_dir():
+            raise NotRun(f"PostgreSQL {self._version} is not installed: {_INSTALL}-oldest postgres-newest")
+        if user is not None:  # who may not look into our home
+            home = shutil.copytree(home, folder / "programs")
+        return str(home / "bin" / "postgres"), str(home / "bin" / "initdb")
 
 
 def _initialised(run: Run, initdb: str, folder: Path, user: str | None) -> Path:
