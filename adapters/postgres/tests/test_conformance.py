@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 from agentkeep_conformance import AdapterConformance
-from agentkeep_conformance.servers import PGBOUNCER, POSTGRES
+from agentkeep_conformance.servers import PGBOUNCER, POSTGRES, POSTGRES_NEWEST, POSTGRES_OLDEST
 from agentkeep_postgres import PostgresAdapter
 from psycopg.sql import SQL, Identifier, Literal
 
@@ -23,16 +23,28 @@ async def stored_rows(dsn: str) -> AsyncIterator[bytes]:
                 yield row.encode()
 
 
+_DROP = """
+DO $$
+DECLARE
+    prefix text := {};
+    made text;
+BEGIN
+    FOREACH made IN ARRAY ARRAY['sessions', 'messages', 'schema_version'] LOOP
+        EXECUTE format('DROP TABLE IF EXISTS %I CASCADE', prefix || made);
+    END LOOP;
+    SELECT string_agg(oid::regprocedure::text, ', ') INTO made FROM pg_proc WHERE starts_with(proname, prefix);
+    IF made IS NOT NULL THEN
+        EXECUTE 'DROP FUNCTION ' || made;
+    END IF;
+END
+$$
+"""
+
+
 async def drop_tables(dsn: str, prefix: str) -> None:
     """Remove what one namespace made."""
     async with await psycopg.AsyncConnection.connect(dsn) as connection:
-        found = await connection.execute(
-            "SELECT oid::regprocedure::text FROM pg_proc WHERE starts_with(proname, %s)", [prefix]
-        )
-        for (function,) in await found.fetchall():
-            await connection.execute(SQL("DROP FUNCTION {}").format(SQL(function)))
-        for table in ("sessions", "messages", "schema_version"):
-            await connection.execute(SQL("DROP TABLE IF EXISTS {} CASCADE").format(Identifier(prefix + table)))
+        await connection.execute(SQL(_DROP).format(Literal(prefix)))
 
 
 class TestPostgres(AdapterConformance):
@@ -96,3 +108,11 @@ class TestPostgresRows(TestPostgres):
         await super().drop(dsn, namespace)
         async with await psycopg.AsyncConnection.connect(dsn) as connection:
             await connection.execute(SQL("DROP ROLE IF EXISTS {}").format(Identifier(namespace)))
+
+
+class TestPostgresOldest(TestPostgres):
+    server = POSTGRES_OLDEST
+
+
+class TestPostgresNewest(TestPostgres):
+    server = POSTGRES_NEWEST
