@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from agentkeep_conformance import corpus
 from agentkeep_conformance.rendering import as_html, as_markdown, merged
 from agentkeep_conformance.selftest import command as selftest
 from agentkeep_conformance.summary import in_readme
@@ -51,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     own = commands.add_parser("selftest", help="run the suite on planted faults: each must be killed")
     selftest.add_arguments(own)
     own.set_defaults(run=selftest.run)
+    stored = commands.add_parser("corpus", help="at a release: keep what it stores, for the releases after it")
+    corpus.add_arguments(stored)
+    stored.set_defaults(run=corpus.run)
     return parser
 
 

@@ -1,6 +1,6 @@
 """What a release stored, kept for the releases after it, which have to read it (LIFE-1).
 
-    python -m agentkeep_conformance.corpus adapters/NAME/tests/test_conformance.py TestName 0.1.0 FOLDER
+    agentkeep-conformance corpus adapters/NAME/tests/test_conformance.py::TestName 0.1.0 FOLDER
 
 opens today's code on an empty database, stores the sessions below, and writes `0.1.0.stored` (by the enrolment's
 `save_corpus`) and beside it `0.1.0.json`: what reading gave. Made once, at a release, and never changed after it.
@@ -8,6 +8,7 @@ opens today's code on an empty database, stores the sessions below, and writes `
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import importlib.util
 import sys
@@ -88,17 +89,26 @@ async def make(enrolment: Enrolment, dsn: str, file: Path) -> None:
         await place.close()
 
 
-def main(module: str, name: str, release: str, folder: str) -> None:
-    spec = importlib.util.spec_from_file_location("enrolment", module)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("enrolment", metavar="FILE::CLASS", help="a test module and the enrolled class in it")
+    parser.add_argument("release", help="whose storage format this is: 0.1.0")
+    parser.add_argument("folder", type=Path, help="where the enrolment's `corpora` looks")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0 where the corpus is written, 2 where there is no such enrolment."""
+    module, _, name = arguments.enrolment.partition("::")
+    spec = importlib.util.spec_from_file_location("enrolment", module) if Path(module).is_file() else None
     if spec is None or spec.loader is None:
-        sys.exit(f"can't import {module}")
+        print(f"can't import {module!r}", file=sys.stderr)
+        return 2
     found: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)
+    if not hasattr(found, name):
+        print(f"{module} has no class {name!r}: give FILE::CLASS", file=sys.stderr)
+        return 2
     enrolment: Enrolment = getattr(found, name)()
     with tempfile.TemporaryDirectory() as directory:
         dsn = directory if enrolment.server.embedded else enrolment.server.dsn
-        asyncio.run(make(enrolment, dsn, Path(folder) / f"{release}.stored"))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+        asyncio.run(make(enrolment, dsn, arguments.folder / f"{arguments.release}.stored"))
+    return 0
