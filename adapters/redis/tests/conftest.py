@@ -7,15 +7,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from agentkeep_conformance.servers import (
-    REDIS,
-    REDIS_ALWAYS,
-    REDIS_CLUSTER,
-    REDIS_SENTINEL,
-    REDIS_TLS,
-    ChosenServer,
-    NotRun,
-)
+from agentkeep_conformance.outcomes import dsn_of
+from agentkeep_conformance.servers import REDIS, REDIS_ALWAYS, REDIS_CLUSTER, REDIS_SENTINEL, REDIS_TLS
 from redis.asyncio import Redis
 
 
@@ -61,39 +54,32 @@ def prefix() -> str:
     return f"n{uuid4().hex[:10]}"
 
 
-def _dsn(server: ChosenServer) -> str:
-    try:
-        return server.dsn
-    except NotRun as reason:
-        pytest.skip(f"NOT RUN: {reason}")
+@pytest.fixture
+def dsn(request: pytest.FixtureRequest) -> str:
+    return dsn_of(REDIS, request.config)
 
 
 @pytest.fixture
-def dsn() -> str:
-    return _dsn(REDIS)
-
-
-@pytest.fixture
-def always_dsn() -> str:
+def always_dsn(request: pytest.FixtureRequest) -> str:
     """A server that forces every write to the disk before it answers."""
-    return _dsn(REDIS_ALWAYS)
+    return dsn_of(REDIS_ALWAYS, request.config)
 
 
 @pytest.fixture
-def sentinel_dsn() -> str:
+def sentinel_dsn(request: pytest.FixtureRequest) -> str:
     """A primary and its replica under three Sentinels."""
-    return _dsn(REDIS_SENTINEL)
+    return dsn_of(REDIS_SENTINEL, request.config)
 
 
 @pytest.fixture
-def tls_dsn() -> str:
-    return _dsn(REDIS_TLS)
+def tls_dsn(request: pytest.FixtureRequest) -> str:
+    return dsn_of(REDIS_TLS, request.config)
 
 
 @pytest.fixture
-def cluster_dsn() -> str:
+def cluster_dsn(request: pytest.FixtureRequest) -> str:
     """A cluster's URL, as the adapter takes it."""
-    return _dsn(REDIS_CLUSTER).replace("redis://", "redis+cluster://", 1)
+    return dsn_of(REDIS_CLUSTER, request.config).replace("redis://", "redis+cluster://", 1)
 
 
 @pytest.fixture

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from shutil import which
 from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
 
 from agentkeep_conformance import AdapterConformance
+from agentkeep_conformance.families.upgrade import released
+from agentkeep_conformance.hooks import Given
 from agentkeep_conformance.servers import (
     REDIS,
     REDIS_ALWAYS,
@@ -106,11 +111,36 @@ async def drop_prefix(dsn: str, prefix: str) -> None:
                 await node.unlink(key)
 
 
+_NAMESPACE = "n0000000000"
+"""What stands for the namespace in a corpus."""
+
+
+async def save(dsn: str, namespace: str, file: Path) -> None:
+    """Each key with its end in milliseconds since 1970 (-1: none) and its value, as DUMP gives it."""
+    lines: list[str] = []
+    async with client_of(dsn) as client:
+        async for key in client.scan_iter(match=f"{namespace}:*", count=_PAGE):
+            ends, value = await client.pexpiretime(key), await client.dump(key)
+            lines.append(f"{key.decode().replace(namespace, _NAMESPACE)} {ends} {value.hex()}")
+    await asyncio.to_thread(file.write_text, "\n".join(sorted(lines)) + "\n")
+
+
+async def load(dsn: str, namespace: str, file: Path) -> None:
+    text = await asyncio.to_thread(file.read_text)
+    async with client_of(dsn) as client:
+        for line in text.splitlines():
+            key, ends, value = line.split(" ")
+            await client.restore(
+                key.replace(_NAMESPACE, namespace), max(0, int(ends)), bytes.fromhex(value), absttl=int(ends) > 0
+            )
+
+
 class Place:
     """What both enrolments are asked, with one answer."""
 
     one_connection: ClassVar[dict[str, Any]] = {"max_connections": 1}
     impatient: ClassVar[dict[str, Any]] = {"timeout": 0.5}
+    unmanaged: ClassVar[dict[str, Any]] = {"manage_schema": False}
 
     async def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
         async for part in stored_bytes(dsn):
@@ -119,13 +149,36 @@ class Place:
     async def drop(self, dsn: str, namespace: str) -> None:
         await drop_prefix(dsn, namespace)
 
+    async def make_newer(self, dsn: str, namespace: str) -> None:
+        async with self.client(dsn) as client:
+            assert await client.set(f"{namespace}:schema", 999, xx=True)
+
+    @asynccontextmanager
+    async def over_given(self, dsn: str, namespace: str) -> AsyncGenerator[Given]:
+        async with self.client(dsn) as client:
+
+            async def usable() -> bool:
+                return bool(await client.set(f"{namespace}:usable", 1, px=1))
+
+            yield Given(RedisAdapter(client, prefix=namespace), usable)
+
+    def client(self, dsn: str) -> Any:
+        return client_of(dsn)
+
 
 class TestRedis(Place, AdapterConformance):
     server = REDIS
     round_trips: ClassVar[dict[str, int]] = {"listing": 2}
+    corpora = released(Path(__file__).parent / "corpora")
 
     def open(self, dsn: str, namespace: str, **options: Any) -> RedisAdapter:
         return RedisAdapter.from_url(dsn, prefix=namespace, **options)
+
+    async def save_corpus(self, dsn: str, namespace: str, file: Path) -> None:
+        await save(dsn, namespace, file)
+
+    async def load_corpus(self, dsn: str, namespace: str, file: Path) -> None:
+        await load(dsn, namespace, file)
 
 
 class TestRedisAlways(Place, AdapterConformance):
@@ -162,6 +215,9 @@ class TestRedisCluster(Place, AdapterConformance):
 
     def open(self, dsn: str, namespace: str, **options: Any) -> RedisAdapter:
         return RedisAdapter.from_url(cluster_url(dsn), prefix=namespace, **options)
+
+    def client(self, dsn: str) -> Any:
+        return RedisCluster.from_url(dsn)
 
 
 class ClusterOfOne:

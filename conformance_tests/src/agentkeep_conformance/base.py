@@ -38,9 +38,9 @@ from agentkeep_conformance.families.sessions import Sessions
 from agentkeep_conformance.families.ttl import TimeToLive
 from agentkeep_conformance.families.watching import Watching
 from agentkeep_conformance.hooks import Hooks
-from agentkeep_conformance.outcomes import EVIDENCE, REQUIRED, SEED, TIER
+from agentkeep_conformance.outcomes import EVIDENCE, SEED, TIER, dsn_of
 from agentkeep_conformance.place import Place, fresh_namespace
-from agentkeep_conformance.servers import EMBEDDED, NotRun, Server
+from agentkeep_conformance.servers import EMBEDDED, Server
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,7 @@ class Enrolment(Hooks):
 
     @pytest.fixture
     def dsn(self, tmp_path: Path, request: pytest.FixtureRequest) -> str:
-        try:
-            return str(tmp_path) if self.server.embedded else self.server.dsn
-        except NotRun as reason:
-            if request.config.stash[REQUIRED]:
-                pytest.fail(f"required, but NOT RUN: {reason}")
-            pytest.skip(f"NOT RUN: {reason}")
+        return str(tmp_path) if self.server.embedded else dsn_of(self.server, request.config)
 
     @pytest.fixture
     async def place(self, dsn: str, request: pytest.FixtureRequest) -> AsyncIterator[Place]:

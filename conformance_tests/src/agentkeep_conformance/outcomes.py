@@ -12,6 +12,7 @@ import pytest
 
 from agentkeep_conformance.clauses import CLAUSES
 from agentkeep_conformance.place import Tier
+from agentkeep_conformance.servers import NotRun, Server
 
 Outcome = Literal["proved", "FAILED", "known", "NOT RUN", "n/a"]
 """Of a test or a clause. `known`: a known failure, failing as written down. `n/a`: nothing there to act on, no wire or
@@ -123,3 +124,13 @@ SEED = pytest.StashKey[int]()
 """From which all that is random in the suite follows."""
 REQUIRED = pytest.StashKey[bool]()
 """Whether a server that is not there fails the run."""
+
+
+def dsn_of(server: Server, config: pytest.Config) -> str:
+    """The server's URL. Where it can't be had the test that asks is NOT RUN, and fails where it was required."""
+    try:
+        return server.dsn
+    except NotRun as reason:
+        if config.stash[REQUIRED]:
+            pytest.fail(f"required, but NOT RUN: {reason}")
+        pytest.skip(f"NOT RUN: {reason}")
