@@ -22,6 +22,7 @@ _IN_THE_GATE = {
     "TestPostgresRows": _LIFE | _VERBS | {"processes"},
     "TestPsycopg": _WIRE | {"capabilities", "errors", "fidelity", "lifecycle", "searching"},
     "TestPgBouncer": _WIRE | {"concurrency", "lifecycle"},
+    "TestPostgresWords": {"searching"},
     "TestPostgresOldest": _LIFE | {"messages", "searching"},
     "TestPostgresNewest": _LIFE | {"messages", "searching"},
 }

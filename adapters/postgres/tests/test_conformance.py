@@ -9,7 +9,11 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import psycopg
+from agentkeep import Keep
 from agentkeep_conformance import AdapterConformance
+from agentkeep_conformance.base import Enrolment
+from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.families.searching import Searching
 from agentkeep_conformance.families.upgrade import released
 from agentkeep_conformance.hooks import Given
 from agentkeep_conformance.servers import PGBOUNCER, POSTGRES, POSTGRES_NEWEST, POSTGRES_OLDEST
@@ -193,6 +197,36 @@ class TestPostgresRows(TestPostgres):
 def _as_role(dsn: str, role: str) -> str:
     address = urlsplit(dsn)
     return address._replace(netloc=f"{role}:{role}@{address.hostname}:{address.port}").geturl()
+
+
+class TestPostgresWords(Enrolment, Searching):
+    """Search where pg_trgm can't be had: a database of its own, and a role that may not create extensions there."""
+
+    server = POSTGRES
+
+    def prepare(self, dsn: str, namespace: str) -> None:
+        role = Identifier(namespace)
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(SQL("CREATE DATABASE {} TEMPLATE template0").format(role))
+            connection.execute(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, Literal(namespace)))
+        with psycopg.connect(_in_database(dsn, namespace), autocommit=True) as connection:
+            connection.execute(SQL("GRANT USAGE, CREATE ON SCHEMA public TO {}").format(role))
+
+    def open(self, dsn: str, namespace: str, **options: Any) -> PostgresAdapter:
+        return PostgresAdapter.from_url(_as_role(_in_database(dsn, namespace), namespace), prefix=namespace, **options)
+
+    async def drop(self, dsn: str, namespace: str) -> None:
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+            await connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(namespace)))
+            await connection.execute(SQL("DROP ROLE {}").format(Identifier(namespace)))
+
+    @proves("SRCH-1")
+    async def test_there_is_no_index_of_trigrams(self, keep: Keep) -> None:
+        assert any("pg_trgm" in warning for warning in (await keep.health()).warnings)
+
+
+def _in_database(dsn: str, name: str) -> str:
+    return urlsplit(dsn)._replace(path=f"/{name}").geturl()
 
 
 class TestPostgresOldest(TestPostgres):

@@ -155,6 +155,6 @@ async def test_a_search_is_led_by_its_index(filled: Database) -> None:
     """SRCH-1: the trigrams of the longest word, not all of a tenant's texts."""
     await filled.run("UPDATE {p}messages SET search = id || ' filler text'")
     await filled.run("VACUUM ANALYZE {p}messages")
-    statement = sql_of(filled).joined("search_trigrams", "only_living", "best_first")
+    statement = sql_of(filled).joined("search_parts", "only_living", "best_first")
     values: dict[str, object] = {"tenant": "t", "words": ["m10001"], "pattern": "%m10001%", "patterns": ["%m10001%"]}
     check_range(await plan_of(filled, statement, values | {"limit": 20}), most=500)

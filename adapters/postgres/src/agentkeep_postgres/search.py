@@ -1,4 +1,4 @@
-"""Search: trigrams where the server has them, else whole words (SRCH-1)."""
+"""Search: parts of words, by trigrams where the server has them; else whole words by an index where it can (SRCH-1)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Search:
             return []
         scoped = () if scope.user_id is None else ("only_scope_user",)
         given = tuple(f"only_{name}" for name in _FILTERS if getattr(query, name) is not None)
-        head = "search_trigrams" if self.trigrams else "search_words"
+        head = "search_parts" if self.trigrams or not all(map(_stands_alone, words)) else "search_words"
         statement = self._sql.joined(head, "only_living", *scoped, *given, "best_first")
         patterns = [f"%{_literal(word)}%" for word in words]
         values = {
@@ -54,6 +54,14 @@ class Search:
         values = {"tenant": scope.tenant, "scope_user": scope.user_id, "id": session_id}
         if not await self._connections.read(self._sql["get"], values):
             raise SessionNotFound(session_id)
+
+
+def _stands_alone(word: str) -> bool:
+    """Whether a folded word is digits, or letters that have a case: such words stand between spaces in a text.
+
+    Others, of CJK for instance, run together, and the server's parser would look for them in vain.
+    """
+    return all(character.isdecimal() or character.islower() for character in word)
 
 
 def _literal(word: str) -> str:

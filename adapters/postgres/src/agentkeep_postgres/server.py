@@ -39,7 +39,10 @@ class Server(NamedTuple):
             (self.fsync == "off", "fsync is off: a power cut can lose or corrupt what was acknowledged"),
             (self.full_page_writes == "off", "full_page_writes is off: a power cut can corrupt the database"),
             (self.synchronous_commit == "off", "synchronous_commit is off: a crash loses the last moments' writes"),
-            (not self.trigrams, "pg_trgm is not installed: search finds whole words only, and not in CJK text"),
+            (
+                not self.trigrams,
+                "pg_trgm is not installed: search finds whole words, and reads all messages for CJK",
+            ),
             (self.is_replica, "this server is a replica: it can't be written to"),
             (
                 self.isolation != "read committed",
