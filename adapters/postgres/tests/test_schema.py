@@ -11,7 +11,7 @@ from agentkeep import Keep, NewMessage
 from agentkeep.cli.app import app
 from agentkeep.errors import ConfigurationError, SchemaMissing, SchemaTooNew
 from agentkeep_postgres import PostgresAdapter
-from agentkeep_postgres.statements import Names, load_migrations, load_statements
+from agentkeep_postgres.statements import Names, filled, load_migrations, load_statements
 from typer.testing import CliRunner
 
 from .lives import write_and_read
@@ -97,6 +97,54 @@ async def test_openers_who_come_second_find_the_schema_made(database: Database) 
 async def _open_and_close(keep: Keep) -> None:
     async with keep:
         await keep.sessions.count()
+
+
+_NEXT = """
+ALTER TABLE {prefix}sessions ADD COLUMN pinned boolean;
+ALTER TABLE {prefix}messages ADD COLUMN tokens bigint;
+CREATE OR REPLACE FUNCTION {prefix}newest_time(p_tenant text, p_session text) RETURNS timestamptz
+LANGUAGE sql AS $$
+SELECT max(created_at) FROM {prefix}messages WHERE tenant = p_tenant AND session_id = p_session;
+$$;
+"""
+
+
+async def test_a_migration_leaves_the_release_before_it_at_work(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LIFE-1: columns and functions come while its calls run; only what it opens afterwards is refused."""
+    this = load_migrations(Names(None, database.prefix))
+
+    def next_release(names: Names) -> tuple[str, ...]:
+        return (*this, filled(_NEXT, names))
+
+    stop = asyncio.Event()
+    async with database.keep() as keep:
+        lives = [asyncio.create_task(_live_until(keep, stop)) for _ in range(4)]
+        with monkeypatch.context() as patch:
+            patch.setattr("agentkeep_postgres.migrations.load_migrations", next_release)
+            newer = database.adapter()
+            async with Keep(newer) as next_keep:
+                assert newer.migrated_from == len(this)
+                await write_and_read(next_keep)
+                await write_and_read(keep)
+        stop.set()
+        assert all(count > 0 for count in await asyncio.gather(*lives))
+        with pytest.raises(SchemaTooNew):
+            await database.keep().open()
+        await write_and_read(keep)
+
+
+async def _live_until(keep: Keep, stop: asyncio.Event) -> int:
+    lives = 0
+    while not stop.is_set() or lives == 0:
+        session = await keep.sessions.create()
+        await keep.messages.append(session.id, [NewMessage(role="user")] * 2, update={"title": "t"})
+        assert await keep.messages.pop(session.id)
+        assert (await keep.sessions.fork(session.id)).message_count == 1
+        assert await keep.sessions.delete(session.id)
+        lives += 1
+    return lives
 
 
 async def test_a_schema_is_made_where_it_is_named(database: Database) -> None:

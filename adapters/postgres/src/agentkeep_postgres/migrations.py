@@ -1,4 +1,8 @@
-"""Bringing the schema up to date: ordered scripts, one at a time through all processes (LIFE-1)."""
+"""Bringing the schema up to date: ordered scripts, one at a time through all processes (LIFE-1).
+
+A step leaves the release before it at work. Its new columns may be NULL, because functions store whole rows, and it
+replaces a function only by one that takes and gives the same.
+"""
 
 from __future__ import annotations
 
