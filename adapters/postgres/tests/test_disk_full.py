@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from agentkeep import Keep, NewMessage
-from agentkeep.errors import OutcomeUnknown, Unavailable
+from agentkeep.errors import OutcomeUnknown, PersistenceError, Unavailable
 from agentkeep_conformance.outcomes import REQUIRED
 from agentkeep_conformance.servers import NotRun
 from agentkeep_conformance.servers.programs import as_user, program, unprivileged
@@ -30,17 +30,17 @@ _INSTALL = "docker/native/install postgres"
 
 
 class SmallDisk:
-    """A PostgreSQL with all its files on a small disk; `fill` leaves a few megabytes, `free` gives all back."""
+    """A PostgreSQL with its files on a small disk; `fill` leaves a few megabytes, `free` gives all back."""
 
-    def __init__(self, run: Run) -> None:
-        """Raises `NotRun` where nothing may be mounted."""
+    def __init__(self, run: Run, name: str, *, wal: bool) -> None:
+        """`wal`: whether the log is on it too. Raises `NotRun` where nothing may be mounted."""
         if os.geteuid() != 0:
             raise NotRun("only root may mount a disk")
-        folder = run.data("small_disk")
+        folder = run.data(name)
         folder.chmod(0o711)
-        name = "small_disk_holder"
-        self._holder = run.process(name, ["unshare", "--mount", "sh", "-c", _HOLD, str(folder), _DISK])
-        record = run.folder / "pids" / name
+        holder = f"{name}_holder"
+        self._holder = run.process(holder, ["unshare", "--mount", "sh", "-c", _HOLD, str(folder), _DISK])
+        record = run.folder / "pids" / holder
         _until(lambda: record.exists() and record.read_text().endswith("\n"))
         pid = record.read_text().strip()
         self.seen = Path(f"/proc/{pid}/root{folder}")
@@ -51,16 +51,20 @@ class SmallDisk:
         enter = ["nsenter", f"--mount=/proc/{pid}/ns/mnt", "--", *as_user(user)]
         data = str(folder / "data")
         makes = [program("initdb", _INSTALL), "-D", data, "-U", "agentkeep", "-A", "trust", "-E", "UTF8"]
-        subprocess.run([*enter, *makes, "--locale=C.UTF-8", "--wal-segsize=1"], check=True, capture_output=True)
+        makes += ["--locale=C.UTF-8", "--wal-segsize=1"]
+        if not wal:
+            makes.append(f"--waldir={run.data(f'{name}_wal', user=user)}")
+        subprocess.run([*enter, *makes], check=True, capture_output=True)
         (port,) = free_ports(1)
         settings = [
             *("--listen_addresses=127.0.0.1", "--unix_socket_directories=", "--dynamic_shared_memory_type=mmap"),
             *("--shared_buffers=8MB", "--min_wal_size=2MB", "--max_wal_size=8MB", "--max_connections=20"),
         ]
         serves = [program("postgres", _INSTALL), "-D", data, "-p", str(port), *settings]
-        self._process = run.process("small_disk", [*enter, *serves])
+        self._process = run.process(name, [*enter, *serves])
         self.server = Started(f"postgresql://agentkeep@127.0.0.1:{port}/postgres", [self._process], _check)
         self.server.wait()
+        self.keeps_wal_elsewhere = not wal
 
     def fill(self) -> None:
         free = os.statvfs(self.seen)
@@ -95,10 +99,11 @@ def _check(dsn: str) -> str:
         return str(connection.info.server_version)
 
 
-@pytest.fixture
+@pytest.fixture(params=["data", "data and wal"])
 def disk(request: pytest.FixtureRequest) -> Iterator[SmallDisk]:
     try:
-        disk = SmallDisk(current_run())
+        wal = request.param != "data"
+        disk = SmallDisk(current_run(), f"small_disk_{secrets.token_hex(4)}", wal=wal)
     except NotRun as reason:
         if request.config.stash[REQUIRED]:
             pytest.fail(f"required, but NOT RUN: {reason}")
@@ -108,13 +113,19 @@ def disk(request: pytest.FixtureRequest) -> Iterator[SmallDisk]:
 
 
 async def test_a_full_disk_loses_nothing_acknowledged(disk: SmallDisk) -> None:
-    """FLT-1, ERR-1, ERR-2: each call that finds no room raises an error of ours; with room again, the keep goes on."""
+    """FLT-1, ERR-1, ERR-2: a call that finds no room is refused, and with room again the keep goes on.
+
+    Where the data has none, the server says so and nothing was written; where the WAL has none, the server ends.
+    """
     adapter = PostgresAdapter.from_url(disk.server.dsn, connect_timeout=5, command_timeout=30)
     async with Keep(adapter) as keep:
         sessions = [(await keep.sessions.create()).id for _ in range(3)]
         disk.fill()
-        written = await asyncio.gather(*(_append_until_refused(keep, session_id) for session_id in sessions))
+        ended = await asyncio.gather(*(_append_until_refused(keep, session_id) for session_id in sessions))
+        written = [acknowledged for acknowledged, _ in ended]
         assert all(written), "the disk was full before the first append"
+        refusals = {type(refusal) for _, refusal in ended}
+        assert refusals == {Unavailable} if disk.keeps_wal_elsewhere else refusals <= {Unavailable, OutcomeUnknown}
         await asyncio.to_thread(disk.free)
         for session_id, acknowledged in zip(sessions, written, strict=True):
             await _append(keep, session_id, "with room again")
@@ -125,15 +136,15 @@ async def test_a_full_disk_loses_nothing_acknowledged(disk: SmallDisk) -> None:
             assert (await keep.sessions.get(session_id)).message_count == len(log)
 
 
-async def _append_until_refused(keep: Keep, session_id: str) -> dict[str, int]:
-    """The ids and seqs that were acknowledged before the first refusal."""
+async def _append_until_refused(keep: Keep, session_id: str) -> tuple[dict[str, int], PersistenceError]:
+    """The ids and seqs that were acknowledged before the first refusal, and that."""
     acknowledged: dict[str, int] = {}
     for number in range(10_000):
         id = f"m{number}"
         try:
             acknowledged[id] = await _append(keep, session_id, id)
-        except (Unavailable, OutcomeUnknown):
-            return acknowledged
+        except PersistenceError as refusal:
+            return acknowledged, refusal
     raise AssertionError("the disk was never full")
 
 

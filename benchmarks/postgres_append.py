@@ -1,0 +1,96 @@
+"""The PostgreSQL adapter's append against the least that stores the same rows: one statement on a held connection.
+
+    .venv/bin/python benchmarks/postgres_append.py
+
+It starts a PostgreSQL of its own (or takes AGENTKEEP_TEST_POSTGRES_URL), fsync on. Turns are short and interleaved,
+so that a busy machine slows all alike; medians are of all turns. Only the ratios carry over to another machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from statistics import median
+from time import perf_counter
+from typing import Any, cast
+from uuid import uuid4
+
+import agentkeep
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+from agentkeep import NewMessage
+from agentkeep_conformance.servers import POSTGRES
+from agentkeep_postgres.statements import Names, load_statements
+
+CONTENT = "A window seat to Oslo, please, and a vegetarian meal if there is one. " * 6
+PAYLOAD = f'{{"content":"{CONTENT}"}}'
+TURNS = 100
+CALLS = 20
+FLOOR = """
+WITH counted AS (
+    UPDATE {p}sessions SET last_seq = last_seq + $3, message_count = message_count + $3, updated_at = clock_timestamp(),
+        last_message_at = clock_timestamp()
+    WHERE tenant = 'default' AND id = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp())
+    RETURNING last_seq - $3 AS before
+)
+INSERT INTO {p}messages (tenant, session_id, seq, id, role, created_at, payload, search)
+SELECT 'default', $1, before + n, id, 'user', clock_timestamp(), $4, $5
+FROM counted, unnest($2::text[]) WITH ORDINALITY AS new (id, n)
+RETURNING seq, created_at
+"""
+
+Act = Callable[[], Awaitable[Any]]
+
+
+async def seconds(act: Act) -> float:
+    started = perf_counter()
+    for _ in range(CALLS):
+        await act()
+    return (perf_counter() - started) / CALLS
+
+
+async def compare(acts: dict[str, Act]) -> None:
+    times: dict[str, list[float]] = {name: [] for name in acts}
+    for turn in range(TURNS + 5):
+        for name, act in acts.items():
+            took = await seconds(act)
+            if turn >= 5:
+                times[name].append(took)
+    floor = median(next(iter(times.values())))
+    for name, took in times.items():
+        print(f"| {name} | {median(took) * 1e6:.0f} | {median(took) / floor:.2f} |")
+
+
+async def main() -> None:
+    prefix = f"bench{uuid4().hex[:8]}_"
+    statements = load_statements(Names(None, prefix))
+    floor = FLOOR.replace("{p}", prefix)
+    held = cast("Any", await asyncpg.connect(POSTGRES.dsn, statement_cache_size=512))  # pyright: ignore[reportUnknownMemberType]
+    other = agentkeep.connect(POSTGRES.dsn.replace("postgresql://", "postgresql+psycopg://"), prefix=prefix)
+    async with agentkeep.connect(POSTGRES.dsn, prefix=prefix) as keep, other:
+        for name in ("floor", "function", "asyncpg", "psycopg"):
+            await keep.sessions.create(name, user_id="u", agent_name="a", metadata={"k": "v"})
+        append = statements["append"]
+        values = cast("dict[str, object]", dict.fromkeys(append.parameters))
+        values |= {"tenant": "default", "session_id": "function", "roles": ["user"], "payloads": [PAYLOAD]}
+        values |= {"look": False, "searches": [CONTENT.casefold()], "times": [None]}
+
+        def called() -> Awaitable[Any]:
+            return held.fetch(append.text, *append.arguments(values | {"ids": [uuid4().hex]}))
+
+        print(f"PostgreSQL {POSTGRES.version()}\n\n| | µs an append | of the floor |\n|---|---|---|")
+        await compare(
+            {
+                "one statement, held connection": lambda: held.fetch(
+                    floor, "floor", [uuid4().hex], 1, PAYLOAD, CONTENT.casefold()
+                ),
+                "our function, held connection": called,
+                "append, asyncpg": lambda: keep.messages.append("asyncpg", [NewMessage(role="user", content=CONTENT)]),
+                "append, psycopg": lambda: other.messages.append("psycopg", [NewMessage(role="user", content=CONTENT)]),
+            }
+        )
+    await held.execute(f"DROP TABLE {prefix}sessions, {prefix}messages, {prefix}schema_version CASCADE")
+    await held.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
