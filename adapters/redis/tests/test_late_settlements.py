@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,7 +49,7 @@ class HoldingBack:
 
 
 @contextmanager
-def holding_back(adapter: RedisAdapter) -> Iterator[None]:
+def holding_back(adapter: RedisAdapter) -> Generator[None]:
     opened = adapter._parts.require_opened()  # pyright: ignore[reportPrivateUsage] - the test stands between the two
     whole = opened.link
     holding: Any = HoldingBack(whole)

@@ -15,12 +15,16 @@ from agentkeep_redis.keys import facet
 
 YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
 _DAY = 86_400
-_TEXTS = ("user_id", "agent_name", "title", "current_route", "current_step", "parent_id")
+_OWN_FIELDS = (
+    *("user_id", "agent_name", "title", "current_route", "current_step", "parent_id", "forked_at_seq"),
+    *("schema_version", "status", "state", "metadata", "version"),
+)
 _NEVER = b"-" * 18
 _NO_FACET = "-" * 16
 _FACET_PLACES = {"all": 1, "user": 2, "agent": 3, "status": 4, "parent": 5}
 """Each of these has a place in a session's facets, by number; its labels' follow them (see lua/index.lua)."""
 _LABELS_AT = 16 * len(_FACET_PLACES)
+_FACETS_AT = 70
 
 Fields = dict[bytes, bytes]
 
@@ -56,17 +60,16 @@ def stored_session(session_id: str, flat: Sequence[bytes]) -> StoredSession:
     """From the reply of HGETALL. Raises `Corrupt` (ERR-4)."""
     fields: Fields = dict(zip(flat[::2], flat[1::2], strict=True))
     try:
-        facets = fields[b"facets"]
-        revision = int(fields[b"revision"])
-        expires_at = fields.get(b"expires_at", _NEVER)
-        row = b"%016d%b%b%b%b" % (revision, fields[b"created_at"], fields[b"updated_at"], expires_at, facets)
-        text = facets.decode()
-        return StoredSession(_session_record(session_id, fields), revision, row, _split(text), text[_LABELS_AT:])
+        row = fields[b"row"]
+        facets = row[_FACETS_AT:].decode()
+        record = _session_record(session_id, fields, row)
+        return StoredSession(record, int(row[:16]), row, _split(facets), facets[_LABELS_AT:])
     except (KeyError, ValueError, OverflowError) as error:
         raise Corrupt(f"session {session_id!r}", str(error)) from error
 
 
-def _session_record(session_id: str, fields: Fields) -> SessionRecord:
+def _session_record(session_id: str, fields: Fields, row: bytes) -> SessionRecord:
+    last_seq, message_count, last_message_at = fields[b"counts"].split(b" ")
     return SessionRecord(
         id=session_id,
         user_id=_text(fields, b"user_id"),
@@ -81,13 +84,13 @@ def _session_record(session_id: str, fields: Fields) -> SessionRecord:
         forked_at_seq=_number(fields, b"forked_at_seq"),
         version=int(fields[b"version"]),
         schema_version=_number(fields, b"schema_version"),
-        message_count=int(fields[b"message_count"]),
-        last_seq=int(fields[b"last_seq"]),
-        created_at=text_time(fields[b"created_at"]),
-        updated_at=text_time(fields[b"updated_at"]),
-        last_message_at=_time(fields, b"last_message_at"),
+        message_count=int(message_count),
+        last_seq=int(last_seq),
+        created_at=text_time(row[16:34]),
+        updated_at=text_time(row[34:52]),
+        last_message_at=text_time(last_message_at) if last_message_at else None,
         completed_at=_time(fields, b"completed_at"),
-        expires_at=_time(fields, b"expires_at"),
+        expires_at=None if row[52:_FACETS_AT] == _NEVER else text_time(row[52:_FACETS_AT]),
     )
 
 
@@ -107,14 +110,17 @@ def _time(fields: Fields, name: bytes) -> datetime | None:
 
 
 def session_fields(record: SessionRecord) -> list[str]:
-    """Names and values in turn, without what the script itself sets: created_at, updated_at, expires_at, facets."""
-    fields: dict[str, Any] = {name: getattr(record, name) for name in (*_TEXTS, "forked_at_seq", "schema_version")}
-    fields |= {name: getattr(record, name) for name in ("status", "state", "metadata")}
-    fields |= {name: getattr(record, name) for name in ("version", "message_count", "last_seq")}
-    for name in ("last_message_at", "completed_at"):
-        time = getattr(record, name)
-        fields[name] = None if time is None else time_text(time)
+    """Names and values in turn, without `row` and `counts`."""
+    fields = {name: getattr(record, name) for name in _OWN_FIELDS}
+    if record.completed_at is not None:
+        fields["completed_at"] = time_text(record.completed_at)
     return [str(part) for pair in fields.items() if pair[1] is not None for part in pair]
+
+
+def session_counts(record: SessionRecord) -> str:
+    """The field `counts` (see lua/common.lua)."""
+    at = "" if record.last_message_at is None else time_text(record.last_message_at)
+    return f"{record.last_seq} {record.message_count} {at}"
 
 
 def change_options(changes: SessionChanges) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from agentkeep_redis.fields import (
     label_facets,
     message_record,
     message_text,
+    session_counts,
     session_fields,
     span,
     stored_session,
@@ -58,6 +59,7 @@ class RedisSessions:
         options |= {
             "fields": session_fields(record),
             "facets": facets_of(record, labels),
+            "counts": session_counts(record),
             "tenant": scope.tenant,
         }
         args: list[bytes | str] = []

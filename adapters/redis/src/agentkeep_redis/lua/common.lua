@@ -1,8 +1,7 @@
--- Shared by all scripts of one session. KEYS[1]: its hash. KEYS[2]: its log, a list of "seq:id" in order of seq.
--- KEYS[3]: its messages, a hash by id. On a single server the tenant's index follows, see index.lua.
+-- Shared by all scripts. ARGV[1]: options, packed, or empty.
+-- Of those that are about one session: KEYS[1]: its hash. KEYS[2]: its log, a list of "seq:id" in order of seq. KEYS[3]:
+-- its messages, a hash by id. On a single server the tenant's index follows, see placed.lua.
 -- A time is text of 18 digits: seconds since the year 1 and microseconds. It is exact, and sorts as text.
-
--- ARGV[1]: options, packed, or empty.
 
 local EPOCH = 62135596800
 local CHUNK = 1000 -- arguments of one redis.call: Lua's stack holds about 8,000
@@ -10,6 +9,10 @@ local CHUNK = 1000 -- arguments of one redis.call: Lua's stack holds about 8,000
 local function read_options()
   if ARGV[1] == '' then return {} end
   return cmsgpack.unpack(ARGV[1])
+end
+
+local function corrupt(what)
+  error(redis.error_reply('CORRUPT ' .. what))
 end
 
 local function time_of(seconds, micros)
@@ -21,7 +24,7 @@ end
 
 local function server_time()
   local now = redis.call('TIME')
-  return time_of(tonumber(now[1]) + EPOCH, tonumber(now[2]))
+  return string.format('%012.0f', now[1] + EPOCH) .. string.sub('00000' .. now[2], -6)
 end
 
 local function unix_micros(time)
@@ -38,34 +41,54 @@ local function later(a, b)
   return b
 end
 
-local function is_expired(expires_at, now)
-  return expires_at and expires_at <= now
+-- What changes with each write is two fields of the session's hash. `counts`: last_seq, message_count and
+-- last_message_at (empty where there is none), a space between. `row`: what its tenant's index is made from, revision (16)
+-- .. created_at .. updated_at .. expires_at .. facets; `expires_at` is 18 '-' where there is none. The revision is one
+-- more after each change of the session or its log. The facets: five of 16, then one for each metadata label.
+local FACETS_AT = 71
+local LEAST_ROW = 150
+local NEVER = string.rep('-', 18)
+
+local function row_of(revision, created_at, updated_at, expires_at, facets)
+  return string.format('%016.0f', revision) .. created_at .. updated_at .. (expires_at or NEVER) .. facets
+end
+
+local function row_created(row) return string.sub(row, 17, 34) end
+local function row_updated(row) return string.sub(row, 35, 52) end
+local function row_expires(row) return string.sub(row, 53, 70) end
+local function row_facets(row) return string.sub(row, FACETS_AT) end
+
+local function row_revision(row)
+  return tonumber(string.sub(row, 1, 16)) or corrupt('revision')
+end
+
+local function row_is_expired(row, now)
+  local expires_at = row_expires(row)
+  return expires_at ~= NEVER and expires_at <= now
 end
 
 -- A session that is absent, expired or another user's is not there for the caller (SES-4, TTL-1, ISO-1).
-local function is_living(created_at, expires_at, owner, now, user)
-  return created_at and not is_expired(expires_at, now) and (user == nil or user == owner)
+local function is_living(key, row, owner, now, user)
+  if not row then
+    if redis.call('EXISTS', key) == 1 then corrupt('row') end
+    return false
+  end
+  if #row < LEAST_ROW then corrupt('row') end
+  return not row_is_expired(row, now) and (user == nil or user == owner)
 end
 
 local function require_living(now, user)
-  local found = redis.call('HMGET', KEYS[1], 'created_at', 'expires_at', 'user_id')
-  return is_living(found[1], found[2], found[3], now, user)
+  local found = redis.call('HMGET', KEYS[1], 'row', 'user_id')
+  return is_living(KEYS[1], found[1], found[2], now, user)
 end
 
 -- One instant for all keys of the session. The server's unit is a millisecond: rounded up, so that no key goes before
 -- the exact instant, which is in the hash and which every read looks at (TTL-1).
 local function expire_session(expires_at)
-  if not expires_at then return end
   local millis = math.max(1, math.ceil(unix_micros(expires_at) / 1000))
   for number = 1, 3 do
     redis.call('PEXPIREAT', KEYS[number], string.format('%.0f', millis))
   end
-end
-
-local function whole_number(text, what)
-  local number = tonumber(text)
-  if not number then error(redis.error_reply('CORRUPT ' .. what)) end
-  return number
 end
 
 -- One command with however many arguments behind its key.

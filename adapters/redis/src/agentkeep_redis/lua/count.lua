@@ -1,6 +1,7 @@
 -- How many sessions have one facet and a time of update between two bounds. KEYS, ARGV[2], ARGV[3] as in page.lua.
 -- Answers the count, without the sessions that have marks, and the marks.
 local options = read_options()
+local index = index_functions()
 local now = server_time()
 local marks = marked_sessions(options.sharded)
 local head = options.facet .. 'u'
@@ -9,7 +10,7 @@ local count = redis.call('ZLEXCOUNT', KEYS[1], low, high)
 
 -- Whether the row's entry is among those that were counted.
 local function is_counted(id, row)
-  if not row or not row_has_facet(row, options.facet) then return false end
+  if not row or not index.row_has_facet(row, options.facet) then return false end
   local entry = head .. row_updated(row) .. id
   return redis.call('ZLEXCOUNT', KEYS[1], '[' .. entry, '[' .. entry) == 1
     and (options.updated_after == nil or row_updated(row) > options.updated_after)

@@ -2,11 +2,11 @@
 -- Answers the fields of the one that is there, with what happened.
 local options = read_options()
 local now = server_time()
-local there = redis.call('HMGET', KEYS[1], 'created_at', 'expires_at', 'user_id')
+local there = redis.call('HMGET', KEYS[1], 'row', 'user_id')
 
-if there[1] and not is_expired(there[2], now) then
+if is_living(KEYS[1], there[1], nil, now, nil) then
   if not options.or_get then return { 'exists' } end
-  if options.user and options.user ~= there[3] then return { 'absent' } end
+  if options.user and options.user ~= there[2] then return { 'absent' } end
   return { 'found', '', redis.call('HGETALL', KEYS[1]) }
 end
 
@@ -17,9 +17,8 @@ local updated_at = options.updated_at or now
 local expires_at = options.expires_at or (options.ttl and plus(now, options.ttl)) or nil
 local revision = unix_micros(now) -- above all those of an earlier session of this id
 local fields = options.fields
-append_all(fields, { 'created_at', created_at, 'updated_at', updated_at, 'born', now })
-append_all(fields, { 'revision', string.format('%.0f', revision), 'facets', options.facets })
-if expires_at then append_all(fields, { 'expires_at', expires_at }) end
+local row = row_of(revision, created_at, updated_at, expires_at, options.facets)
+append_all(fields, { 'row', row, 'counts', options.counts, 'born', now })
 redis.call('HSET', KEYS[1], unpack(fields))
 local entries, messages = {}, {}
 for at = 4, #ARGV, 3 do
@@ -30,8 +29,8 @@ in_chunks('RPUSH', KEYS[2], entries)
 in_chunks('HSET', KEYS[3], messages)
 
 local answer = { 'created', '', redis.call('HGETALL', KEYS[1]) }
-expire_session(expires_at)
-answer[2] = index_session(row_of(revision, created_at, updated_at, expires_at, options.facets))
+if expires_at then expire_session(expires_at) end
+answer[2] = index_session(row)
 local place = place_of()
 if place then redis.call('SADD', place.tenants, options.tenant) end
 ring()

@@ -1,40 +1,5 @@
 -- The log of a session: KEYS[2] and KEYS[3] together.
 
-local function seq_of(entry)
-  return whole_number(string.match(entry, '^(%d+):'), 'log')
-end
-
-local function id_of(entry)
-  return string.sub(entry, string.find(entry, ':', 1, true) + 1)
-end
-
--- How many entries have a seq of at most `seq`. Where the log has no gap behind it, one look finds it (READ-3).
-local function entries_up_to(seq)
-  local count = redis.call('LLEN', KEYS[2])
-  if count == 0 then return 0 end
-  local newest = seq_of(redis.call('LINDEX', KEYS[2], -1))
-  if seq >= newest then return count end
-  local guess = count - (newest - seq)
-  if guess >= 1 and seq_of(redis.call('LINDEX', KEYS[2], guess - 1)) == seq then return guess end
-  local low, high = 0, count
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if seq_of(redis.call('LINDEX', KEYS[2], middle)) <= seq then
-      low = middle + 1
-    else
-      high = middle
-    end
-  end
-  return low
-end
-
--- The ids of the entries `first` to `last` (from 0, both included).
-local function ids_between(first, last)
-  local ids = redis.call('LRANGE', KEYS[2], first, last)
-  for number, entry in ipairs(ids) do ids[number] = id_of(entry) end
-  return ids
-end
-
 local function stored_messages(ids)
   local found = {}
   for first = 1, #ids, CHUNK do
@@ -43,32 +8,78 @@ local function stored_messages(ids)
   return found
 end
 
-local function newest_message_at()
-  local newest = redis.call('LINDEX', KEYS[2], -1)
-  local message = newest and redis.call('HGET', KEYS[3], id_of(newest))
-  return message and string.match(message, '^%d+\n(%d+)\n')
-end
-
--- Remove the entries `first` to `last`, which reach the log's start or its end; how many went.
-local function cut(first, last)
-  if last < first then return 0 end
-  local ids = ids_between(first, last)
-  if first == 0 then
-    redis.call('LTRIM', KEYS[2], last + 1, -1)
-  else
-    redis.call('LTRIM', KEYS[2], 0, first - 1)
+-- One function defines the others, see index.lua.
+local function log_functions()
+  local function seq_of(entry)
+    return tonumber(string.match(entry, '^(%d+):')) or corrupt('log')
   end
-  in_chunks('HDEL', KEYS[3], ids)
-  return #ids
-end
 
--- Ids and messages in turn. A message that the log names and the hash has not is false: the reader raises Corrupt.
-local function ids_and_messages(ids)
-  local found = stored_messages(ids)
-  local answer = {}
-  for number, id in ipairs(ids) do
-    answer[2 * number - 1] = id
-    answer[2 * number] = found[number]
+  local function id_of(entry)
+    return string.sub(entry, string.find(entry, ':', 1, true) + 1)
   end
-  return answer
+
+  -- How many entries have a seq of at most `seq`. Where the log has no gap behind it, one look finds it (READ-3).
+  local function entries_up_to(seq)
+    local count = redis.call('LLEN', KEYS[2])
+    if count == 0 then return 0 end
+    local newest = seq_of(redis.call('LINDEX', KEYS[2], -1))
+    if seq >= newest then return count end
+    local guess = count - (newest - seq)
+    if guess >= 1 and seq_of(redis.call('LINDEX', KEYS[2], guess - 1)) == seq then return guess end
+    local low, high = 0, count
+    while low < high do
+      local middle = math.floor((low + high) / 2)
+      if seq_of(redis.call('LINDEX', KEYS[2], middle)) <= seq then
+        low = middle + 1
+      else
+        high = middle
+      end
+    end
+    return low
+  end
+
+  -- The ids of the entries `first` to `last` (from 0, both included).
+  local function ids_between(first, last)
+    local ids = redis.call('LRANGE', KEYS[2], first, last)
+    for number, entry in ipairs(ids) do ids[number] = id_of(entry) end
+    return ids
+  end
+
+  local function newest_message_at()
+    local newest = redis.call('LINDEX', KEYS[2], -1)
+    local message = newest and redis.call('HGET', KEYS[3], id_of(newest))
+    return message and string.match(message, '^%d+\n(%d+)\n')
+  end
+
+  -- Remove the entries `first` to `last`, which reach the log's start or its end; how many went.
+  local function cut(first, last)
+    if last < first then return 0 end
+    local ids = ids_between(first, last)
+    if first == 0 then
+      redis.call('LTRIM', KEYS[2], last + 1, -1)
+    else
+      redis.call('LTRIM', KEYS[2], 0, first - 1)
+    end
+    in_chunks('HDEL', KEYS[3], ids)
+    return #ids
+  end
+
+  -- Ids and messages in turn. A message that the log names and the hash has not is false: the reader raises Corrupt.
+  local function ids_and_messages(ids)
+    local found = stored_messages(ids)
+    local answer = {}
+    for number, id in ipairs(ids) do
+      answer[2 * number - 1] = id
+      answer[2 * number] = found[number]
+    end
+    return answer
+  end
+
+  return {
+    cut = cut,
+    entries_up_to = entries_up_to,
+    ids_between = ids_between,
+    ids_and_messages = ids_and_messages,
+    newest_message_at = newest_message_at,
+  }
 end

@@ -2,5 +2,5 @@
 -- cluster the marks (see settle.lua); on a single server what is late, which is brought in here.
 local function marked_sessions(sharded)
   if sharded then return redis.call('HGETALL', KEYS[4]) end
-  return bring_in({ entries = KEYS[1], rows = KEYS[2], expiry = KEYS[3], late = KEYS[4] })
+  return index_functions().bring_in({ entries = KEYS[1], rows = KEYS[2], expiry = KEYS[3], late = KEYS[4] })
 end

@@ -1,15 +1,16 @@
 -- A range of a living session's log (READ-1, READ-3). Answers when the session was born, then ids and records in turn.
 local options = read_options()
+local log = log_functions()
 if not require_living(server_time(), options.user) then return { 'absent' } end
 local first = 0
 local last = redis.call('LLEN', KEYS[2]) - 1
-if options.after > 0 then first = entries_up_to(options.after) end
-if options.before then last = entries_up_to(options.before - 1) - 1 end
+if options.after > 0 then first = log.entries_up_to(options.after) end
+if options.before then last = log.entries_up_to(options.before - 1) - 1 end
 if options.newest_first then
   first = math.max(first, last - options.limit + 1)
 else
   last = math.min(last, first + options.limit - 1)
 end
 local ids = {}
-if first <= last then ids = ids_between(first, last) end
-return { 'found', redis.call('HGET', KEYS[1], 'born'), unpack(ids_and_messages(ids)) }
+if first <= last then ids = log.ids_between(first, last) end
+return { 'found', redis.call('HGET', KEYS[1], 'born'), unpack(log.ids_and_messages(ids)) }

@@ -2,6 +2,7 @@
 -- ARGV[3]: the bounds behind facet and order, both excluded. Answers where it stopped (empty at the end), the time,
 -- marks, then times and ids of what has all wanted facets.
 local options = read_options()
+local index = index_functions()
 local now = server_time()
 local marks = marked_sessions(options.sharded)
 local anchor, fewest = nil, nil
@@ -22,7 +23,7 @@ end
 local function is_wanted(row)
   if row_is_expired(row, now) then return false end
   for _, facet in ipairs(options.facets) do
-    if facet ~= anchor and not row_has_facet(row, facet) then return false end
+    if facet ~= anchor and not index.row_has_facet(row, facet) then return false end
   end
   local updated_at = row_updated(row)
   return not (options.updated_after and updated_at <= options.updated_after)

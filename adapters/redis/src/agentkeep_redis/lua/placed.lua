@@ -18,7 +18,7 @@ local function unindex_session(revision, tenant)
   local place = place_of()
   if not place then return string.format('%016.0f', revision) end
   local row = redis.call('HGET', place.rows, ARGV[2])
-  if row then remove_row(place, ARGV[2], row) end
+  if row then index_functions().remove_row(place, ARGV[2], row) end
   redis.call('HDEL', place.late, ARGV[2])
   if redis.call('EXISTS', place.rows, place.late) == 0 then redis.call('SREM', place.tenants, tenant) end
   return ''

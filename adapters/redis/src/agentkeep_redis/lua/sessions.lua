@@ -2,7 +2,6 @@
 local now = server_time()
 local answer = {}
 for number, key in ipairs(KEYS) do
-  local there = redis.call('HMGET', key, 'created_at', 'expires_at')
-  answer[number] = there[1] and not is_expired(there[2], now) and redis.call('HGETALL', key)
+  answer[number] = is_living(key, redis.call('HGET', key, 'row'), nil, now, nil) and redis.call('HGETALL', key)
 end
 return answer

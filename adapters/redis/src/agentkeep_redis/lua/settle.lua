@@ -6,6 +6,7 @@
 -- A row that is empty takes the mark away alone; one of 16 bytes says that the session is gone.
 -- Answers whether the tenant had nothing here before.
 local MARK = 21
+local index = index_functions()
 local place = { entries = KEYS[1], rows = KEYS[2], expiry = KEYS[3], marks = KEYS[4] }
 local was_empty = redis.call('EXISTS', place.rows, place.marks) == 0
 
@@ -44,7 +45,7 @@ end
 local function settle_gone(id, row, marks, old)
   marks = only_creating(marks)
   local newest = not old or string.sub(old, 1, 16) < row
-  if newest and old then remove_row(place, id, old) end
+  if newest and old then index.remove_row(place, id, old) end
   if newest and marks ~= '' then redis.call('HSET', place.rows, id, row) end
   return marks
 end
@@ -55,7 +56,7 @@ local function settle(id, token, kind, row)
   if #row == 16 then
     marks = settle_gone(id, row, marks, old)
   elseif row ~= '' and (old or marked or kind == 'c') then
-    if not old or string.sub(old, 1, 16) < string.sub(row, 1, 16) then put_row(place, id, row) end
+    if not old or string.sub(old, 1, 16) < string.sub(row, 1, 16) then index.put_row(place, id, row) end
   end
   set_marks(id, marks)
   if marks == '' and redis.call('HSTRLEN', place.rows, id) == 16 then redis.call('HDEL', place.rows, id) end

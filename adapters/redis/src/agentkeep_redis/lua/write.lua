@@ -2,17 +2,16 @@
 -- ARGV[4…]: id, created_at (or empty) and the rest of each new message's record.
 local options = read_options()
 local now = server_time()
-local there = redis.call('HMGET', KEYS[1], 'created_at', 'expires_at', 'user_id', 'updated_at', 'facets', 'version',
-  'last_seq', 'revision', 'message_count')
-if not is_living(there[1], there[2], there[3], now, options.user) then return { 'absent' } end
-local facets = there[5]
-local version = whole_number(there[6], 'version')
-local last_seq = whole_number(there[7], 'last_seq')
-local revision = whole_number(there[8], 'revision') + 1
-local count = whole_number(there[9], 'message_count')
+local there = redis.call('HMGET', KEYS[1], 'row', 'user_id', 'counts', 'version')
+local old = there[1]
+if not is_living(KEYS[1], old, there[2], now, options.user) then return { 'absent' } end
+local last_seq, count, last_message_at = string.match(there[3] or '', '^(%d+) (%d+) (%d*)$')
+last_seq, count = tonumber(last_seq) or corrupt('counts'), tonumber(count)
+local version = tonumber(there[4]) or corrupt('version')
 local added = (#ARGV - 3) / 3
 
--- Always looked for, so that a repeated call is answered as the first one was; core compares the contents (IDEM-1).
+-- Always looked for, so that a repeated call is answered as the first one was; whether the contents are the same, the
+-- caller sees (IDEM-1).
 if added > 0 then
   local ids = {}
   for number = 1, added do ids[number] = ARGV[3 * number + 1] end
@@ -28,9 +27,9 @@ if options.version and options.version ~= version then return { 'version', versi
 if options.last_seq and options.last_seq ~= last_seq then return { 'last_seq', last_seq } end
 
 local gone = 0
-local last_message_at = nil
 local popped = {}
-if options.after then gone = cut(entries_up_to(options.after), count - 1) end
+local log = (options.after or options.pop or options.keep) and log_functions()
+if options.after then gone = log.cut(log.entries_up_to(options.after), count - 1) end
 local is_new_log = gone == count
 if added > 0 then
   local entries, messages = {}, {}
@@ -48,51 +47,42 @@ if added > 0 then
   in_chunks('HSET', KEYS[3], messages)
 end
 if options.pop then
-  popped = ids_and_messages(ids_between(-1, -1))
+  popped = log.ids_and_messages(log.ids_between(-1, -1))
   gone = #popped / 2
   redis.call('RPOP', KEYS[2])
   if gone > 0 then redis.call('HDEL', KEYS[3], popped[1]) end
 end
-if options.keep then gone = gone + cut(0, count + added - gone - options.keep - 1) end
+if options.keep then gone = gone + log.cut(0, count + added - gone - options.keep - 1) end
 
-local updated_at = later(now, there[4])
-local set = {
-  'updated_at', updated_at,
-  'revision', string.format('%.0f', revision),
-  'last_seq', string.format('%.0f', last_seq + added),
-  'message_count', string.format('%.0f', count + added - gone),
-}
+local expires_at = row_expires(old)
+if options.ttl then
+  expires_at = plus(now, options.ttl)
+elseif options.idle_ttl then
+  local living_until = expires_at == NEVER and now or expires_at
+  expires_at = later(living_until, plus(now, options.idle_ttl)) -- activity never shortens a life
+end
+local facets = row_facets(old)
+if options.facets or options.labels then
+  facets = index_functions().changed_facets(facets, options.facets or {}, options.labels)
+end
+local row = row_of(row_revision(old) + 1, row_created(old), later(now, row_updated(old)), expires_at, facets)
+if added == 0 and gone > 0 then last_message_at = log.newest_message_at() or '' end
+local counts = string.format('%.0f %.0f %s', last_seq + added, count + added - gone, last_message_at)
+
+local set = { 'row', row, 'counts', counts }
 local unset = options.unset or {}
 if options.set then append_all(set, options.set) end
 if options.changed then append_all(set, { 'version', string.format('%.0f', version + 1) }) end
-if options.facets or options.labels then
-  facets = changed_facets(facets, options.facets or {}, options.labels)
-  append_all(set, { 'facets', facets })
-end
 if options.status == 'completed' then
   append_all(set, { 'completed_at', redis.call('HGET', KEYS[1], 'completed_at') or now })
 elseif options.status then
   unset[#unset + 1] = 'completed_at'
 end
-if added == 0 and gone > 0 then last_message_at = newest_message_at() end
-if last_message_at then
-  append_all(set, { 'last_message_at', last_message_at })
-elseif gone > 0 then
-  unset[#unset + 1] = 'last_message_at'
-end
-
-local expires_at = there[2]
-if options.ttl then
-  expires_at = plus(now, options.ttl)
-elseif options.idle_ttl then
-  expires_at = later(expires_at or now, plus(now, options.idle_ttl)) -- activity never shortens a life
-end
-if expires_at ~= there[2] then append_all(set, { 'expires_at', expires_at }) end
 redis.call('HSET', KEYS[1], unpack(set))
 if #unset > 0 then redis.call('HDEL', KEYS[1], unpack(unset)) end
-if expires_at and (expires_at ~= there[2] or is_new_log) then expire_session(expires_at) end
+if expires_at ~= NEVER and (is_new_log or expires_at ~= row_expires(old)) then expire_session(expires_at) end
 
-local row = index_session(row_of(revision, there[1], updated_at, expires_at, facets))
+row = index_session(row)
 ring()
 local answer = { 'written', row, last_seq, now, gone }
 if options.whole then answer[6] = redis.call('HGETALL', KEYS[1]) end
