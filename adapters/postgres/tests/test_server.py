@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,23 +22,36 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture
+def zone_of_the_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Pacific/Auckland")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("zone_of_the_host")
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 async def test_time_zones_do_not_matter(database: Database, driver: str) -> None:
-    """FID-3, TTL-1: a server and a session in zones of their own, an hour of change included."""
+    """FID-3, TTL-1: host, server and database session in zones of their own; an hour that a zone has twice."""
     dsn = database.dsn.replace("postgresql://", f"postgresql+{driver}://")
     engine = create_async_engine(dsn)
+    twice = [datetime(2025, 11, 2, hour, 30, 0, 123456, tzinfo=UTC) for hour in (5, 6)]
     async with database.keep() as keep, Keep(PostgresAdapter(engine, prefix=database.prefix)) as there:
         async with engine.connect() as connection:
             await connection.execute(text("SET TIME ZONE 'America/New_York'"))
             await connection.commit()
-        session = await keep.sessions.create()
-        (message,) = await there.messages.append(session.id, [NewMessage(role="user")])
-        assert (
-            message
-            == await keep.messages.get(session.id, message.id)
-            == await there.messages.get(session.id, message.id)
+        session = await keep.sessions.create(ttl=timedelta(hours=1))
+        assert session.expires_at == session.created_at + timedelta(hours=1)
+        assert abs(session.created_at - datetime.now(UTC)) < timedelta(minutes=10)
+        written = await there.messages.append(
+            session.id, [NewMessage(role="user", created_at=moment) for moment in (*twice, None)]
         )
-        assert str(message.created_at.tzinfo) == "UTC"
+        assert [message.created_at for message in written[:2]] == twice
+        assert {str(message.created_at.tzinfo) for message in written} == {"UTC"}
+        for reader in (keep, there):
+            assert (await reader.messages.list(session.id)).items == written
         assert await there.sessions.get(session.id) == await keep.sessions.get(session.id)
     await engine.dispose()
 
