@@ -95,6 +95,23 @@ async def test_the_callers_engine_stays_open(database: Database, driver: str) ->
     await engine.dispose()
 
 
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+async def test_a_watch_over_the_callers_engine_listens(database: Database, driver: str) -> None:
+    """WATCH-1: outside of a transaction, where LISTEN would wait for its commit."""
+    engine = create_async_engine(database.dsn.replace("postgresql://", f"postgresql+{driver}://"))
+    listening = "SELECT state FROM pg_stat_activity WHERE query ~ 'LISTEN .?{p}landed' AND pid <> pg_backend_pid()"
+    async with Keep(PostgresAdapter(engine, prefix=database.prefix)) as keep, asyncio.timeout(60):
+        session = await keep.sessions.create()
+        await keep.messages.append(session.id, [NewMessage(role="user")])
+        watch = keep.messages.watch(session.id, after_seq=0)
+        assert (await anext(watch)).seq == 1
+        assert await database.run(listening) == [("idle",)]
+        await watch.aclose()
+        while await database.run(listening):  # noqa: ASYNC110 - the server notices the end
+            await asyncio.sleep(0.02)
+    await engine.dispose()
+
+
 async def test_the_url_may_ask_for_psycopg(database: Database) -> None:
     dsn = database.dsn.replace("postgresql://", "postgresql+psycopg://")
     async with Keep(PostgresAdapter.from_url(dsn, prefix=database.prefix)) as keep:

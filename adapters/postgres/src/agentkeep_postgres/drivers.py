@@ -120,6 +120,7 @@ class Psycopg:
                 async for notification in connection.notifies():
                     heard(notification.payload)
 
+        await connection.set_autocommit(True)  # a caller's engine has it off, and LISTEN would wait for the commit
         await connection.execute(f"LISTEN {channel}")
         passing_on = create_task(pass_on())
         # not before the task has let go of the socket, whose number may be another's at once
