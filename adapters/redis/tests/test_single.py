@@ -226,3 +226,47 @@ async def test_delete_many_spares_what_stopped_matching(keep: Keep) -> None:
     left = sorted([session.id async for session in keep.sessions.iterate()])
     assert left == reopened
     assert deleted == 20 - len(left)
+
+
+DAMAGES: dict[str, list[tuple[str, ...]]] = {
+    "no row": [("HDEL", "session", "row")],
+    "a row cut short": [("HSET", "session", "row", "0000")],
+    "a row of something else": [("HSET", "session", "row", "x" * 200)],
+    "no counts": [("HDEL", "session", "counts")],
+    "counts of something else": [("HSET", "session", "counts", "many")],
+    "no version": [("HDEL", "session", "version")],
+    "a log of something else": [("LSET", "log", "-1", "x")],
+    "a message that is gone": [("HDEL", "messages", "m")],
+    "a message of something else": [("HSET", "messages", "m", "x")],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_a_damaged_record_is_corrupt_and_never_overwritten(
+    keep: Keep, server: Any, prefix: str, damage: str
+) -> None:
+    """ERR-4: named by whatever reads it, and by a create of its id; what is left stays as it is."""
+    await keep.sessions.create("s")
+    await keep.messages.append("s", [NewMessage(role="user", id="m")])
+    keys = {key.decode().rpartition(":")[2]: key async for key in server.scan_iter(match=f"{prefix}:*", count=10_000)}
+    for command, kind, *rest in DAMAGES[damage]:
+        assert await server.execute_command(command, keys[kind], *rest) in (0, 1, True)
+    before = [await server.dump(keys[kind]) for kind in ("session", "log", "messages")]
+
+    async def seen(call: Any) -> bool:
+        try:
+            await call
+        except Corrupt as corrupt:
+            return "'s'" in str(corrupt)
+        return False
+
+    if damage.startswith(("no ", "a row", "counts")):
+        assert await seen(keep.sessions.get("s"))
+        assert await seen(keep.messages.append("s", [NewMessage(role="user")]))
+        assert await seen(keep.sessions.list())
+    else:
+        assert await seen(keep.messages.tail("s", 2)) or await seen(keep.messages.list("s", after=1))
+    if damage in ("no row", "a row cut short"):
+        assert await seen(keep.sessions.create("s"))
+        assert await seen(keep.sessions.delete("s"))
+    assert [await server.dump(keys[kind]) for kind in ("session", "log", "messages")] == before

@@ -161,6 +161,7 @@ def _command(settings: dict[str, str]) -> str:
 
 def _check(dsn: str) -> str:
     with _client(dsn) as client:
+        client.ping()  # INFO is answered while the data is still being loaded
         return _version(client.info("server"))
 
 

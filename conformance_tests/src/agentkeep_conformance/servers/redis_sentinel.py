@@ -70,6 +70,7 @@ def _followed(host: str, port: int, password: str | None) -> str:
     """The version of a primary that has its replica."""
     client: Any = redis.Redis(host, port, password=password, socket_timeout=5)
     with client:
+        client.ping()
         replication = client.info("replication")
         states = [value["state"] for name, value in replication.items() if name.startswith("slave")]
         if replication["role"] != "master" or "online" not in states:

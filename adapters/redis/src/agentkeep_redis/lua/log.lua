@@ -15,7 +15,7 @@ local function log_functions()
   end
 
   local function id_of(entry)
-    return string.sub(entry, string.find(entry, ':', 1, true) + 1)
+    return string.match(entry, '^%d+:(.*)$') or corrupt('log')
   end
 
   -- How many entries have a seq of at most `seq`. Where the log has no gap behind it, one look finds it (READ-3).

@@ -8,6 +8,7 @@ if not is_living(KEYS[1], old, there[2], now, options.user) then return { 'absen
 local last_seq, count, last_message_at = string.match(there[3] or '', '^(%d+) (%d+) (%d*)$')
 last_seq, count = tonumber(last_seq) or corrupt('counts'), tonumber(count)
 local version = tonumber(there[4]) or corrupt('version')
+local revision = row_revision(old) + 1
 local added = (#ARGV - 3) / 3
 
 -- Always looked for, so that a repeated call is answered as the first one was; whether the contents are the same, the
@@ -65,7 +66,7 @@ local facets = row_facets(old)
 if options.facets or options.labels then
   facets = index_functions().changed_facets(facets, options.facets or {}, options.labels)
 end
-local row = row_of(row_revision(old) + 1, row_created(old), later(now, row_updated(old)), expires_at, facets)
+local row = row_of(revision, row_created(old), later(now, row_updated(old)), expires_at, facets)
 if added == 0 and gone > 0 then last_message_at = log.newest_message_at() or '' end
 local counts = string.format('%.0f %.0f %s', last_seq + added, count + added - gone, last_message_at)
 
