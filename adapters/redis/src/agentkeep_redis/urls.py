@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from agentkeep.errors import ConfigurationError
@@ -42,6 +42,15 @@ Made = tuple[Client, list[Redis]]
 """A client, and what has to be closed besides it."""
 
 
+class _Place(NamedTuple):
+    """What a URL says of where the data is."""
+
+    url: str
+    hosts: list[tuple[str, int]]
+    path: list[str]
+    encrypted: bool
+
+
 def client_factory(url: str, options: Mapping[str, Any]) -> Callable[[], Made]:
     """Makes a new client for each opening. Raises `ConfigurationError` for a URL that is not understood."""
     parts = urlsplit(url)
@@ -52,7 +61,7 @@ def client_factory(url: str, options: Mapping[str, Any]) -> Callable[[], Made]:
     hosts = _hosts(url, _SENTINEL_PORT if topology == "sentinel" else _PORT)
     path = [unquote(part) for part in parts.path.split("/") if part]
     settings = _settings(options) | _credentials(parts.netloc)
-    return makers[topology](url, hosts, path, settings, scheme == "rediss", options)
+    return makers[topology](_Place(url, hosts, path, scheme == "rediss"), settings, options)
 
 
 def _hosts(url: str, port: int) -> list[tuple[str, int]]:
@@ -105,18 +114,12 @@ def _limit(options: Mapping[str, Any]) -> int:
     return options.get("max_connections", 50)
 
 
-def _single(
-    url: str,
-    hosts: list[tuple[str, int]],
-    path: list[str],
-    settings: dict[str, Any],
-    encrypted: bool,
-    options: Mapping[str, Any],
-) -> Callable[[], Made]:
-    if len(hosts) != 1 or len(path) > 1:
-        raise _wrong(url)
-    settings |= {"host": hosts[0][0], "port": hosts[0][1], "db": _database(url, path)}
-    if encrypted:
+def _single(place: _Place, settings: dict[str, Any], options: Mapping[str, Any]) -> Callable[[], Made]:
+    if len(place.hosts) != 1:
+        raise _wrong(place.url)
+    ((host, port),) = place.hosts
+    settings |= {"host": host, "port": port, "db": _database(place.url, place.path)}
+    if place.encrypted:
         settings |= {"connection_class": SSLConnection, **_tls(options)}
 
     def make() -> Made:
@@ -126,45 +129,31 @@ def _single(
     return make
 
 
-def _cluster(
-    url: str,
-    hosts: list[tuple[str, int]],
-    path: list[str],
-    settings: dict[str, Any],
-    encrypted: bool,
-    options: Mapping[str, Any],
-) -> Callable[[], Made]:
-    if _database(url, path):
-        raise ConfigurationError(f"{redact(url)!r}: a cluster has database 0 alone")
+def _cluster(place: _Place, settings: dict[str, Any], options: Mapping[str, Any]) -> Callable[[], Made]:
+    if _database(place.url, place.path):
+        raise ConfigurationError(f"{redact(place.url)!r}: a cluster has database 0 alone")
     del settings["retry_on_error"]
-    tls: dict[str, Any] = {"ssl": True, **_tls(options)} if encrypted else {}
+    tls: dict[str, Any] = {"ssl": True, **_tls(options)} if place.encrypted else {}
 
     def make() -> Made:
-        nodes = [ClusterNode(host, port) for host, port in hosts]
+        nodes = [ClusterNode(host, port) for host, port in place.hosts]
         return RedisCluster(startup_nodes=nodes, max_connections=_limit(options), **settings, **tls), []
 
     return make
 
 
-def _sentinel(
-    url: str,
-    hosts: list[tuple[str, int]],
-    path: list[str],
-    settings: dict[str, Any],
-    encrypted: bool,
-    options: Mapping[str, Any],
-) -> Callable[[], Made]:
-    if not path:
-        raise ConfigurationError(f"{redact(url)!r} names no service: give redis+sentinel://host:26379/SERVICE/0")
-    settings |= {"db": _database(url, path[1:])}
-    if encrypted:
+def _sentinel(place: _Place, settings: dict[str, Any], options: Mapping[str, Any]) -> Callable[[], Made]:
+    if not place.path:
+        raise ConfigurationError(f"{redact(place.url)!r} names no service: give redis+sentinel://host:26379/SERVICE/0")
+    settings |= {"db": _database(place.url, place.path[1:])}
+    if place.encrypted:
         settings |= {"ssl": True, **_tls(options)}
     asking = {name: settings[name] for name in ("socket_connect_timeout", "retry", "retry_on_error")}
     asking["socket_timeout"] = settings["socket_connect_timeout"]
 
     def make() -> Made:
-        sentinel: Any = Sentinel(hosts, sentinel_kwargs=asking, **settings)
-        pool = PlainSentinelPool(path[0], sentinel, max_connections=_limit(options), **settings)
+        sentinel: Any = Sentinel(place.hosts, sentinel_kwargs=asking, **settings)
+        pool = PlainSentinelPool(place.path[0], sentinel, max_connections=_limit(options), **settings)
         return Redis.from_pool(pool), list(sentinel.sentinels)
 
     return make
