@@ -17,6 +17,7 @@ from hypothesis.stateful import initialize, precondition, rule, run_state_machin
 from agentkeep_conformance import programs as a
 from agentkeep_conformance.agreement import value_of
 from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.machine import IDLE_TTL, ComparingMachine
 from agentkeep_conformance.place import Place
 
@@ -249,17 +250,21 @@ class Programs(ComparingMachine):
 class Stateful:
     @proves("ORD-1", "ORD-5", "ORD-6", "IDEM-1", "CNT-1", "SES-1", "SES-2", "READ-2", "ISO-1", "ISO-2")
     async def test_random_programs_agree_with_the_model(self, place: Place) -> None:
-        await asyncio.to_thread(_run_programs, place)
+        for number in range(rounds_of(place, 1, nightly=20)):
+            await asyncio.to_thread(_run_programs, place.elsewhere(), place.seed + number)
 
 
-def _run_programs(place: Place) -> None:
-    """Hypothesis is no async library: it gets a thread, and in it an event loop for all examples."""
+def _run_programs(place: Place, number: int) -> None:
+    """Hypothesis is no async library: it gets a thread, and in it an event loop for all examples.
+
+    It remembers all that it tried, and a database all that they stored: so thousands are run in parts.
+    """
     with asyncio.Runner() as loop:
         keeps = tuple(Keep(place.unopened(), idle_ttl=idle_ttl) for idle_ttl in (None, IDLE_TTL))
         try:
             for keep in keeps:
                 loop.run(keep.open())
-            machine = seed(place.seed)(type("Programs", (Programs,), {"loop": loop, "keeps": keeps}))
+            machine = seed(number)(type("Programs", (Programs,), {"loop": loop, "keeps": keeps}))
             run_state_machine_as_test(machine, settings=_settings(nightly=place.tier == "nightly"))
         finally:
             for keep in keeps:
@@ -269,7 +274,7 @@ def _run_programs(place: Place) -> None:
 def _settings(*, nightly: bool) -> settings:
     """Which programs these are, the run's seed says: the same each day, new ones each night."""
     return settings(
-        max_examples=2000 if nightly else 100,
+        max_examples=100,
         stateful_step_count=50 if nightly else 30,
         database=None,
         deadline=None,

@@ -134,6 +134,8 @@ auth_type = scram-sha-256
 auth_file = {users}
 max_client_conn = 500
 default_pool_size = 20
+; A backend keeps the plans of every function that it ever called, and each namespace brings its own.
+server_lifetime = 10
 """
 
 
