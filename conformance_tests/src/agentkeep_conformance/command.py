@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,13 @@ USAGE = 2
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code: 0 all proved, 1 something failed or nothing ran, 2 usage."""
     options = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _end)
     return options.run(options)
+
+
+def _end(number: int, frame: object) -> None:
+    """As after Ctrl-C, the children end too, and what they left in the temporary folder goes."""
+    sys.exit(128 + number)
 
 
 def _parser() -> argparse.ArgumentParser:

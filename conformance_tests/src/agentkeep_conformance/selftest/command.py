@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
     except Unsound as error:
         print(error)
         return 2
-    signal.signal(signal.SIGTERM, _end)
     with tempfile.TemporaryDirectory(prefix="agentkeep-selftest-") as logs:
         left_out = _nothing if arguments.all else _not_quick
         runner = Runner(Path(logs), jobs=arguments.jobs, patience=arguments.patience, left_out=left_out)
@@ -56,11 +53,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         arguments.json.write_text(json.dumps(matrix.as_json(), indent=1) + "\n", encoding="utf-8")
     return _conclude(matrix, whole=not arguments.only)
-
-
-def _end(number: int, frame: object) -> None:
-    """As after Ctrl-C, the children end too."""
-    sys.exit(128 + number)
 
 
 def _chosen(faults: list[Planted], only: Sequence[str]) -> list[Planted]:
