@@ -10,8 +10,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 from agentkeep import Keep
-from agentkeep_conformance.outcomes import REQUIRED, TIER
-from agentkeep_conformance.servers import PGBOUNCER, POSTGRES, ChosenServer, NotRun
+from agentkeep_conformance.outcomes import REQUIRED, TIER, dsn_of
+from agentkeep_conformance.servers import PGBOUNCER, POSTGRES
 from agentkeep_postgres import PostgresAdapter
 from psycopg.sql import SQL
 
@@ -78,16 +78,6 @@ class Database:
         await self.run("DROP TABLE IF EXISTS {p}sessions, {p}messages, {p}schema_version CASCADE")
 
 
-def dsn_of(server: ChosenServer, request: pytest.FixtureRequest) -> str:
-    """The server's URL, or the test is NOT RUN, which is a failure where it is required."""
-    try:
-        return server.dsn
-    except NotRun as reason:
-        if request.config.stash[REQUIRED]:
-            pytest.fail(f"required, but NOT RUN: {reason}")
-        pytest.skip(f"NOT RUN: {reason}")
-
-
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
@@ -95,11 +85,11 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
-    database = Database(dsn_of(POSTGRES, request))
+    database = Database(dsn_of(POSTGRES, request.config))
     yield database
     await database.drop()
 
 
 @pytest.fixture
 def bouncer(request: pytest.FixtureRequest) -> str:
-    return dsn_of(PGBOUNCER, request)
+    return dsn_of(PGBOUNCER, request.config)

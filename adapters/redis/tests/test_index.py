@@ -8,7 +8,8 @@ from typing import Any
 import agentkeep
 import pytest
 from agentkeep import Keep, NewMessage, Unavailable
-from agentkeep_conformance.servers import REDIS_MEMORY, NotRun
+from agentkeep_conformance.outcomes import dsn_of
+from agentkeep_conformance.servers import REDIS_MEMORY
 from redis.asyncio import Redis
 
 pytestmark = pytest.mark.anyio
@@ -88,12 +89,9 @@ async def test_a_server_that_refuses_writes_lists_what_is_late_all_the_same(keep
 
 
 @pytest.fixture
-async def crowded() -> AsyncIterator[tuple[str, Any]]:
+async def crowded(request: pytest.FixtureRequest) -> AsyncIterator[tuple[str, Any]]:
     """A server whose database can be filled with a million keys in a second, as it writes none to a disk."""
-    try:
-        dsn = REDIS_MEMORY.dsn
-    except NotRun as reason:
-        pytest.skip(f"NOT RUN: {reason}")
+    dsn = dsn_of(REDIS_MEMORY, request.config)
     async with Redis.from_url(dsn) as client:  # pyright: ignore[reportUnknownMemberType] - untyped by the driver
         yield dsn, client
 

@@ -9,7 +9,8 @@ import agentkeep
 import pytest
 from agentkeep import Keep, NewMessage, Unavailable
 from agentkeep.errors import ConfigurationError
-from agentkeep_conformance.servers import REDIS, REDIS_ALWAYS, REDIS_MEMORY, REDIS_NO_FSYNC, ChosenServer, NotRun
+from agentkeep_conformance.outcomes import dsn_of
+from agentkeep_conformance.servers import REDIS, REDIS_ALWAYS, REDIS_MEMORY, REDIS_NO_FSYNC, ChosenServer
 
 pytestmark = pytest.mark.anyio
 
@@ -25,12 +26,9 @@ DURABILITY = [(REDIS_ALWAYS, "fsync"), (REDIS, "interval"), (REDIS_NO_FSYNC, "os
 
 @pytest.mark.parametrize(("chosen", "durability"), DURABILITY, ids=[grade for _, grade in DURABILITY])
 async def test_the_grade_of_durability_is_read_from_the_server(
-    chosen: ChosenServer, durability: str, prefix: str
+    chosen: ChosenServer, durability: str, prefix: str, request: pytest.FixtureRequest
 ) -> None:
-    try:
-        url = chosen.dsn
-    except NotRun as reason:
-        pytest.skip(f"NOT RUN: {reason}")
+    url = dsn_of(chosen, request.config)
     async with agentkeep.connect(url, prefix=prefix) as keep:
         assert keep.capabilities.durability == durability
         health = await keep.health()
