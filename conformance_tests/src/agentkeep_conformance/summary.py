@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from agentkeep_conformance.clauses import CLAUSES
@@ -16,13 +17,16 @@ _OUTLIVES = {
     "fsync": "a power cut",
     "replicated": "a lost host",
 }
-_BETWEEN = re.compile(r"(<!-- matrix -->\n).*?(<!-- /matrix -->)", flags=re.DOTALL)
+_BETWEEN = re.compile(r"(<!-- matrix((?: \w+)*) -->\n).*?(<!-- /matrix -->)", flags=re.DOTALL)
 
 
-def as_summary(evidence: dict[str, Any]) -> str:
-    """A Markdown table. A clause counts as proved where tests proved it, or saw an absent capability refused."""
+def as_summary(evidence: dict[str, Any], names: Sequence[str] = ()) -> str:
+    """A Markdown table of the named adapters, or of all.
+
+    A clause counts as proved where tests proved it, or saw an absent capability refused. Raises `KeyError`.
+    """
     rows = [_HEAD, ["---"] * len(_HEAD)]
-    rows += [_row(name, adapter) for name, adapter in evidence["adapters"].items()]
+    rows += [_row(name, evidence["adapters"][name]) for name in names or evidence["adapters"]]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -43,5 +47,5 @@ def _row(name: str, adapter: dict[str, Any]) -> list[str]:
 
 
 def in_readme(page: str, evidence: dict[str, Any]) -> str:
-    """The page with a fresh table between `<!-- matrix -->` and `<!-- /matrix -->`."""
-    return _BETWEEN.sub(lambda found: f"{found[1]}{as_summary(evidence)}\n{found[2]}", page)
+    """The page with a fresh table between `<!-- matrix NAME… -->` and `<!-- /matrix -->`. Raises `KeyError`."""
+    return _BETWEEN.sub(lambda found: f"{found[1]}{as_summary(evidence, found[2].split())}\n{found[3]}", page)
