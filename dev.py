@@ -84,6 +84,7 @@ def try_it() -> None:
         ):
             print(f"\n$ agentkeep {command}", flush=True)
             run(VENV / BIN / "agentkeep", *shlex.split(command), AGENTKEEP_URL=url)
+    print("\nThat file is gone. For one of yours: .venv/bin/agentkeep --url sqlite:///chat.db import FILE")
 
 
 def test(arguments: list[str]) -> None:

@@ -29,7 +29,10 @@ USAGE = 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code: 0 all proved, 1 something failed or nothing ran, 2 usage."""
-    options = _parser().parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    end = given.index("--") if "--" in given else len(given)
+    options = _parser().parse_args(given[:end])
+    options.pytest = given[end + 1 :]
     signal.signal(signal.SIGTERM, _end)
     return options.run(options)
 
@@ -42,7 +45,9 @@ def _end(number: int, frame: object) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="agentkeep-conformance", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    run = commands.add_parser("run", help="run the suite on enrolled adapters")
+    run = commands.add_parser(
+        "run", help="run the suite on enrolled adapters", epilog="What comes after -- goes to pytest: -- -x -k append"
+    )
     run.add_argument("names", nargs="+", metavar="NAME", help="an enrolled adapter, or the path of its test module")
     run.add_argument("--tier", choices=["everyday", "nightly"], default="everyday")
     run.add_argument("--seed", metavar="N", help="of the random programs, to repeat a run")
@@ -69,8 +74,9 @@ def _run(options: argparse.Namespace) -> int:
     targets = [_target(name) for name in options.names]
     unknown = [name for name, target in zip(options.names, targets, strict=True) if target is None]
     if unknown:
-        enrolled = ", ".join(sorted(entry.name for entry in entry_points(group=GROUP))) or "none"
-        print(f"no adapter {', '.join(unknown)} is enrolled (there are: {enrolled}) and no such file", file=sys.stderr)
+        enrolled = sorted({entry.name for entry in entry_points(group=GROUP)} | {file.parts[1] for file in _own()})
+        there = ", ".join(enrolled) or "none"
+        print(f"no adapter {', '.join(unknown)} is enrolled (there are: {there}) and no such file", file=sys.stderr)
         return USAGE
     with tempfile.TemporaryDirectory() as scratch:
         file = options.json or Path(scratch, "evidence.json")
@@ -94,17 +100,23 @@ def _target(name: str) -> str | None:
         spec = find_spec(entry.module)
         if spec is not None and spec.origin is not None:
             return f"{spec.origin}::{entry.attr}"
-    own = Path("adapters", name, "tests", "test_conformance.py")
-    return str(own) if own.exists() else None
+    own = [str(file) for file in _own() if file.parts[1] == name]
+    return own[0] if own else None
+
+
+def _own() -> list[Path]:
+    """The enrolments of a workspace's adapters, below the current folder."""
+    return sorted(Path().glob("adapters/[a-z]*/tests/test_conformance.py"))
 
 
 def _pytest(targets: list[str], file: Path, options: argparse.Namespace) -> int:
     """In a process of its own, as pytest must see the suite's modules before anybody else imports them."""
     file.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *targets]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb", "short", *targets]
     command += ["--conformance-json", str(file), "--conformance-tier", options.tier]
     command += ["--conformance-seed", options.seed] if options.seed else []
     command += ["--conformance-require", options.require] if options.require else []
+    command += options.pytest
     servers = {"AGENTKEEP_TEST_SERVERS": options.servers} if options.servers else {}
     return subprocess.run(command, env=os.environ | servers, check=False).returncode
 

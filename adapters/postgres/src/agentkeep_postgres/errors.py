@@ -84,4 +84,6 @@ def _mapped(error: BaseException, sent: Sent, place: str) -> PersistenceError:
 
 
 def _said(error: BaseException) -> str:
+    if isinstance(error, TimeoutError) and not str(error):
+        return "no answer in time (options command_timeout, connect_timeout)"
     return str(error) or type(error).__name__

@@ -6,6 +6,7 @@ import builtins
 from ssl import SSLCertVerificationError
 
 from agentkeep.errors import ConfigurationError, Corrupt, OutcomeUnknown, PersistenceError, Unavailable
+from redis.asyncio.sentinel import MasterNotFoundError
 from redis.exceptions import (
     AskError,
     AuthenticationError,
@@ -77,7 +78,15 @@ def code_of(error: ResponseError) -> str:
 
 
 def _made(kind: type[PersistenceError], error: Exception, place: str) -> PersistenceError:
-    return kind(f"{place}: {str(error) or type(error).__name__}")
+    return kind(f"{place}: {_said(error)}")
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, MasterNotFoundError):  # its own text is of its objects
+        return "no Sentinel answers, or none knows a primary of this service"
+    if isinstance(error, TIMEOUTS) and not str(error):
+        return "no answer in time (options timeout, connect_timeout)"
+    return str(error) or type(error).__name__
 
 
 DRIVER_ERRORS = (RedisError, OSError)

@@ -76,7 +76,9 @@ class SingleLink:
         self._pool: Any = client.connection_pool
         self._gate = Gate(self._pool.max_connections, seconds)
         known: dict[str, Any] = self._pool.connection_kwargs
-        self.place = f"redis at {known.get('path') or known.get('host')}:{known.get('port', '')}"
+        service = getattr(self._pool, "service_name", None)
+        address = f"{known.get('path') or known.get('host')}:{known.get('port', '')}"
+        self.place = f"redis at {address}" if service is None else f"redis by Sentinel, service {service!r}"
 
     async def acquire(self) -> Any:
         connection = await self._pool.get_connection()

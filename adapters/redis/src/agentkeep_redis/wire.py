@@ -141,7 +141,7 @@ async def _reply(connection: Any) -> Reply:
 
 
 async def twice(send: Callable[[], Awaitable[Reply]], effect: Effect, place: str) -> Reply:
-    """The reply of `send`, tried a second time where that is safe, but not after it was waited for in vain.
+    """The reply of `send`, tried a second time where that is safe, but no write after it was waited for in vain.
 
     Raises `Unavailable`, `OutcomeUnknown`.
     """

@@ -1,6 +1,5 @@
 -- Every key begins with the tenant and the session, and nothing refers across sessions, so both tables can be
 -- partitioned or distributed by them. COLLATE "C" compares bytes: ids are byte-exact, and cheaper to compare.
--- {prefix} names the schema too where one is given; {bare} is for names that can't be qualified.
 
 CREATE TABLE {prefix}sessions (
     tenant text COLLATE "C" NOT NULL,
