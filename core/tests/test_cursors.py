@@ -54,9 +54,10 @@ def test_read_2_what_is_no_cursor_is_refused(cursor: object) -> None:
         session_position(cursor, SCOPE, QUERY, ORDER)  # type: ignore[arg-type]
 
 
-def test_read_2_a_forged_position_outside_of_time_is_refused() -> None:
+@pytest.mark.parametrize(("field", "value"), [(1, 10**18), (2, "a\0b"), (2, ""), (2, "x" * 100_000)], ids=repr)
+def test_read_2_a_forged_position_is_refused(field: int, value: object) -> None:
     fields = json.loads(urlsafe_b64decode(session_cursor(SCOPE, QUERY, ORDER, POSITION)))
-    fields[1] = 10**18
+    fields[field] = value
     forged = urlsafe_b64encode(json.dumps(fields).encode()).decode()
     with pytest.raises(InvalidInput, match="no cursor"):
         session_position(forged, SCOPE, QUERY, ORDER)

@@ -74,6 +74,9 @@ def test_a_strangers_adapter_is_found_by_its_entry_point(monkeypatch: pytest.Mon
         ("postgresql://u:secret@[broken/db", "postgresql://u:***@[broken/db"),
         ("sqlite:///chat.db", "sqlite:///chat.db"),
         ("user:secret@host/db", "user:***@host/db"),
+        ("postgresql://u:secret?secret@h/db", "postgresql://u:***@h/db"),
+        ("postgresql://u:p@ss?secret@h/db?password=secret", "postgresql://u:***@h/db?password=***"),
+        ("postgresql:/u:secret?secret@h/db", ":***@h/db"),
     ],
     ids=str,
 )
@@ -81,6 +84,15 @@ def test_err_3_no_password_is_shown(url: str, shown: str) -> None:
     assert shown in redact(url)
     assert "secret" not in redact(url)
     assert "p@ss" not in redact(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["memory://u:secret?secret@h/db", "memory://u:se@secret@h", "memory://u:secret?x=1&secret=1@h"]
+)
+def test_err_3_a_password_that_should_be_encoded_is_not_shown(url: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        connect(url)
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("idle_ttl", [1200, 1200.0, "1200", timedelta(minutes=20)], ids=repr)

@@ -11,7 +11,7 @@ import msgspec
 
 from agentkeep.errors import InvalidInput
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
-from agentkeep.validation import MAX_SEQ
+from agentkeep.validation import MAX_SEQ, check_id
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MICROSECOND = timedelta(microseconds=1)
@@ -41,8 +41,8 @@ def session_position(cursor: str, scope: Scope, query: SessionQuery, order: Sess
     parsed = _unpack(cursor, _SessionCursor)
     _same_query(parsed.query, _digest("sessions", scope, query, order))
     try:
-        return SessionPosition(_EPOCH + parsed.at * _MICROSECOND, parsed.id)
-    except OverflowError as error:
+        return SessionPosition(_EPOCH + parsed.at * _MICROSECOND, check_id(parsed.id, "a cursor's id"))
+    except (OverflowError, InvalidInput) as error:
         raise InvalidInput("this is no cursor of Agentkeep's") from error
 
 

@@ -10,6 +10,8 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from agentkeep.errors import ConfigurationError
 from agentkeep.registry import redact
 
+_ENCODE = "write a user's or password's special letters percent-encoded: %40 for @, %3F for ?, %2F for /, %3A for :"
+
 Reader = Callable[[str, Any], Any]
 """Takes an option's name and its value or text, gives the value; raises `ConfigurationError`."""
 
@@ -18,6 +20,8 @@ def read_options(adapter: str, url: str, options: Mapping[str, Any], readers: Ma
     """The options of the URL's query and of `options`, which win. Raises `ConfigurationError` for unknown ones."""
     given: dict[str, Any] = {**dict(parse_qsl(split_url(url).query, keep_blank_values=True)), **options}
     unknown = [name for name in given if name not in readers]
+    if any("@" in name for name in unknown):
+        raise ConfigurationError(f"{redact(url)!r}: {_ENCODE}")
     if unknown:
         known = ", ".join(sorted(readers)) or "none"
         raise ConfigurationError(f"the {adapter} adapter has no option {unknown[0]!r}; its options: {known}")
@@ -27,9 +31,12 @@ def read_options(adapter: str, url: str, options: Mapping[str, Any], readers: Ma
 def split_url(url: str) -> SplitResult:
     """A URL's parts. Raises `ConfigurationError` for what is none."""
     try:
-        return urlsplit(url)
+        parts = urlsplit(url)
     except ValueError as error:
         raise ConfigurationError(f"{redact(url)!r} is no URL: {error}") from None
+    if parts.netloc.count("@") > 1:  # readers of URLs disagree about which of them ends the password (ERR-3)
+        raise ConfigurationError(f"{redact(url)!r}: {_ENCODE}")
+    return parts
 
 
 def as_is(name: str, value: Any) -> Any:

@@ -56,6 +56,8 @@ def redact(url: str) -> str:
     if not separator:  # not a URL; it may hold a password all the same
         scheme, rest = "", url
     place, question, query = rest.partition("?")
+    if ":" in place and "@" in query:  # the password may hold a ? too: all up to the last @ is blotted out
+        place, question, query = f"{place.partition(':')[0]}:@{query.rpartition('@')[2]}".partition("?")
     userinfo, at, host = place.rpartition("@")  # the last @: a password may hold one, and a / too
     user, colon, _ = userinfo.partition(":")
     shown = "&".join(_redact_pair(pair) for pair in query.split("&"))
