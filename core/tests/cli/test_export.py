@@ -98,7 +98,7 @@ def test_what_expired_since_stays_away(run: Run, own_folder: Path) -> None:
     lines = [json.loads(line) for line in run("export", "empty").out.splitlines()]
     lines[1]["session"]["expires_at"] = "2020-01-01T00:00:00Z"
     (own_folder / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    assert run("rm", "empty").code == 0
+    assert run("rm", "empty", "--yes").code == 0
     assert run("import", "a.jsonl").out == "1 session (1 expired), 0 new messages\n"
     assert run("show", "empty").code == 1
 

@@ -117,7 +117,7 @@ def test_follow_ends_when_the_session_does(run: Run, conversations: Write) -> No
         assert process.stdout is not None
         while b"first" not in process.stdout.readline():
             pass
-        run("rm", "s")
+        run("rm", "s", "--yes")
         _, err = process.communicate(timeout=BOUND)
     assert (process.returncode, err) == (1, b"agentkeep: no session 's' here\n")
 
@@ -160,8 +160,22 @@ def test_a_terminal_is_asked_before_anything_is_removed(run: Run, conversations:
         interrupted = on_terminal(*command, answer=b"\x04")
         assert interrupted.code == 130
         assert run("show", "s").code == 0
-    assert on_terminal("rm", "s", answer=b"y\n").code == 0
+    agreed = on_terminal("rm", "s", answer=b"y\n")
+    assert (agreed.code, agreed.out.endswith("1 session removed\r\n")) == (0, True)
     assert run("show", "s").code == 1
+
+
+@pytest.mark.parametrize("command", ["rm s", "prune --older-than 0s", "prune --older-than 30d", "rm s --json"])
+def test_without_a_terminal_nothing_is_removed_unless_yes_is_said(run: Run, conversations: Write, command: str) -> None:
+    run("import", str(conversations({"id": "s", "messages": []})))
+    for stdin in ("< /dev/null", "<&-", "< talks.jsonl"):
+        done = subprocess.run(["sh", "-c", f"{SCRIPT} {command} {stdin}"], capture_output=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+        assert b"nobody to ask: give --yes" in done.stderr
+    assert run("show", "s").code == 0
+    done = subprocess.run(["sh", "-c", f"{SCRIPT} {command} --yes <&-"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert run("show", "s").code == (0 if "30d" in command else 1)
 
 
 @pytest.mark.usefixtures("run")

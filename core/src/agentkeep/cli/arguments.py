@@ -15,7 +15,7 @@ Url = Annotated[str | None, typer.Option(help="The database, such as sqlite:///c
 Tenant = Annotated[str | None, typer.Option(help="Whose data.", show_default="default")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The session.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask; needed without a terminal.")]
 User = Annotated[str | None, typer.Option(help="Of this user's sessions alone.")]
 Agent = Annotated[str | None, typer.Option(help="Of this agent's sessions alone.")]
 

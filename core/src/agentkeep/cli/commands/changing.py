@@ -81,21 +81,26 @@ async def fork(keep: Keep, out: Output, _: Settings, *, id: str, at_seq: int | N
 
 async def remove(keep: Keep, out: Output, _: Settings, *, ids: Sequence[str], yes: bool) -> int:
     """Remove sessions; those that are absent are named and make the exit code 1."""
-    if not yes and not _agreed(f"Remove {counted(len(ids), 'session')}?"):
+    wanted = list(dict.fromkeys(ids))
+    if not yes and not _agreed(f"Remove {counted(len(wanted), 'session')}?"):
         return REFUSED
-    code = 0
-    for id in dict.fromkeys(ids):
+    number = 0
+    for id in wanted:
         removed = await keep.sessions.delete(id)
+        number += removed
         if out.as_json:
             out.record({"session": id, "removed": removed})
         if not removed:
-            code = REFUSED
             say(f"no session {id!r} here")
-    return code
+    if not out.as_json:
+        out.line(f"{counted(number, 'session')} removed")
+    return 0 if number == len(wanted) else REFUSED
 
 
 async def prune(keep: Keep, out: Output, _: Settings, *, older_than: timedelta, dry_run: bool, yes: bool) -> int:
     """Remove the sessions that nobody wrote to for so long, and print how many they are."""
+    if not yes and not dry_run:
+        _require_terminal()
     before = datetime.now(UTC) - older_than
     number = await keep.sessions.delete_many(updated_before=before, dry_run=True)
     if not dry_run and number:
@@ -112,9 +117,8 @@ async def prune(keep: Keep, out: Output, _: Settings, *, older_than: timedelta, 
 
 
 def _agreed(question: str) -> bool:
-    """Ask where somebody sits at a terminal; elsewhere the command itself was the answer."""
-    if not sys.stdin.isatty():
-        return True
+    """Ask whoever sits at the terminal. Raises `CommandError` where nobody does."""
+    _require_terminal()
     # The event loop's own handler would only mark the task as cancelled, and the question would wait on.
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -123,3 +127,9 @@ def _agreed(question: str) -> bool:
         raise CommandError("nothing was removed", INTERRUPTED) from error
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+def _require_terminal() -> None:
+    """Silence is no consent: a script says --yes. Raises `CommandError`."""
+    if cast("object", sys.stdin) is None or not sys.stdin.isatty():
+        raise CommandError("nothing was removed, for there is nobody to ask: give --yes")
