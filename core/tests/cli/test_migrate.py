@@ -29,7 +29,7 @@ class Owned(MemoryAdapter):
     def migrations_sql(self, *, after: int = 0) -> str:
         if after > 2:
             raise InvalidInput(f"there is no schema of version {after}")
-        return "".join(f"CREATE {number};\n" for number in (1, 2)[after:])
+        return "".join(f"CREATE {number};\n" for number in (1, 2)[after:]) or "BEGIN; COMMIT;\n"
 
 
 @pytest.fixture
@@ -52,12 +52,21 @@ def test_the_script_is_printed_without_a_connection(run: Run, monkeypatch: pytes
 
 
 @pytest.mark.usefixtures("owned")
+def test_after_the_newest_version_there_is_no_script(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Owned, "open", refuse)
+    sentence = "agentkeep: version 2 is the newest schema: nothing to do\n"
+    asked = ("--url", "memory://", "migrate", "--sql", "--after", "2")
+    assert run(*asked) == (0, "", sentence)
+    assert run(*asked, "--json") == (0, '{"after":2,"sql":""}\n', sentence)
+
+
+@pytest.mark.usefixtures("owned")
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
         (0, "a schema of version 2 was made"),
         (1, "the schema had version 1 and has version 2 now"),
-        (2, "the schema has version 2 already: nothing to do"),
+        (2, "the schema is up to date: version 2"),
     ],
 )
 def test_what_was_found_and_what_is_there_now_is_said(
@@ -77,11 +86,11 @@ def test_a_version_that_there_is_not_is_refused(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("owned")
-def test_a_schema_that_is_newer_is_3(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schema_that_is_newer_is_2(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """LIFE-1."""
     monkeypatch.setattr(Owned, "open", refuse)
     ran = run("--url", "memory://", "migrate")
-    assert (ran.code, ran.out) == (3, "")
+    assert (ran.code, ran.out) == (2, "")
     assert "version 9" in ran.err
 
 
@@ -95,7 +104,7 @@ def test_an_adapter_without_sql_says_so_and_touches_nothing(run: Run, own_folder
 def test_an_adapter_that_migrates_by_itself(run: Run, own_folder: Path) -> None:
     ran = run("migrate")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("the schema has version ")
+    assert ran.out.startswith("the schema is up to date: version ")
     assert (own_folder / "chat.db").exists()
     assert run("--url", "memory://", "migrate").out == "this database has no schema: nothing to do\n"
 

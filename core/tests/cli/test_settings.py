@@ -8,6 +8,15 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from agentkeep import (
+    ConfigurationError,
+    Corrupt,
+    OutcomeUnknown,
+    PersistenceError,
+    SchemaMissing,
+    SchemaTooNew,
+    Unavailable,
+)
 
 from .conftest import Run
 
@@ -116,7 +125,6 @@ def test_an_adapter_that_is_not_installed(run: Run, monkeypatch: pytest.MonkeyPa
 
 
 def test_an_unavailable_database_is_3(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from agentkeep import Unavailable
     from agentkeep_memory import MemoryAdapter
 
     async def refuse(adapter: MemoryAdapter) -> None:
@@ -128,13 +136,33 @@ def test_an_unavailable_database_is_3(run: Run, monkeypatch: pytest.MonkeyPatch)
         assert (ran.code, ran.err) == (3, "agentkeep: the server does not answer\n")
 
 
-def test_a_database_of_a_newer_schema_is_3(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from agentkeep import SchemaTooNew
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Unavailable("it does not answer"), 3),
+        (OutcomeUnknown("the reply was lost"), 3),
+        (ConfigurationError("no such certificate"), 2),
+        (SchemaMissing("there is no schema"), 2),
+        (SchemaTooNew(found=9, known=1), 2),
+        (Corrupt("session 's'"), 1),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_only_what_may_help_to_try_again_is_3(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: PersistenceError, code: int
+) -> None:
     from agentkeep_memory import MemoryAdapter
 
     async def refuse(adapter: MemoryAdapter) -> None:
-        raise SchemaTooNew(found=9, known=1)
+        raise error
 
     monkeypatch.setattr(MemoryAdapter, "open", refuse)
-    ran = run("--url", "memory://", "sessions")
-    assert (ran.code, "upgrade Agentkeep" in ran.err, ran.err.count("\n")) == (3, True, 1)
+    for command in ("sessions", "migrate"):
+        assert run("--url", "memory://", command) == (code, "", f"agentkeep: {error}\n")
+
+
+def test_a_folder_of_the_user_that_cant_be_made_is_2(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AGENTKEEP_URL")
+    (Path(os.environ["HOME"]) / "data").write_text("a file stands in the way")
+    ran = run("sessions")
+    assert (ran.code, "can't be made" in ran.err) == (2, True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from agentkeep.errors import (
-    Closed,
     ConfigurationError,
-    Corrupt,
     InvalidInput,
     LimitExceeded,
     OutcomeUnknown,
@@ -16,11 +14,11 @@ from agentkeep.errors import (
 )
 
 REFUSED = 1
-"""Not found, or refused because of what is stored."""
+"""Not found, or refused because of what is stored: trying again changes nothing."""
 USAGE = 2
-"""The command, its input or the configuration is wrong."""
+"""The command, its input, the configuration or the schema is wrong: somebody has to mend it first."""
 NO_DATABASE = 3
-"""The database can't be reached, or can't be used as it is."""
+"""The database can't be reached or did not answer: a script may try again."""
 INTERRUPTED = 130
 """Ctrl-C, as shells count it."""
 PIPE_CLOSED = 141
@@ -30,12 +28,10 @@ _CODES: tuple[tuple[type[PersistenceError], int], ...] = (
     (LimitExceeded, REFUSED),
     (InvalidInput, USAGE),
     (ConfigurationError, USAGE),
+    (SchemaMissing, USAGE),
+    (SchemaTooNew, USAGE),
     (Unavailable, NO_DATABASE),
     (OutcomeUnknown, NO_DATABASE),
-    (Corrupt, NO_DATABASE),
-    (SchemaMissing, NO_DATABASE),
-    (SchemaTooNew, NO_DATABASE),
-    (Closed, NO_DATABASE),
 )
 
 

@@ -8,14 +8,15 @@ from collections.abc import Callable, Sequence
 
 from agentkeep.cli.chatfiles import ChatFile
 from agentkeep.cli.exportfile import ExportFile
-from agentkeep.cli.failures import NO_DATABASE, exit_code
 from agentkeep.cli.importing import Differs, Outcome, bring_in
 from agentkeep.cli.output import counted
 from agentkeep.cli.transcripts import Transcript
-from agentkeep.errors import Corrupt, PersistenceError
+from agentkeep.errors import Closed, OutcomeUnknown, PersistenceError, SchemaMissing, SchemaTooNew, Unavailable
 from agentkeep.keep import Keep
 
 AT_ONCE = 16
+_OF_ALL = (Unavailable, OutcomeUnknown, SchemaMissing, SchemaTooNew, Closed)
+"""What would refuse every other transcript too."""
 
 
 class Totals:
@@ -58,9 +59,9 @@ async def _one(keep: Keep, transcript: Transcript, report: Callable[[Outcome], N
         outcome = await bring_in(keep, transcript)
     except Differs as error:
         outcome = _refused(transcript, f"it is stored already and {error}")
+    except _OF_ALL:
+        raise
     except PersistenceError as error:
-        if exit_code(error) == NO_DATABASE and not isinstance(error, Corrupt):
-            raise
         outcome = _refused(transcript, str(error))
     report(outcome)
     slots.release()

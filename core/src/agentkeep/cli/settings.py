@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from platformdirs import user_data_path
 
-from agentkeep.errors import ConfigurationError, Unavailable
+from agentkeep.errors import ConfigurationError
 from agentkeep.keep import DEFAULT_TENANT, Keep, connect
 from agentkeep.protocol import PersistenceAdapter
 from agentkeep.registry import adapter_for, redact
@@ -45,7 +45,7 @@ class Settings:
         return adapter_for(self.url, {name: value for name, value in self.options.items() if name != "idle_ttl"})
 
     def make_room(self) -> None:
-        """Make the folder of the user's own file, where that is the database. Raises `Unavailable`."""
+        """Make the folder of the user's own file, where that is the database. Raises `ConfigurationError`."""
         if self.origin == BUILT_IN:
             _make_folder(default_file().parent)
 
@@ -126,4 +126,4 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Unavailable(f"the folder {folder} for the database can't be made: {error.strerror}") from error
+        raise ConfigurationError(f"the folder {folder} for the database can't be made: {error.strerror}") from error

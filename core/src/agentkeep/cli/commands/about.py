@@ -12,7 +12,7 @@ from uuid import uuid4
 import msgspec
 
 from agentkeep.capabilities import Capabilities
-from agentkeep.cli.failures import NO_DATABASE, CommandError
+from agentkeep.cli.failures import REFUSED, CommandError
 from agentkeep.cli.output import Output, visible_line
 from agentkeep.cli.running import opened
 from agentkeep.cli.settings import Settings, candidates
@@ -53,13 +53,13 @@ async def _exercise(keep: Keep) -> dict[str, str]:
     finally:
         deleted = await keep.sessions.delete(session.id)
     if not deleted or await keep.sessions.find(session.id) is not None:
-        raise CommandError("a session that was deleted is still there", NO_DATABASE)
+        raise CommandError("a session that was deleted is still there", REFUSED)
     return {"write": "ok", "read": "ok", "delete": "ok"}
 
 
 def _require_same(written: list[Message], read: list[Message]) -> None:
     if written != read:
-        raise CommandError("a message that was read is not what was written", NO_DATABASE)
+        raise CommandError("a message that was read is not what was written", REFUSED)
 
 
 def _versions() -> dict[str, str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agentkeep.cli.failures import CommandError
-from agentkeep.cli.output import Output
+from agentkeep.cli.output import Output, say
 from agentkeep.cli.settings import Settings
+from agentkeep.errors import InvalidInput
 from agentkeep.protocol import SupportsMigrations
 
 
@@ -16,11 +17,23 @@ async def print_sql(settings: Callable[[], Settings], out: Output, *, after: int
     if not isinstance(adapter, SupportsMigrations):
         raise CommandError(f"{adapter.name} has no SQL to print: `agentkeep migrate` brings it up to date by itself")
     script = adapter.migrations_sql(after=after)
+    if _is_newest(adapter, after):
+        say(f"version {after} is the newest schema: nothing to do")
+        script = ""
     if out.as_json:
         out.record({"after": after, "sql": script})
-    else:
+    elif script:
         out.line(script.rstrip("\n"))
     return 0
+
+
+def _is_newest(adapter: SupportsMigrations, version: int) -> bool:
+    """Whether no schema comes after this one: its script would be an empty transaction."""
+    try:
+        adapter.migrations_sql(after=version + 1)
+    except InvalidInput:
+        return True
+    return False
 
 
 async def migrate(settings: Callable[[], Settings], out: Output) -> int:
@@ -44,10 +57,8 @@ async def migrate(settings: Callable[[], Settings], out: Output) -> int:
 def _sentence(before: int | None, now: int | None) -> str:
     if now is None:
         return "this database has no schema: nothing to do"
-    if before is None:
-        return f"the schema has version {now}"
-    if before == now:
-        return f"the schema has version {now} already: nothing to do"
+    if before is None or before == now:  # most adapters don't tell what they found
+        return f"the schema is up to date: version {now}"
     return (
         f"the schema had version {before} and has version {now} now"
         if before
