@@ -178,6 +178,14 @@ class Append(Struct, frozen=True, kw_only=True):
     idle_ttl: timedelta | None = None
     """Where given, `expires_at` becomes the later of what it is and now + idle_ttl (TTL-1)."""
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether a second run of it is answered as the first was, as its ids are all still stored then (IDEM-1).
+
+        If not, an append whose answer was lost must not be sent again: it is `OutcomeUnknown` (ERR-2).
+        """
+        return bool(self.messages) and (self.keep_last is None or self.keep_last >= len(self.messages))
+
 
 class MessageRange(Struct, frozen=True, kw_only=True):
     """Messages with `after` < seq < `before`, in order of seq, the first `limit` of them."""

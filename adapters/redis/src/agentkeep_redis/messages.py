@@ -41,8 +41,7 @@ class RedisMessages:
         for draft in append.messages:
             created_at = "" if draft.created_at is None else time_text(draft.created_at)
             args += (draft.id, created_at, message_body(draft, self._parts.compression))
-        # With messages a second run finds their ids stored and changes nothing (IDEM-1).
-        effect = Effect.REPEATABLE if append.messages else Effect.ONCE
+        effect = Effect.REPEATABLE if append.is_repeatable else Effect.ONCE
         reply = await self._write(scope, append.session_id, options, args, effect, at_once=False)
         if reply[0] == b"stored":
             return self._stored(append, reply[1:])
