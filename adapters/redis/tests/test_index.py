@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import agentkeep
 import pytest
 from agentkeep import Keep, NewMessage, Unavailable
 from agentkeep_conformance.outcomes import dsn_of
+from agentkeep_conformance.proxy import Proxy
 from agentkeep_conformance.servers import REDIS_MEMORY
 from redis.asyncio import Redis
 
 pytestmark = pytest.mark.anyio
 
 _MOST_LATE = 64
+_EXPIRED = 3_000
 _FOREIGN = 1_000_000
 _FILL = "for n = tonumber(ARGV[2]), tonumber(ARGV[3]) do redis.call('SET', ARGV[1] .. n, '') end"
 _EMPTY = "for n = tonumber(ARGV[2]), tonumber(ARGV[3]) do redis.call('UNLINK', ARGV[1] .. n) end"
@@ -58,6 +63,31 @@ async def test_a_deleted_session_leaves_nothing_late(keep: Keep, server: Any, pr
 
 async def listed(keep: Keep, **filters: Any) -> list[str]:
     return [session.id for session in (await keep.sessions.list(**filters)).items]
+
+
+async def test_a_listing_passes_a_crowd_of_expired_sessions_in_few_exchanges(dsn: str, prefix: str) -> None:
+    """READ-5, COST-1: each further look at the index is a larger one, so that no sweep is needed before a listing."""
+    place = urlsplit(dsn)
+    assert place.hostname
+    async with (
+        Proxy(place.hostname, place.port or 6379) as proxy,
+        agentkeep.connect(proxy.through(dsn), prefix=prefix) as keep,
+    ):
+        for first in range(0, _EXPIRED, 100):
+            creates = (keep.sessions.create(f"gone{first + n}", ttl=timedelta(seconds=2)) for n in range(100))
+            await asyncio.gather(*creates)
+        for number in range(3):
+            await keep.sessions.create(f"s{number}")
+        for _ in range(600):
+            if await keep.sessions.count() == 3:
+                break
+            await asyncio.sleep(0.05)
+        proxy.reset()
+        assert await listed(keep, order="updated_at", limit=1) == ["s0"]
+        assert proxy.traffic.round_trips <= 8
+        assert await listed(keep, order="created_at", limit=2) == ["s0", "s1"]
+        assert [session.id async for session in keep.sessions.iterate(order="updated_at")] == ["s0", "s1", "s2"]
+        assert await keep.sweep(limit=10_000) == _EXPIRED
 
 
 async def test_a_server_that_refuses_writes_lists_what_is_late_all_the_same(keep: Keep, server: Any) -> None:

@@ -23,6 +23,8 @@ _BEHIND_IDS = b"\xff"
 """Greater than any id, being no UTF-8."""
 _STRETCH = 2_000
 """How many entries one script looks at, where filters have to look for their sessions."""
+_WIDER_BITS = 3
+"""Without filters each further look is eight times as wide: what comes first may be a crowd of expired sessions."""
 _COUNT_STRETCH = 5_000
 _MARK_SECONDS = 60
 """A mark that is older is of a writer that died, or whose answer was lost: no call of ours takes that long."""
@@ -66,7 +68,7 @@ class SessionListing:
         left = whole
         found: dict[str, StoredSession] = {}
         for looked in range(1 << 30):
-            stretch = await self._stretch(scope, query, facets, order, left, limit - len(found))
+            stretch = await self._stretch(scope, query, facets, order, left, limit - len(found), looked)
             reach = _reach(stretch, order, whole, looked)
             moved = False
             for stored, entry in await self._read(scope, stretch):
@@ -148,14 +150,16 @@ class SessionListing:
         order: SessionOrder,
         bounds: Bounds,
         limit: int | None,
+        looked: int = 0,
     ) -> Stretch:
+        """`limit`: of sessions that match; None: all of a stretch. `looked`: how many stretches came before."""
         is_plain = len(facets) == 1 and (order.field == "updated_at" or not _updated(query))
         options = {
             "facets": facets,
             "order": order.field[0],
             "descending": order.descending,
             "limit": limit,
-            "stretch": _COUNT_STRETCH if limit is None else limit if is_plain else _STRETCH,
+            "stretch": _COUNT_STRETCH if limit is None else _width(limit, looked) if is_plain else _STRETCH,
             **_updated(query),
         }
         stopped, now, marks, *entries = await self._index.look(scope.tenant, self._call("page", scope, options, bounds))
@@ -200,6 +204,11 @@ class SessionListing:
             ]
         if settlements:
             await self._index.settle(tenant, settlements)
+
+
+def _width(limit: int, looked: int) -> int:
+    """How many entries a look without filters takes in: at first just as many as there may be sessions."""
+    return max(limit, min(limit << min(_WIDER_BITS * looked, _STRETCH.bit_length()), _STRETCH))
 
 
 def _settlement(id: str, token: str, kind: Kind, session: StoredSession | None, now: bytes) -> Settlement:
