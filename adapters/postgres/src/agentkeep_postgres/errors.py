@@ -39,6 +39,9 @@ _BY_STATE: dict[str, type[ConfigurationError | SchemaMissing | Unavailable]] = {
 _BREAKS = ("08", "57P01", "57P02", "57P03", "57P05")
 """The connection is over; whether the statement committed before that is not known."""
 
+EXPIRED = "AK404"
+"""Our own: the session expired while `append` worked on it, and all of the call was rolled back."""
+
 _CORRUPT = ("XX001", "XX002")
 _AGAIN = ("40001", "40P01", "40003")
 """Rolled back because of another transaction: the same call may succeed now."""

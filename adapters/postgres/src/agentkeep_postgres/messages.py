@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from agentkeep.errors import Conflict, MessageNotFound, SessionNotFound
+from agentkeep.errors import Conflict, MessageNotFound, SessionNotFound, Unavailable
 from agentkeep.records import Append, HitRecord, MessageDraft, MessageRange, MessageRecord, Scope, SearchQuery
 from agentkeep.validation import MAX_SEQ
 
 from agentkeep_postgres.connections import Connections
 from agentkeep_postgres.drivers import Row
+from agentkeep_postgres.errors import EXPIRED, sqlstate
 from agentkeep_postgres.rows import as_utc, changes_json, from_micros, message_record, search_text, to_micros
 from agentkeep_postgres.search import Search
 from agentkeep_postgres.statements import Statements
@@ -45,7 +46,12 @@ class PostgresMessages:
             "changes": None if append.changes is None else changes_json(scope, append.changes),
         }
         again = {"look": True} if _is_repeatable(append) else None
-        answer = (await self._connections.write(self._sql["append"], values, again=again))[0]
+        try:
+            answer = (await self._connections.write(self._sql["append"], values, again=again))[0]
+        except Unavailable as error:
+            if error.__cause__ is not None and sqlstate(error.__cause__) == EXPIRED:
+                raise SessionNotFound(append.session_id) from error.__cause__
+            raise
         return _appended(append, answer)
 
     async def replace(

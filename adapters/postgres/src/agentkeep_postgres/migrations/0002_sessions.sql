@@ -121,6 +121,24 @@ BEGIN
 END
 $$;
 
+-- Writes what `changed` gave over the session, which the caller has locked and found alive.
+CREATE OR REPLACE FUNCTION {prefix}store(p_after {prefix}sessions, p_moment timestamptz) RETURNS {prefix}sessions
+LANGUAGE plpgsql AS $$
+DECLARE
+    stored {prefix}sessions;
+BEGIN
+    UPDATE {prefix}sessions AS s SET
+        user_id = p_after.user_id, agent_name = p_after.agent_name, title = p_after.title, status = p_after.status,
+        current_route = p_after.current_route, current_step = p_after.current_step, state = p_after.state,
+        metadata = p_after.metadata, labels = p_after.labels, schema_version = p_after.schema_version,
+        version = p_after.version, completed_at = p_after.completed_at,
+        updated_at = greatest(s.updated_at, p_moment)
+    WHERE s.tenant = p_after.tenant AND s.id = p_after.id
+    RETURNING s.* INTO stored;
+    RETURN stored;
+END
+$$;
+
 -- 'updated'; else 'absent', or 'version' with the actual one.
 CREATE OR REPLACE FUNCTION {prefix}update(
     p_tenant text, p_user text, p_id text, p_version bigint, p_changes text,
@@ -129,7 +147,6 @@ CREATE OR REPLACE FUNCTION {prefix}update(
 LANGUAGE plpgsql AS $$
 DECLARE
     moment timestamptz;
-    after {prefix}sessions;
 BEGIN
     session := {prefix}living(p_tenant, p_user, p_id);
     moment := clock_timestamp();
@@ -141,14 +158,7 @@ BEGIN
         actual := session.version;
         RETURN;
     END IF;
-    after := {prefix}changed(session, p_changes, moment);
-    UPDATE {prefix}sessions AS s SET
-        user_id = after.user_id, agent_name = after.agent_name, title = after.title, status = after.status,
-        current_route = after.current_route, current_step = after.current_step, state = after.state,
-        metadata = after.metadata, labels = after.labels, schema_version = after.schema_version,
-        version = after.version, completed_at = after.completed_at, updated_at = greatest(s.updated_at, moment)
-    WHERE s.tenant = p_tenant AND s.id = p_id
-    RETURNING s.* INTO session;
+    session := {prefix}store({prefix}changed(session, p_changes, moment), moment);
     outcome := 'updated';
 END
 $$;

@@ -2,7 +2,8 @@
 
 -- All of `records.Append`, in its order. 'appended' with the first new seq, 'stored' with the seqs and times of a
 -- repeated call; else 'absent', 'partial' (how many are stored), 'other' (which of them differs, from 1), 'version' or
--- 'last_seq' (the actual one). Arrays are of texts, times in them ISO 8601 or microseconds since 1970: a driver knows
+-- 'last_seq' (the actual one). SQLSTATE AK404, and all is rolled back, where the session expired meanwhile: readers may
+-- have seen it absent, and nothing brings it back (SES-4). Arrays are of texts, times in them ISO 8601 or microseconds since 1970: a driver knows
 -- those without asking the server about its types.
 CREATE OR REPLACE FUNCTION {prefix}append(
     p_tenant text, p_user text, p_session text, p_ids text[], p_roles text[], p_payloads text[], p_searches text[],
@@ -68,7 +69,7 @@ BEGIN
     END IF;
 
     IF p_changes IS NOT NULL THEN
-        PERFORM {prefix}update(p_tenant, p_user, p_session, NULL, p_changes);
+        PERFORM {prefix}store({prefix}changed(session, p_changes, moment), moment);
     END IF;
     UPDATE {prefix}sessions SET
         updated_at = greatest(updated_at, moment),
@@ -86,6 +87,9 @@ BEGIN
     WHERE tenant = p_tenant AND id = p_session;
     IF session.watched_until > moment THEN
         PERFORM pg_notify('{bare}landed', p_tenant || chr(31) || p_session);
+    END IF;
+    IF session.expires_at <= clock_timestamp() THEN
+        RAISE EXCEPTION 'the session expired during the append' USING ERRCODE = 'AK404';
     END IF;
     outcome := 'appended';
     actual := session.last_seq + 1;
@@ -107,35 +111,44 @@ SELECT created_at FROM {prefix}messages
 WHERE tenant = p_tenant AND session_id = p_session ORDER BY seq DESC LIMIT 1;
 $$;
 
--- Keeps the newest `p_keep_last` of the messages up to `p_after_seq`; how many went, NULL where there is no session.
+-- Keeps the newest `p_keep_last` of the messages up to `p_after_seq` of a session that the caller has locked and found
+-- alive; how many went.
+CREATE OR REPLACE FUNCTION {prefix}cut_living(p_session {prefix}sessions, p_after_seq bigint, p_keep_last bigint)
+RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    moment timestamptz := clock_timestamp();
+    removed bigint := 0;
+    surplus bigint;
+BEGIN
+    IF p_after_seq IS NOT NULL THEN
+        DELETE FROM {prefix}messages
+        WHERE tenant = p_session.tenant AND session_id = p_session.id AND seq > p_after_seq;
+        GET DIAGNOSTICS removed = ROW_COUNT;
+    END IF;
+    surplus := p_session.message_count - removed - p_keep_last;
+    IF surplus > 0 THEN
+        PERFORM {prefix}cut_oldest(p_session.tenant, p_session.id, surplus);
+        removed := removed + surplus;
+    END IF;
+    UPDATE {prefix}sessions SET
+        updated_at = greatest(updated_at, moment),
+        message_count = message_count - removed,
+        last_message_at = {prefix}newest_time(p_session.tenant, p_session.id)
+    WHERE tenant = p_session.tenant AND id = p_session.id;
+    RETURN removed;
+END
+$$;
+
+-- As `cut_living`; NULL where there is no session.
 CREATE OR REPLACE FUNCTION {prefix}cut(
     p_tenant text, p_user text, p_session text, p_after_seq bigint, p_keep_last bigint
 ) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
     session {prefix}sessions := {prefix}living(p_tenant, p_user, p_session);
-    moment timestamptz := clock_timestamp();
-    removed bigint := 0;
-    surplus bigint;
 BEGIN
-    IF session.id IS NULL THEN
-        RETURN NULL;
-    END IF;
-    IF p_after_seq IS NOT NULL THEN
-        DELETE FROM {prefix}messages WHERE tenant = p_tenant AND session_id = p_session AND seq > p_after_seq;
-        GET DIAGNOSTICS removed = ROW_COUNT;
-    END IF;
-    surplus := session.message_count - removed - p_keep_last;
-    IF surplus > 0 THEN
-        PERFORM {prefix}cut_oldest(p_tenant, p_session, surplus);
-        removed := removed + surplus;
-    END IF;
-    UPDATE {prefix}sessions SET
-        updated_at = greatest(updated_at, moment),
-        message_count = message_count - removed,
-        last_message_at = {prefix}newest_time(p_tenant, p_session)
-    WHERE tenant = p_tenant AND id = p_session;
-    RETURN removed;
+    RETURN CASE WHEN session.id IS NOT NULL THEN {prefix}cut_living(session, p_after_seq, p_keep_last) END;
 END
 $$;
 
@@ -154,7 +167,7 @@ BEGIN
     SELECT * INTO message FROM {prefix}messages
     WHERE tenant = p_tenant AND session_id = p_session ORDER BY seq DESC LIMIT 1;
     outcome := CASE WHEN FOUND THEN 'popped' ELSE 'empty' END;
-    PERFORM {prefix}cut(p_tenant, p_user, p_session, message.seq - 1, NULL);
+    PERFORM {prefix}cut_living(session, message.seq - 1, NULL);
 END
 $$;
 
