@@ -207,3 +207,23 @@ async def test_the_tables_can_be_partitioned_by_their_keys(database: Database) -
         await keep.messages.append(session.id, [NewMessage(role="user")] * 3)
         fork = await keep.sessions.fork(session.id)
         assert await keep.messages.count(fork.id) == 3
+
+
+async def test_a_role_that_owns_its_schema_needs_no_right_on_the_database(database: Database) -> None:
+    """LIFE-1: opening, and the printed script, where the role may not create schemas."""
+    role = schema = database.prefix.rstrip("_")
+    await database.run(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
+    await database.run(f"CREATE SCHEMA {schema} AUTHORIZATION {role}")
+    address = urlsplit(database.dsn)
+    dsn = address._replace(netloc=f"{role}:secret@{address.hostname}:{address.port}").geturl()
+    adapter = PostgresAdapter.from_url(dsn, schema=schema)
+    try:
+        async with Keep(adapter) as keep:
+            await write_and_read(keep)
+        await database.run(f"DROP SCHEMA {schema} CASCADE; CREATE SCHEMA {schema} AUTHORIZATION {role}")
+        await database.run(f"SET ROLE {role}; {adapter.migrations_sql()}")
+        async with Keep(adapter) as keep:
+            await write_and_read(keep)
+    finally:
+        await database.run(f"DROP OWNED BY {role} CASCADE")
+        await database.run(f"DROP ROLE {role}")

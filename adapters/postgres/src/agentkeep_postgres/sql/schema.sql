@@ -28,4 +28,9 @@ SELECT (SELECT coalesce(max(version), 0) FROM {prefix}schema_version) AS version
     pg_is_in_recovery() AS is_replica
 
 -- name: create_schema
-CREATE SCHEMA IF NOT EXISTS {schema}
+-- Asked for first: IF NOT EXISTS wants the right to create one even where it is there.
+DO $$ BEGIN
+    IF to_regnamespace('{schema}') IS NULL THEN
+        CREATE SCHEMA {schema};
+    END IF;
+END $$
