@@ -7,9 +7,11 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 from agentkeep import Keep, NewMessage
+from agentkeep.errors import ConfigurationError
 from agentkeep_postgres import PostgresAdapter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -134,3 +136,42 @@ async def _use_pooler(dsn: str, prefix: str) -> None:
         appends = [keep.messages.append(session.id, [NewMessage(role="user", content=f"{n}")]) for n in range(30)]
         await asyncio.gather(*appends)
         assert [message.seq for message in await keep.messages.tail(session.id, 100)] == list(range(1, 31))
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+async def test_what_a_database_sets_for_its_connections_does_not_matter(database: Database, driver: str) -> None:
+    """FID-2, FID-3: other dates, client encoding and time zone; times at the calendar's ends."""
+    name = database.prefix.rstrip("_")
+    await database.run(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+    try:
+        for setting in ("datestyle = 'SQL, DMY'", "client_encoding = 'LATIN1'", "timezone = 'Asia/Tokyo'"):
+            await database.run(f"ALTER DATABASE {name} SET {setting}")
+        address = urlsplit(database.dsn)._replace(scheme=f"postgresql+{driver}", path=f"/{name}")
+        async with Keep(PostgresAdapter.from_url(address.geturl())) as keep:
+            await write_and_read(keep)
+            session = await keep.sessions.create(title="你好 Grüße")
+            ends = [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)]
+            written = await keep.messages.append(
+                session.id, [NewMessage(role="user", content="你好", created_at=moment) for moment in ends]
+            )
+            assert [message.created_at for message in written] == ends
+            assert (await keep.messages.list(session.id)).items == written
+            assert await keep.messages.pop(session.id) == written[1]
+            assert (await keep.sessions.get(session.id)).last_message_at == ends[0]
+    finally:
+        await database.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def test_a_text_that_the_callers_engine_can_not_say_is_no_lost_connection(database: Database) -> None:
+    """ERR-2: the driver refused it and sent nothing; the connection goes on."""
+    dsn = database.dsn.replace("postgresql://", "postgresql+psycopg://")
+    engine = create_async_engine(dsn, connect_args={"client_encoding": "LATIN1", "application_name": database.prefix})
+    connections = "SELECT pid FROM pg_stat_activity WHERE application_name = %s"
+    async with Keep(PostgresAdapter(engine, prefix=database.prefix)) as keep:
+        session = await keep.sessions.create()
+        before = await database.run(connections, database.prefix)
+        with pytest.raises(ConfigurationError, match="client_encoding"):
+            await keep.sessions.update(session.id, title="你好")
+        assert await keep.sessions.get(session.id) == session
+        assert await database.run(connections, database.prefix) == before
+    await engine.dispose()

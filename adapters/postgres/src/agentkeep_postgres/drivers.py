@@ -102,8 +102,12 @@ class Psycopg:
     async def _fetch(self, connection: Any, sql: str, arguments: Sequence[object], *, prepare: bool) -> Sequence[Row]:
         from psycopg import AsyncRawCursor  # an extra: this class is used only where it is installed
 
+        from agentkeep_postgres.psycopg_times import UtcLoader
+
         async with timeout(self._command_timeout), AsyncRawCursor[Any](connection) as cursor:
-            await cursor.execute(cast("Any", sql), arguments, prepare=prepare)
+            cursor.adapters.register_loader("timestamptz", UtcLoader)
+            # in binary no setting of the database, such as its DateStyle, changes what an answer looks like
+            await cursor.execute(cast("Any", sql), arguments, prepare=prepare, binary=True)
             return await cursor.fetchall()
 
     async def script(self, connection: Any, sql: str) -> None:

@@ -116,6 +116,7 @@ def make_engine(
         else {
             "connect_timeout": max(1, round(connect_timeout.total_seconds())),
             "autocommit": True,
+            "client_encoding": "utf8",
             "sslmode": sslmode,
             "application_name": application_name,
         }

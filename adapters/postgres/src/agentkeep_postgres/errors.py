@@ -55,7 +55,13 @@ def sqlstate(error: BaseException) -> str | None:
 def is_break(error: BaseException) -> bool:
     """Whether the connection can't be used any more."""
     state = sqlstate(error)
-    return state is None or state.startswith(_BREAKS)
+    return not _is_conversion(error) if state is None else state.startswith(_BREAKS)
+
+
+def _is_conversion(error: BaseException) -> bool:
+    """Whether the driver itself could not put a value into bytes, or an answer into values."""
+    # psycopg's class by its name, which PEP 249 gives: the driver may not be installed
+    return sqlstate(error) is None and (isinstance(error, UnicodeError) or type(error).__name__ == "DataError")
 
 
 def is_loss(error: BaseException) -> bool:
@@ -81,6 +87,10 @@ def _mapped(error: BaseException, sent: Sent, place: str) -> PersistenceError:
     kind = _BY_STATE.get(state or "") or _BY_STATE.get((state or "")[:2])
     if kind is not None:
         return kind(f"{place}: {error}")
+    if isinstance(error, UnicodeEncodeError):
+        return ConfigurationError(f"{place}: nothing was sent, make the engine's client_encoding utf8: {error}")
+    if sent is Sent.WRITE and _is_conversion(error):
+        return OutcomeUnknown(f"{place}: written perhaps, but the answer can't be read: {_said(error)}")
     if sent is Sent.WRITE and is_break(error):
         return OutcomeUnknown(f"{place}: the connection was lost before the answer came: {_said(error)}")
     return Unavailable(f"{place}: {_said(error)}")

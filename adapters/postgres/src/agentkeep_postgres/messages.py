@@ -12,7 +12,7 @@ from agentkeep.validation import MAX_SEQ
 from agentkeep_postgres.connections import Connections
 from agentkeep_postgres.drivers import Row
 from agentkeep_postgres.errors import EXPIRED, sqlstate
-from agentkeep_postgres.rows import as_utc, changes_json, from_micros, message_record, search_text, to_micros
+from agentkeep_postgres.rows import changes_json, from_micros, message_record, search_text, to_micros
 from agentkeep_postgres.search import Search
 from agentkeep_postgres.statements import Statements
 from agentkeep_postgres.watch import Watcher
@@ -131,8 +131,7 @@ def _is_repeatable(append: Append) -> bool:
 def _appended(append: Append, answer: Row) -> list[MessageRecord]:
     outcome, actual, moment, seqs, times = answer
     if outcome == "appended":
-        at = as_utc(moment)
-        return [_record(draft, seq, draft.created_at or at) for seq, draft in enumerate(append.messages, actual)]
+        return [_record(draft, seq, draft.created_at or moment) for seq, draft in enumerate(append.messages, actual)]
     if outcome == "stored":
         stored = zip(append.messages, map(int, seqs), map(from_micros, times), strict=True)
         return [_record(*message) for message in stored]

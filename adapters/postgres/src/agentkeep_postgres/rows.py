@@ -60,22 +60,17 @@ def session_record(row: Row) -> SessionRecord:
         schema_version=schema_version,
         message_count=message_count,
         last_seq=last_seq,
-        created_at=as_utc(created_at),
-        updated_at=as_utc(updated_at),
-        last_message_at=last_message_at and as_utc(last_message_at),
-        completed_at=completed_at and as_utc(completed_at),
-        expires_at=expires_at and as_utc(expires_at),
+        created_at=created_at,
+        updated_at=updated_at,
+        last_message_at=last_message_at,
+        completed_at=completed_at,
+        expires_at=expires_at,
     )
 
 
 def message_record(row: Row) -> MessageRecord:
     """From the columns of `message_columns`, which come first."""
-    return MessageRecord(id=row[0], seq=row[1], role=row[2], payload=row[3], created_at=as_utc(row[4]))
-
-
-def as_utc(time: datetime) -> datetime:
-    """asyncpg gives UTC; psycopg the session's time zone, whatever the server's administrator chose."""
-    return time if time.tzinfo is UTC else time.astimezone(UTC)
+    return MessageRecord(id=row[0], seq=row[1], role=row[2], payload=row[3], created_at=row[4])
 
 
 def escaped(text: str | None) -> str | None:
