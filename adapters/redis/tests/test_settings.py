@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import agentkeep
 import pytest
 from agentkeep import Keep, NewMessage, Unavailable
-from agentkeep.errors import ConfigurationError
+from agentkeep.errors import ConfigurationError, SchemaMissing
 from agentkeep_conformance.outcomes import dsn_of
 from agentkeep_conformance.servers import REDIS, REDIS_ALWAYS, REDIS_MEMORY, REDIS_NO_FSYNC, ChosenServer
+from redis.asyncio import Redis
 
 pytestmark = pytest.mark.anyio
 
@@ -58,6 +61,42 @@ async def test_a_server_without_memory_says_unavailable_and_writes_nothing(keep:
         await server.config_set("maxmemory", 0)
     assert (await keep.messages.append("s", [NewMessage(role="user")]))[0].seq == 1
     assert await keep.sessions.count() == 1
+
+
+async def test_a_replica_is_warned_of(sentinel_dsn: str, prefix: str) -> None:
+    """It opens where its primary was opened, and reads; whoever wants to write should hear of it before."""
+    url = urlsplit(sentinel_dsn)
+    login, _, places = url.netloc.rpartition("@")
+    sentinel: Any = Redis.from_url(f"redis://{places.partition(',')[0]}", decode_responses=True)  # pyright: ignore[reportUnknownMemberType]
+    async with sentinel, agentkeep.connect(sentinel_dsn, prefix=prefix) as keep:
+        assert not [warning for warning in (await keep.health()).warnings if "replica" in warning]
+        (state, *_) = await sentinel.sentinel_slaves(url.path.split("/")[1])
+    replica = f"redis://{login}@{state['ip']}:{state['port']}" if login else f"redis://{state['ip']}:{state['port']}"
+    for _ in range(100):
+        try:
+            async with agentkeep.connect(replica, prefix=prefix, manage_schema=False) as keep:
+                assert [warning for warning in (await keep.health()).warnings if "is a replica" in warning]
+                return
+        except SchemaMissing:  # not passed on yet
+            await asyncio.sleep(0.05)
+    pytest.fail("the primary's schema never reached its replica")
+
+
+@pytest.mark.parametrize("topology", ["dsn", "sentinel_dsn"])
+async def test_a_database_that_the_server_has_not_is_misconfigured(
+    topology: str, request: pytest.FixtureRequest
+) -> None:
+    """ERR-1: trying again is in vain."""
+    url: str = request.getfixturevalue(topology)
+    with pytest.raises(ConfigurationError, match="database 9999"):
+        await agentkeep.connect(f"{url.rpartition('/')[0]}/9999").open()
+
+
+async def test_a_cluster_url_to_a_server_without_cluster_mode_is_misconfigured(dsn: str) -> None:
+    """ERR-1."""
+    place = urlsplit(dsn)
+    with pytest.raises(ConfigurationError, match="without cluster mode"):
+        await agentkeep.connect(f"redis+cluster://{place.netloc}").open()
 
 
 URLS = [

@@ -10,22 +10,22 @@ from time import perf_counter
 from typing import Any, Self
 
 from agentkeep.capabilities import Capabilities
-from agentkeep.errors import Corrupt, PersistenceError, SchemaMissing, SchemaTooNew
+from agentkeep.errors import ConfigurationError, Corrupt, PersistenceError, SchemaMissing, SchemaTooNew
 from agentkeep.models import Health
 from agentkeep.options import as_prefix, read_options
 from agentkeep.records import Scope
 from msgspec.structs import replace
 from redis.asyncio import RedisCluster
-from redis.exceptions import RedisClusterException
+from redis.exceptions import RedisClusterException, ResponseError
 
 from agentkeep_redis.compression import Compression
-from agentkeep_redis.errors import DRIVER_ERRORS, refused
+from agentkeep_redis.errors import DRIVER_ERRORS, refused, root_of
 from agentkeep_redis.keys import Keys
 from agentkeep_redis.link import Client, ClusterLink, Link, SingleLink, answer
 from agentkeep_redis.messages import RedisMessages
 from agentkeep_redis.parts import Opened, Parts
 from agentkeep_redis.scripts import SCRIPTS, load_script
-from agentkeep_redis.server import ASKED, persistence_of, version_of
+from agentkeep_redis.server import ASKED, persistence_of, role_warnings, version_of
 from agentkeep_redis.sessions import RedisSessions
 from agentkeep_redis.sweep import Sweeper
 from agentkeep_redis.urls import ADAPTER_OPTIONS, CLIENT_OPTIONS, Made, client_factory
@@ -153,7 +153,8 @@ class RedisAdapter:
         link = self._parts.link
         key = self._keys.schema()
         started = perf_counter()
-        schema, info, *settings = await link.commands(key, [("GET", key), ("INFO", "server"), *ASKED])
+        asked: list[Command] = [("GET", key), ("INFO", "server"), ("INFO", "replication"), *ASKED]
+        schema, info, replication, *settings = await link.commands(key, asked)
         latency = timedelta(seconds=perf_counter() - started)
         persistence = persistence_of(settings)
         return Health(
@@ -162,7 +163,7 @@ class RedisAdapter:
             schema_version=_version(answer(schema, link.place), self._keys.prefix),
             durability=persistence.durability,
             latency=latency,
-            warnings=persistence.warnings,
+            warnings=[*persistence.warnings, *role_warnings(replication)],
         )
 
     async def sweep(self, scope: Scope | None, *, limit: int) -> int:
@@ -178,8 +179,21 @@ async def _linked(client: Client, seconds: float, *, owned: bool) -> Link:
             # The client's own `initialize` also asks for all commands, which nobody here needs (LIFE-1).
             await (nodes.initialize() if owned else client.initialize())
     except (RedisClusterException, *DRIVER_ERRORS) as error:
+        if isinstance(root_of(error), ResponseError) and await _is_without_slots(nodes, seconds):
+            raise ConfigurationError("redis cluster: the server runs without cluster mode: give redis://") from error
         raise refused(error, "redis cluster") from error
     return ClusterLink(client, seconds)
+
+
+async def _is_without_slots(nodes: Any, seconds: float) -> bool:
+    """Whether a server of the URL says so itself: what else it may have refused can pass, as too many clients do."""
+    with suppress(*DRIVER_ERRORS):
+        async with timeout_after(seconds):
+            for node in tuple(nodes.startup_nodes.values()):
+                info = await node.execute_command("INFO", "cluster")
+                if info["cluster_enabled"] == 0:
+                    return True
+    return False
 
 
 async def _end(client: Client) -> None:

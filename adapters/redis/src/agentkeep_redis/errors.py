@@ -32,10 +32,16 @@ UNKNOWN_SCRIPT = NoScriptError
 ANSWERED = (BusyLoadingError, AuthenticationError, AuthorizationError)
 """The driver counts these as failed connections; the server answered, and nothing ran."""
 
+
+class DatabaseRefused(RedisError):
+    """A new connection may not select the URL's database: the server has fewer of them, or is one of a cluster."""
+
+
 _CLASSES: tuple[tuple[type[Exception], type[PersistenceError]], ...] = (
     (AuthenticationError, ConfigurationError),
     (AuthorizationError, ConfigurationError),
     (NoPermissionError, ConfigurationError),
+    (DatabaseRefused, ConfigurationError),
     (BusyLoadingError, Unavailable),
 )
 """The server answered and did nothing. The first that fits."""
@@ -54,17 +60,17 @@ BUSY, ERR) means that the script did not begin or stopped before its first write
 def refused(error: Exception, place: str, record: str = "") -> PersistenceError:
     """Our error for one after which nothing has run. `place`: the server; `record`: what the call was about."""
     kind = next((ours for theirs, ours in _CLASSES if isinstance(error, theirs)), None)
-    if isinstance(_root(error), SSLCertVerificationError):  # trying again is in vain: see `ssl_ca_certs`
+    if isinstance(root_of(error), SSLCertVerificationError):  # trying again is in vain: see `ssl_ca_certs`
         kind = ConfigurationError
     if kind is None and isinstance(error, ResponseError):
         kind = _CODES.get(code_of(error))
     return Corrupt(record or place, str(error)) if kind is Corrupt else _made(kind or Unavailable, error, place)
 
 
-def _root(error: BaseException) -> BaseException:
+def root_of(error: BaseException) -> BaseException:
     """What the driver's error began with."""
     below = error.__cause__ or error.__context__
-    return error if below is None else _root(below)
+    return error if below is None else root_of(below)
 
 
 def lost(error: Exception, place: str) -> PersistenceError:

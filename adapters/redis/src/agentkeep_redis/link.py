@@ -11,7 +11,7 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.exceptions import AskError, ClusterDownError, MovedError, RedisClusterException, ResponseError, TryAgainError
 
-from agentkeep_redis.errors import DRIVER_ERRORS, UNKNOWN_SCRIPT, refused
+from agentkeep_redis.errors import DRIVER_ERRORS, UNKNOWN_SCRIPT, DatabaseRefused, refused
 from agentkeep_redis.wire import Broken, Call, Command, Effect, Gate, Node, Reply, exchange, is_dead, twice
 
 Client = Redis | RedisCluster
@@ -78,9 +78,19 @@ class SingleLink:
         known: dict[str, Any] = self._pool.connection_kwargs
         service = getattr(self._pool, "service_name", None)
         address = f"{known.get('path') or known.get('host')}:{known.get('port', '')}"
+        self._database: int = known.get("db") or 0
         self.place = f"redis at {address}" if service is None else f"redis by Sentinel, service {service!r}"
 
     async def acquire(self) -> Any:
+        try:
+            return await self._connected()
+        except ResponseError as error:
+            # "ERR" stands for much, but with a database to select for nothing that passes by itself.
+            if self._database and error.status_code == "ERR":
+                raise DatabaseRefused(f"database {self._database}: {error}") from error
+            raise
+
+    async def _connected(self) -> Any:
         connection = await self._pool.get_connection()
         if is_dead(connection):
             try:

@@ -64,12 +64,23 @@ def _texts(reply: Any) -> dict[str, str]:
     return {name.decode(): value.decode() for name, value in pairs}
 
 
+def _fields(info: bytes) -> dict[str, str]:
+    lines = [line.partition(":") for line in info.decode().splitlines()]
+    return {name: value for name, _, value in lines}
+
+
+def role_warnings(reply: Reply) -> list[str]:
+    """From the reply to INFO replication; where that is refused, none."""
+    if isinstance(reply, ResponseError) or _fields(reply).get("role") != "slave":
+        return []
+    return ["this server is a replica: it refuses writes and reads late; give its primary's address, or Sentinel's"]
+
+
 def version_of(reply: Reply) -> str:
     """From the reply to INFO: "redis 7.0.15", "valkey 8.0.1"."""
     if isinstance(reply, ResponseError):
         return "redis of unknown version: INFO is refused"
-    lines = [line.partition(":") for line in reply.decode().splitlines()]
-    found = {name: value for name, _, value in lines}
+    found = _fields(reply)
     if "valkey_version" in found:
         return f"valkey {found['valkey_version']}"
     return f"redis {found.get('redis_version', 'of unknown version')}"
