@@ -14,11 +14,12 @@ from agentkeep.registry import redact
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("", "sqlite:///chat.db"),
+        ("", "the URL is empty: give one such as sqlite:///chat.db"),
         ("chat.db", "is no URL"),
         ("://chat.db", "is no URL"),
         (None, "not NoneType"),
         (5, "not int"),
+        (b"memory://", "not bytes; an engine or client of your own goes to its adapter: Keep(SQLiteAdapter(engine))"),
         ("memory://a/b", "names no memory database"),
         ("memory://?colour=red", "no option 'colour'"),
     ],

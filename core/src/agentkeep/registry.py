@@ -71,8 +71,13 @@ def _redact_pair(pair: str) -> str:
 
 
 def _scheme(url: object) -> str:
-    if not isinstance(url, str) or not url:
-        raise ConfigurationError(f"a URL is a string such as sqlite:///chat.db, not {type(url).__name__}")
+    if not isinstance(url, str):
+        raise ConfigurationError(
+            f"a URL is a string such as sqlite:///chat.db, not {type(url).__name__}; "
+            "an engine or client of your own goes to its adapter: Keep(SQLiteAdapter(engine))"
+        )
+    if not url:
+        raise ConfigurationError("the URL is empty: give one such as sqlite:///chat.db")
     scheme, separator, _ = url.partition("://")
     if not separator or not scheme:
         raise ConfigurationError(f"{redact(url)!r} is no URL: give one such as sqlite:///chat.db or memory://")
