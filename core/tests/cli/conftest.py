@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +17,8 @@ from agentkeep.cli.app import app
 from typer.testing import CliRunner
 
 SCRIPT = Path(sys.executable).with_name("agentkeep")
+BOUND = 30.0
+"""Seconds after which something that should have happened has not."""
 REPOSITORY = Path(__file__).parents[3]
 
 
@@ -78,6 +82,34 @@ def script() -> Run:
         return Ran(done.returncode, done.stdout, done.stderr)
 
     return call
+
+
+def on_terminal(*arguments: str, answer: bytes = b"", width: int = 120) -> Ran:
+    """Run the script with a terminal on all three streams; what it printed is `out`."""
+    leader, follower = pty.openpty()
+    termios.tcsetwinsize(follower, (24, width))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    process = subprocess.Popen(
+        [SCRIPT, *arguments],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        start_new_session=True,
+        env={**environment, "TERM": "xterm-256color"},
+    )
+    os.close(follower)
+    os.write(leader, answer)
+    chunks: list[bytes] = []
+    while True:
+        try:
+            chunk = os.read(leader, 65_536)
+        except OSError:
+            break
+        if not chunk:
+            break
+        chunks.append(chunk)
+    os.close(leader)
+    return Ran(process.wait(BOUND), b"".join(chunks).decode(), "")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -14,11 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import SCRIPT, Ran, Run, user
+from .conftest import BOUND, SCRIPT, Run, on_terminal, user
 
 Write = Callable[..., Path]
-BOUND = 30.0
-"""Seconds after which something that should have happened has not."""
 
 HOSTILE = "\x1b[31mred\x1b[0m \x07bell \x9b2J [red]markup[/red] :smile: \u202egnp.exe \r over\x00\x7f\u2028end"
 
@@ -29,32 +26,6 @@ def until(condition: Callable[[], bool], what: str) -> None:
         if time.monotonic() > end:
             pytest.fail(f"not within {BOUND} s: {what}")
         time.sleep(0.02)
-
-
-def on_terminal(*arguments: str, answer: bytes = b"") -> Ran:
-    """Run the script with a terminal on all three streams; what it printed is `out`."""
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [SCRIPT, *arguments],
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        start_new_session=True,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"},
-    )
-    os.close(follower)
-    os.write(leader, answer)
-    chunks: list[bytes] = []
-    while True:
-        try:
-            chunk = os.read(leader, 65_536)
-        except OSError:
-            break
-        if not chunk:
-            break
-        chunks.append(chunk)
-    os.close(leader)
-    return Ran(process.wait(BOUND), b"".join(chunks).decode(), "")
 
 
 @pytest.fixture
@@ -254,6 +225,12 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_command_is_summed_up_in_one_whole_line(run: Run) -> None:
+    listed = run("--help").out.partition("Commands:\n")[2].splitlines()
+    assert len(listed) == 14
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed)
 
 
 def test_help_of_every_command(run: Run) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from agentkeep.registry import GROUP
 
 from .conftest import Run, assistant, user
 
@@ -86,6 +88,7 @@ def test_stats(run: Run) -> None:
     assert found["by_agent"] == [{"agent_name": None, "sessions": 3}]
     assert found["file_bytes"] >= Path("chat.db").stat().st_size
     assert "messages  5" in run("stats").out
+    assert "\n  no agent: 3\n" in run("stats").out
     assert json.loads(run("--url", "memory://", "stats", "--json").out)["file_bytes"] is None
 
 
@@ -108,6 +111,39 @@ def test_adapters(run: Run) -> None:
     assert "memory://" in run("adapters").out
 
 
+def test_an_adapter_that_says_nothing_without_a_server_is_one_short_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from importlib.metadata import EntryPoint
+
+    from agentkeep import ConfigurationError
+    from agentkeep_memory import MemoryAdapter
+
+    class Remote(MemoryAdapter):
+        @classmethod
+        def from_url(cls, url: str, **options: Any) -> MemoryAdapter:
+            raise ConfigurationError(f"{url!r} names no server: give one " + "at length " * 20)
+
+    monkeypatch.setattr("agentkeep_memory.Remote", Remote, raising=False)
+    found = {
+        "remote": EntryPoint("remote", "agentkeep_memory:Remote", GROUP),
+        "broken": EntryPoint("broken", "no_such_driver:Adapter", GROUP),
+        "memory": EntryPoint("memory", "agentkeep_memory:MemoryAdapter", GROUP),
+    }
+    monkeypatch.setattr("agentkeep.cli.commands.about.installed_adapters", lambda: found)
+    ran = run("adapters")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[-2:] == [
+        "broken: it can't be imported: No module named 'no_such_driver'",
+        "remote: what it offers depends on the server: see agentkeep --url URL doctor",
+    ]
+    assert {line["scheme"]: line["error"] is None for line in run("adapters", "--json").lines()} == {
+        "broken": False,
+        "memory": True,
+        "remote": False,
+    }
+
+
 def test_show_follow_is_refused_where_the_adapter_has_no_watch(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from agentkeep import Capabilities
     from agentkeep_memory import MemoryAdapter
@@ -116,5 +152,5 @@ def test_show_follow_is_refused_where_the_adapter_has_no_watch(run: Run, monkeyp
     follow = run("--url", "memory://", "show", "a", "--follow")
     search = run("--url", "memory://", "search", "a")
     assert (follow.code, search.code) == (1, 1)
-    assert "'watch'" in follow.err
-    assert "'search'" in search.err
+    for ran, name in ((follow, "watch"), (search, "search")):
+        assert ran.err == f"agentkeep: this database does not offer '{name}': `agentkeep doctor` shows what it does\n"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from agentkeep.cli.arguments import Agent, Given, Id, Json, Tenant, Url, User, Yes, given_by
+from agentkeep.cli.arguments import Age, Agent, Given, Id, Json, Tenant, Url, User, Yes, given_by
 
 if TYPE_CHECKING:
     from agentkeep.drafts import SessionFilters
@@ -23,8 +21,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_OLDEST = timedelta(days=36_500)
-"""Nothing is older than that; more would leave the calendar."""
 Status = Literal["active", "completed", "abandoned"]
 
 
@@ -42,7 +38,9 @@ def options(
     url: Url = None,
     tenant: Tenant = None,
     as_json: Json = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Keep, read and resume the sessions of AI agents.
 
@@ -60,7 +58,9 @@ def import_command(
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """Import conversations: OpenAI chat messages, tau-bench trajectories, or our own export.
+    """Import conversations: chat messages or an export.
+
+    OpenAI's chat messages, tau-bench trajectories, or our own export, as JSON or JSON lines.
 
     Importing twice adds nothing; of a file that has grown, only what is new. All files are checked before anything is
     written.
@@ -157,12 +157,15 @@ def fork(
     at: Annotated[
         int | None, typer.Option(min=0, metavar="SEQ", help="Copy to this message.", show_default="all")
     ] = None,
-    new_id: Annotated[str | None, typer.Option("--id", help="Of the copy.", show_default="a fresh one")] = None,
+    new_id: Annotated[str | None, typer.Option("--id", help="Id of the copy.", show_default="a fresh one")] = None,
     url: Url = None,
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """Copy a session and its messages under another id, and print that id."""
+    """Copy a session under another id, and print that id.
+
+    Its messages are copied too.
+    """
     from agentkeep.cli.commands.changing import fork as work
 
     given_by(context, url, tenant, as_json).run_on(partial(work, id=id, at_seq=at, new_id=new_id))
@@ -181,7 +184,8 @@ def export(
 ) -> None:
     """Write sessions to standard output as JSON lines.
 
-    The format agentkeep is lossless; chat gives a conversation a line, equal to the one that was imported.
+    The format agentkeep is lossless; chat gives a conversation a line, equal to the one that was
+    imported, with the id it was given here.
     """
     from agentkeep.cli.commands.transfer import export as work
 
@@ -198,31 +202,29 @@ def rm(
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """Remove sessions with all their messages."""
+    """Remove sessions with all their messages.
+
+    It asks first. Without a terminal there is nobody to ask: give --yes.
+    """
     from agentkeep.cli.commands.changing import remove
 
     given_by(context, url, tenant, as_json).run_on(partial(remove, ids=ids, yes=yes))
 
 
-def _age(text: str) -> timedelta:
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-    found = re.fullmatch(r"([0-9]{1,10})([smhdw])", text)
-    if found is None:
-        raise typer.BadParameter("give a number and a unit, such as 30d, 12h or 45m")
-    return timedelta(seconds=min(int(found[1]) * units[found[2]], _OLDEST.total_seconds()))
-
-
 @app.command()
 def prune(
     context: typer.Context,
-    older_than: Annotated[timedelta, typer.Option(parser=_age, metavar="AGE", help="Such as 30d, 12h or 45m.")],
+    older_than: Age,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many.")] = False,
     yes: Yes = False,
     url: Url = None,
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """Remove the sessions that nobody wrote to for so long."""
+    """Remove the sessions that nobody wrote to for so long.
+
+    It asks first. Without a terminal there is nobody to ask: give --yes.
+    """
     from agentkeep.cli.commands.changing import prune as work
 
     asked = partial(work, older_than=older_than, dry_run=dry_run, yes=yes)
@@ -240,7 +242,10 @@ def stats(context: typer.Context, url: Url = None, tenant: Tenant = None, as_jso
 
 @app.command()
 def doctor(context: typer.Context, url: Url = None, tenant: Tenant = None, as_json: Json = False) -> None:
-    """Write, read back and delete in the database; show versions and capabilities."""
+    """Try the database; show versions and capabilities.
+
+    It writes a session of its own, reads it back and deletes it.
+    """
     from agentkeep.cli.commands.about import doctor as work
     from agentkeep.cli.running import run
 
@@ -257,7 +262,10 @@ def migrate(
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """Bring the database's schema up to date, or print the SQL for those who own it."""
+    """Bring the database's schema up to date.
+
+    With --sql, print the SQL for those who own the database, and connect to nothing.
+    """
     from agentkeep.cli.commands.migrating import migrate as work
     from agentkeep.cli.commands.migrating import print_sql
     from agentkeep.cli.running import run

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 
 import typer
@@ -11,13 +13,26 @@ if TYPE_CHECKING:
     from agentkeep.cli.running import Work
     from agentkeep.cli.settings import Settings
 
+_OLDEST = timedelta(days=36_500)
+"""Nothing is older than that; more would leave the calendar."""
+
+
+def _age(text: str) -> timedelta:
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+    found = re.fullmatch(r"([0-9]{1,10})([smhdw])", text)
+    if found is None:
+        raise typer.BadParameter("give a number and a unit, such as 30d, 12h or 45m")
+    return timedelta(seconds=min(int(found[1]) * units[found[2]], _OLDEST.total_seconds()))
+
+
 Url = Annotated[str | None, typer.Option(help="The database, such as sqlite:///chat.db.", show_default=False)]
-Tenant = Annotated[str | None, typer.Option(help="Whose data.", show_default="default")]
+Tenant = Annotated[str | None, typer.Option(help="The tenant whose data is used.", show_default="default")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The session.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask; needed without a terminal.")]
 User = Annotated[str | None, typer.Option(help="Of this user's sessions alone.")]
 Agent = Annotated[str | None, typer.Option(help="Of this agent's sessions alone.")]
+Age = Annotated[timedelta, typer.Option(parser=_age, metavar="AGE", help="Such as 30d, 12h or 45m.")]
 
 
 class Given(NamedTuple):

@@ -97,7 +97,7 @@ def _given_id(given: dict[str, Any]) -> str | None:
 
 
 def to_object(session: Session, messages: Iterable[Message]) -> dict[str, Any]:
-    """The conversation object of a session, equal to the one that it was imported from."""
+    """The conversation object of a session, equal to the one that was imported, with the id it was given here."""
     items = [to_item(message) for message in messages]
     metadata = dict(session.metadata)
     if _is_trajectory(session):

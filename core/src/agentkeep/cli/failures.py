@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentkeep.errors import (
+    CapabilityNotSupported,
     ConfigurationError,
     InvalidInput,
     LimitExceeded,
@@ -41,6 +42,13 @@ class CommandError(Exception):
     def __init__(self, sentence: str, code: int = USAGE) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+def sentence(error: PersistenceError) -> str:
+    """What the error says to somebody who has no Python at hand."""
+    if isinstance(error, CapabilityNotSupported):
+        return f"this database does not offer {error.name!r}: `agentkeep doctor` shows what it does"
+    return str(error)
 
 
 def exit_code(error: PersistenceError) -> int:

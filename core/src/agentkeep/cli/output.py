@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -108,7 +109,23 @@ class Output:
         if self.is_terminal:
             self._rich_table(columns, cells)
         else:
-            self._plain_table([list(columns), *cells])
+            from agentkeep.cli.fitting import lines
+
+            for line in lines({name: [row[place] for row in cells] for place, name in enumerate(columns)}):
+                self.line(line)
+
+    def listing(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, cut: str, spare: Sequence[str]) -> None:
+        """Rows that take one line each on a terminal, as far as `fitted` can; elsewhere whole."""
+        from agentkeep.cli.fitting import fitted, lines
+
+        cells = [[visible_line(cell) or "-" for cell in row] for row in rows]
+        whole = {name: [row[place] for row in cells] for place, name in enumerate(columns)}
+        kept = fitted(whole, get_terminal_size().columns, cut=cut, spare=spare) if self.is_terminal else whole
+        for number, line in enumerate(lines(kept)):
+            self.line(line, "" if number else "bold")
+        missing = [name for name in spare if name not in kept and set(whole[name]) != {"-"}]
+        if missing:
+            self.line(f"too narrow for {', '.join(missing)}: --json shows all", "dim")
 
     def facts(self, pairs: Iterable[tuple[str, object]]) -> None:
         """Names and what they are, one a line."""
@@ -116,14 +133,6 @@ class Output:
         width = max((len(name) for name, _ in shown), default=0)
         for name, value in shown:
             self.line(f"{name:<{width}}  {value}".rstrip())
-
-    def _plain_table(self, rows: list[list[str]]) -> None:
-        from rich.cells import cell_len
-
-        widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            padded = [cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
-            sys.stdout.write("  ".join(padded).rstrip() + "\n")
 
     def _rich_table(self, columns: Sequence[str], rows: list[list[str]]) -> None:
         from rich.table import Table

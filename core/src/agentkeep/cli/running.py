@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from agentkeep.cli.failures import INTERRUPTED, PIPE_CLOSED, REFUSED, CommandError, exit_code
+from agentkeep.cli.failures import INTERRUPTED, PIPE_CLOSED, REFUSED, CommandError, exit_code, sentence
 from agentkeep.cli.output import Output, say
 from agentkeep.cli.settings import Settings
 from agentkeep.errors import PersistenceError
@@ -69,7 +69,7 @@ def _code_of(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
         say(str(error))
         return error.code
     except PersistenceError as error:
-        say(str(error))
+        say(sentence(error))
         return exit_code(error)
     except OSError as error:
         # An adapter lets no such error out (ERR-1): this is our own output, on a full disk for instance.

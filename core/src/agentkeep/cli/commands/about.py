@@ -90,33 +90,36 @@ async def adapters(out: Output) -> int:
     """Print the installed adapters, with what each declares."""
     found = {scheme: _declared(entry) for scheme, entry in sorted(installed_adapters().items())}
     if out.as_json:
-        for scheme, (declared, problem) in found.items():
-            entry = installed_adapters()[scheme]
-            package = entry.dist.name if entry.dist is not None else None
-            out.record({"scheme": scheme, "package": package, "capabilities": declared, "error": problem})
+        for scheme, declared in found.items():
+            dist = installed_adapters()[scheme].dist
+            told, problem = (declared, None) if isinstance(declared, Capabilities) else (None, str(declared))
+            package = dist.name if dist is not None else None
+            out.record({"scheme": scheme, "package": package, "capabilities": told, "error": problem})
         return 0
-    usable = {scheme: declared for scheme, (declared, _) in found.items() if declared is not None}
+    usable = {scheme: declared for scheme, declared in found.items() if isinstance(declared, Capabilities)}
     rows = [
         (name, *(_shown(getattr(declared, name)) for declared in usable.values()))
         for name in Capabilities.__struct_fields__
     ]
     out.table(("", *(f"{scheme}://" for scheme in usable)), rows)
-    for scheme, (_, problem) in found.items():
-        if problem is not None:
-            out.line(
-                visible_line(f"{scheme}:// is installed; what it offers depends on the server ({problem})"),
-                "bold yellow",
-            )
+    for scheme, declared in found.items():
+        if not isinstance(declared, Capabilities):
+            out.line(visible_line(f"{scheme}: {_why_unknown(declared)}"))
     return 0
 
 
-def _declared(entry: EntryPoint) -> tuple[Capabilities | None, str | None]:
+def _why_unknown(error: Exception) -> str:
+    if isinstance(error, PersistenceError):  # a URL without a server is none of that adapter's
+        return "what it offers depends on the server: see agentkeep --url URL doctor"
+    return f"it can't be imported: {error}"
+
+
+def _declared(entry: EntryPoint) -> Capabilities | Exception:
     """What an adapter declares before it is opened, or why that can't be said."""
     try:
-        adapter = entry.load().from_url(f"{entry.name}://")
+        return entry.load().from_url(f"{entry.name}://").capabilities
     except (ImportError, AttributeError, PersistenceError) as error:
-        return None, str(error)
-    return adapter.capabilities, None
+        return error
 
 
 async def config(settings: Callable[[], Settings], out: Output, *, url: str | None) -> int:

@@ -33,7 +33,7 @@ async def list_sessions(keep: Keep, out: Output, _: Settings, *, filters: Sessio
             found.append(session)
     if not out.as_json:
         columns = ("ID", "STATUS", "MESSAGES", "UPDATED", "USER", "AGENT", "TITLE")
-        out.table(columns, map(_row, found))
+        out.listing(columns, map(_row, found), cut="TITLE", spare=("STATUS", "AGENT", "USER", "MESSAGES"))
     return 0
 
 
@@ -128,7 +128,7 @@ async def stats(keep: Keep, out: Output, settings: Settings) -> int:
     out.facts((("sessions", f"{statuses.total():,}"), ("messages", f"{messages:,}")))
     out.facts((f"  {status}", f"{count:,}") for status, count in statuses.most_common())
     for name, count in agents.most_common():
-        out.line(f"  agent {visible_line(name) or '-'}: {count:,}")
+        out.line(f"  agent {visible_line(name)}: {count:,}" if name else f"  no agent: {count:,}")
     if size is not None:
         out.facts([("file", f"{size:,} bytes")])
     return 0
