@@ -42,6 +42,73 @@ async def test_a_killed_server_loses_nothing_acknowledged(database: Database) ->
             assert (await keep.sessions.get(session_id)).message_count == len(log)
 
 
+async def test_a_watch_outlives_its_server(database: Database) -> None:
+    """WATCH-1, FLT-2: away for longer than a watcher's look at the log; then each message once, in order."""
+    async with database.keep(connect_timeout=2, command_timeout=10) as keep, asyncio.timeout(120):
+        session = await keep.sessions.create()
+        await keep.messages.append(session.id, [NewMessage(role="user")])
+        watch = keep.messages.watch(session.id, after_seq=0)
+        assert (await anext(watch)).seq == 1
+        waiting = asyncio.ensure_future(anext(watch))
+        await asyncio.to_thread(POSTGRES.kill)
+        await asyncio.sleep(3)
+        ended = waiting.done()
+        await asyncio.to_thread(POSTGRES.restart)
+        assert not ended, waiting.exception()
+        await _append_when_it_is_back(keep, session.id)
+        assert [(await waiting).seq, (await anext(watch)).seq] == [2, 3]
+        await watch.aclose()
+
+
+async def _append_when_it_is_back(keep: Keep, session_id: str) -> None:
+    batch = [NewMessage(role="user", id=f"{number}") for number in range(2)]
+    while True:
+        try:
+            await keep.messages.append(session_id, batch)
+        except (Unavailable, OutcomeUnknown):
+            await asyncio.sleep(0.1)
+        else:
+            return
+
+
+async def test_a_watch_gives_a_server_up_in_the_end(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """WATCH-1, ERR-1."""
+    monkeypatch.setattr("agentkeep_postgres.watch._PATIENCE_SECONDS", 0.5)
+    async with database.keep(connect_timeout=2) as keep:
+        session = await keep.sessions.create()
+        await keep.messages.append(session.id, [NewMessage(role="user")])
+        watch = keep.messages.watch(session.id, after_seq=0)
+        assert (await anext(watch)).seq == 1
+        await asyncio.to_thread(POSTGRES.kill)
+        try:
+            with pytest.raises(Unavailable):
+                await asyncio.wait_for(anext(watch), 60)
+        finally:
+            await asyncio.to_thread(POSTGRES.restart)
+        await watch.aclose()
+
+
+@pytest.mark.parametrize("failure", [Unavailable, OutcomeUnknown])
+async def test_a_watch_that_can_not_ask_to_be_rung_polls(
+    database: Database, monkeypatch: pytest.MonkeyPatch, failure: type[Exception]
+) -> None:
+    """WATCH-1: the bell only saves waiting."""
+
+    async def fail(*_: object, **__: object) -> None:
+        raise failure("no")
+
+    async with database.keep() as writer, database.keep() as keep, asyncio.timeout(60):
+        session = await writer.sessions.create()
+        await writer.messages.append(session.id, [NewMessage(role="user")])
+        watch = keep.messages.watch(session.id, after_seq=0)
+        with monkeypatch.context() as patch:
+            patch.setattr("agentkeep_postgres.connections.Connections.write", fail)
+            assert (await anext(watch)).seq == 1
+        await writer.messages.append(session.id, [NewMessage(role="user")])
+        assert (await anext(watch)).seq == 2
+        await watch.aclose()
+
+
 async def _write_until(keep: Keep, session_id: str, acknowledged: dict[str, int], stop: asyncio.Event) -> None:
     """One message after another, each repeated under its id until it is acknowledged."""
     number = 0

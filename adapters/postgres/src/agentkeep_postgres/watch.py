@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from time import monotonic
 
-from agentkeep.errors import SessionNotFound
+from agentkeep.errors import OutcomeUnknown, SessionNotFound, Unavailable
 from agentkeep.records import MessageRecord, Scope
 from agentkeep.validation import MAX_SEQ
 
@@ -22,6 +22,8 @@ _POLL_SECONDS = 0.2
 """How often it looks where there is no bell."""
 _ASKED_FOR = timedelta(seconds=60)
 """So long appends ring after they were asked to; they are asked anew after a third of it."""
+_PATIENCE_SECONDS = 60.0
+"""How long a server may be away before a watcher gives up."""
 _PAGE = 500
 
 
@@ -32,19 +34,31 @@ class Watcher:
         self._bells = bells
 
     async def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
-        """Messages as they land. Raises `SessionNotFound`, also once the session is gone or is another of its id."""
+        """Messages as they land. Raises `SessionNotFound`, also once the session is gone or is another of its id.
+
+        A server that is away is waited for, a minute; then `Unavailable`.
+        """
         bell = self._bells.here()
         rung = bell.join(scope.tenant, session_id)
         born: datetime | None = None
         ask_again = 0.0
+        away_since: float | None = None
         try:
             while True:
                 listens = await bell.listens()
                 if listens and monotonic() >= ask_again:
-                    await self._ask(scope, session_id)
-                    ask_again = monotonic() + _ASKED_FOR.total_seconds() / 3
+                    listens = await self._ask(scope, session_id)
+                    ask_again = monotonic() + _ASKED_FOR.total_seconds() / 3 if listens else 0.0
                 rung.clear()
-                records, created_at = await self._landed(scope, session_id, after_seq)
+                try:
+                    records, created_at = await self._landed(scope, session_id, after_seq)
+                except Unavailable:
+                    away_since = away_since or monotonic()
+                    if monotonic() - away_since > _PATIENCE_SECONDS:
+                        raise
+                    await asyncio.sleep(_POLL_SECONDS)
+                    continue
+                away_since = None
                 if born not in (None, created_at):
                     raise SessionNotFound(session_id)
                 born = created_at
@@ -56,10 +70,14 @@ class Watcher:
         finally:
             bell.leave(scope.tenant, session_id, rung)
 
-    async def _ask(self, scope: Scope, session_id: str) -> None:
-        """Ask appends to this session to ring."""
+    async def _ask(self, scope: Scope, session_id: str) -> bool:
+        """Ask appends to this session to ring; False where that failed, and the log is to be polled."""
         values = _at(scope, session_id) | {"lasting": to_micros(_ASKED_FOR)}
-        await self._connections.write(self._sql["watch"], values, again={})
+        try:
+            await self._connections.write(self._sql["watch"], values, again={})
+        except (Unavailable, OutcomeUnknown):
+            return False
+        return True
 
     async def _landed(self, scope: Scope, session_id: str, after_seq: int) -> tuple[list[MessageRecord], datetime]:
         values = _at(scope, session_id) | {"after": after_seq, "before": MAX_SEQ + 1, "limit": _PAGE}
