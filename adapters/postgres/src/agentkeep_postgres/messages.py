@@ -45,7 +45,7 @@ class PostgresMessages:
             "idle_ttl": to_micros(append.idle_ttl),
             "changes": None if append.changes is None else changes_json(scope, append.changes),
         }
-        again = {"look": True} if _is_repeatable(append) else None
+        again = {"look": True} if append.is_repeatable else None
         try:
             answer = (await self._connections.write(self._sql["append"], values, again=again))[0]
         except Unavailable as error:
@@ -121,11 +121,6 @@ class PostgresMessages:
 
 def _at(scope: Scope, session_id: str) -> dict[str, object]:
     return {"tenant": scope.tenant, "scope_user": scope.user_id, "session_id": session_id}
-
-
-def _is_repeatable(append: Append) -> bool:
-    """Whether sending it twice is answered as once: its ids are still there after it (IDEM-1)."""
-    return bool(append.messages) and (append.keep_last is None or append.keep_last >= len(append.messages))
 
 
 def _appended(append: Append, answer: Row) -> list[MessageRecord]:
