@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -89,6 +90,8 @@ def try_it() -> None:
 
 def test(arguments: list[str]) -> None:
     set_up()
+    # A shell's background job ignores Ctrl-C, and so would all that it starts; some tests send it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     run(VENV / BIN / "python", "-m", "pytest", *(arguments or SIDE_BY_SIDE))
 
 
