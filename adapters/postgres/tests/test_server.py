@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from agentkeep import Keep, NewMessage
-from agentkeep.errors import ConfigurationError
+from agentkeep.errors import ConfigurationError, Unavailable
+from agentkeep_conformance.proxy import Fault, Proxy
 from agentkeep_postgres import PostgresAdapter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -74,6 +75,27 @@ async def test_a_terminated_idle_connection_costs_no_error(database: Database, c
             else:
                 await keep.sessions.update(session.id, title=f"{number}")
         assert (await keep.sessions.get(session.id)).version == (1 if call == "read" else 4)
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+async def test_connections_that_fell_silent_while_idle_cost_a_read_no_error(database: Database, driver: str) -> None:
+    """FLT-2: as behind a firewall that forgot them. A server that stays silent is `Unavailable`."""
+    address = urlsplit(database.dsn)
+    assert address.hostname is not None
+    assert address.port is not None
+    dsn = database.dsn.replace("postgresql://", f"postgresql+{driver}://")
+    async with Proxy(address.hostname, address.port) as proxy:
+        options = {"prefix": database.prefix, "command_timeout": 0.5, "connect_timeout": 2}
+        async with Keep(PostgresAdapter.from_url(proxy.through(dsn), **options)) as keep, asyncio.timeout(60):
+            session = await keep.sessions.create()
+            await asyncio.gather(*(keep.sessions.get(session.id) for _ in range(5)))
+            stalled = proxy.arm(Fault.STALL_REQUEST)
+            assert await keep.sessions.get(session.id) == session
+            assert stalled.struck.is_set()
+            proxy.delay = 2
+            with pytest.raises(Unavailable):
+                await keep.sessions.get(session.id)
+            proxy.delay = 0
 
 
 async def test_no_connection_waits_in_a_transaction(database: Database) -> None:

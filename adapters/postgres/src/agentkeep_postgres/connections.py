@@ -31,8 +31,10 @@ T = TypeVar("T")
 class _Failed(Exception):
     """A statement's failure, with how far it had come."""
 
-    def __init__(self, sent: Sent) -> None:
+    def __init__(self, sent: Sent, *, reused: bool = False) -> None:
         self.sent = sent
+        self.reused = reused
+        """Whether its connection had served an earlier call, and may have died in silence since."""
 
 
 class Connections:
@@ -82,7 +84,10 @@ class Connections:
         return pool
 
     async def read(self, statement: Statement, values: Mapping[str, object]) -> Sequence[Row]:
-        """Rows of a statement that writes nothing. A lost connection is met by one silent retry (FLT-2)."""
+        """Rows of a statement that writes nothing. A lost connection is met by one silent retry (FLT-2).
+
+        So is one that was idle and now gives no answer in time: the retry has a new connection, and the same time.
+        """
         return await self._answer(statement, values, Sent.READ, again=_ALIKE)
 
     async def write(
@@ -104,18 +109,21 @@ class Connections:
         again: Mapping[str, object] | None,
     ) -> Sequence[Row]:
         arguments = statement.arguments(values)
-        lost = False
+        lost = silent = False
         tries = 0
         while True:
             try:
-                return await greenlet_spawn(self._fetch, self.pool(), statement, arguments, kind, again is None)
+                return await greenlet_spawn(
+                    self._fetch, self.pool(), statement, arguments, kind, check=again is None, fresh=silent
+                )
             except _Failed as failed:
                 error = failed.__cause__ or failed
                 tries += 1
                 if is_contention(error) and tries < _CONTENTION_TRIES:
                     await asyncio.sleep(_CONTENTION_SECONDS * 2**tries * random.random())  # noqa: S311
-                elif again is not None and not lost and failed.sent is kind and is_loss(error):
+                elif again is not None and not lost and failed.sent is kind and _may_be_lost(error, failed):
                     lost = True
+                    silent = isinstance(error, TimeoutError)
                     arguments = statement.arguments({**values, **again})
                 else:
                     raise self._translated(error, failed.sent, after_a_loss=lost and kind is Sent.WRITE) from error
@@ -127,13 +135,20 @@ class Connections:
         return OutcomeUnknown(f"{self.place}: sent once without an answer, and the retry failed: {mapped}")
 
     def _fetch(
-        self, pool: Pool, statement: Statement, arguments: Sequence[object], kind: Sent, only_once: bool
+        self,
+        pool: Pool,
+        statement: Statement,
+        arguments: Sequence[object],
+        kind: Sent,
+        *,
+        check: bool,
+        fresh: bool,
     ) -> Sequence[Row]:
         sql = statement.text
         unnamed = self.pooled or statement.is_planned_anew
         fetch = self.driver.fetch_unnamed if unnamed else self.driver.fetch
         return self._with_connection(
-            pool, lambda connection: await_only(fetch(connection, sql, arguments)), kind, check=only_once
+            pool, lambda connection: await_only(fetch(connection, sql, arguments)), kind, check=check, fresh=fresh
         )
 
     async def call(self, work: Callable[[Any], T]) -> T:
@@ -154,16 +169,19 @@ class Connections:
         lease.detach()
         return connection
 
-    def _with_connection(self, pool: Pool, work: Callable[[Any], T], kind: Sent, *, check: bool = False) -> T:
+    def _with_connection(
+        self, pool: Pool, work: Callable[[Any], T], kind: Sent, *, check: bool = False, fresh: bool = False
+    ) -> T:
         """Runs in a greenlet, where `await_only` awaits."""
-        lease, connection = self._lease(pool, check=check)
+        lease, connection = self._lease(pool, check=check, fresh=fresh)
+        reused = bool(lease.info["agentkeep"])
         restore = _made_autocommit(connection)
         try:
             answer = work(connection)
         except Exception as error:
             ended = is_break(error) or self.driver.is_closed(connection) or self._ends_with_its_call(pool)
             self._give_back(lease, broken=ended, restore=restore)
-            raise _Failed(kind) from error
+            raise _Failed(kind, reused=reused) from error
         except BaseException:
             # cancelled while the answer was on its way: the connection is closed, which waits for the server to stop
             self._give_back(lease, broken=True, restore=None)
@@ -175,8 +193,8 @@ class Connections:
         """In another event loop than the opening one; and what still ran when the adapter was closed."""
         return pool is not self._home or (self._owned and not self._is_open)
 
-    def _lease(self, pool: Pool, *, check: bool) -> tuple[PoolProxiedConnection, Any]:
-        """A connection that is alive as far as can be known without asking the server (FLT-2)."""
+    def _lease(self, pool: Pool, *, check: bool, fresh: bool) -> tuple[PoolProxiedConnection, Any]:
+        """A connection that is alive as far as can be known without asking the server (FLT-2); a new one if `fresh`."""
         while True:
             try:
                 lease = pool.connect()
@@ -184,9 +202,12 @@ class Connections:
                 raise _Failed(Sent.NO) from error
             connection = lease.driver_connection
             used = "agentkeep" in lease.info
-            lease.info["agentkeep"] = True
+            lease.info["agentkeep"] = used
             if not used:
                 return lease, connection
+            if fresh:
+                lease.invalidate()
+                continue
             try:
                 for _ in range(_LOOP_TURNS if check else 0):
                     await_only(asyncio.sleep(0))
@@ -204,6 +225,11 @@ class Connections:
         if restore is not None:
             restore()
         lease.close()
+
+
+def _may_be_lost(error: BaseException, failed: _Failed) -> bool:
+    """Whether a new connection may do better, silence on one that was idle included, where the statement only reads."""
+    return is_loss(error) or (failed.sent is Sent.READ and failed.reused and isinstance(error, TimeoutError))
 
 
 def _made_autocommit(connection: Any) -> Callable[[], None] | None:
