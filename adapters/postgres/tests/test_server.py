@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from agentkeep import Keep, NewMessage
-from agentkeep.errors import ConfigurationError, Unavailable
+from agentkeep.errors import ConfigurationError, LimitExceeded, Unavailable
 from agentkeep_conformance.proxy import Fault, Proxy
-from agentkeep_postgres import PostgresAdapter
+from agentkeep_postgres import PostgresAdapter, messages
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -197,3 +197,15 @@ async def test_a_text_that_the_callers_engine_can_not_say_is_no_lost_connection(
         assert await keep.sessions.get(session.id) == session
         assert await database.run(connections, database.prefix) == before
     await engine.dispose()
+
+
+async def test_an_append_that_no_server_takes_is_refused(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FID-4: before anything is sent. The true limit would take this test's machine two gigabytes."""
+    monkeypatch.setattr(messages, "MOST_BYTES", 4_000)
+    async with database.keep() as keep:
+        await keep.sessions.create("s")
+        with pytest.raises(LimitExceeded) as refused:
+            await keep.messages.append("s", [NewMessage(role="user", content="é" * 400) for _ in range(3)])
+        assert (refused.value.limit, await keep.messages.count("s")) == (4_000, 0)
+        assert refused.value.actual > 4_800
+        await keep.messages.append("s", [NewMessage(role="user", content="é" * 400) for _ in range(2)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from agentkeep.errors import Conflict, MessageNotFound, SessionNotFound, Unavailable
+from agentkeep.errors import Conflict, LimitExceeded, MessageNotFound, SessionNotFound, Unavailable
 from agentkeep.records import Append, HitRecord, MessageDraft, MessageRange, MessageRecord, Scope, SearchQuery
 from agentkeep.validation import MAX_SEQ
 
@@ -16,6 +16,11 @@ from agentkeep_postgres.rows import changes_json, from_micros, message_record, s
 from agentkeep_postgres.search import Search
 from agentkeep_postgres.statements import Statements
 from agentkeep_postgres.watch import Watcher
+
+MOST_BYTES = 1_000 * 1024 * 1024
+"""Of one append's texts. PostgreSQL 15 takes no message of the protocol of 1 GiB or more: "invalid message length"."""
+_BYTES_A_CHARACTER = 4
+"""At most, in UTF-8."""
 
 
 class PostgresMessages:
@@ -28,14 +33,17 @@ class PostgresMessages:
     async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
         drafts = append.messages
         times = [draft.created_at and draft.created_at.isoformat() for draft in drafts]
+        payloads = [draft.payload for draft in drafts]
+        searches = [search_text(payload) for payload in payloads]
+        _check_size([*payloads, *searches])
         values: dict[str, object] = {
             "tenant": scope.tenant,
             "scope_user": scope.user_id,
             "session_id": append.session_id,
             "ids": [draft.id for draft in drafts],
             "roles": [draft.role for draft in drafts],
-            "payloads": [draft.payload for draft in drafts],
-            "searches": [search_text(draft.payload) for draft in drafts],
+            "payloads": payloads,
+            "searches": searches,
             "times": times if any(times) else None,
             "look": append.caller_ids,
             "expected_version": append.expected_version,
@@ -121,6 +129,15 @@ class PostgresMessages:
 
 def _at(scope: Scope, session_id: str) -> dict[str, object]:
     return {"tenant": scope.tenant, "scope_user": scope.user_id, "session_id": session_id}
+
+
+def _check_size(texts: Sequence[str | None]) -> None:
+    """Raises `LimitExceeded` (FID-4)."""
+    if sum(len(text) for text in texts if text) * _BYTES_A_CHARACTER <= MOST_BYTES:
+        return
+    size = sum(len(text.encode()) for text in texts if text)
+    if size > MOST_BYTES:
+        raise LimitExceeded("one append in bytes, with the copies for search", limit=MOST_BYTES, actual=size)
 
 
 def _appended(append: Append, answer: Row) -> list[MessageRecord]:
