@@ -19,7 +19,7 @@ class Messages(WireMessages):
         if append.changes is None or not append.messages or append.truncate_after is not None:
             return await super().append(scope, append)
         stored = await super().append(scope, replace(append, changes=None))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)  # long beside how late a loaded machine kills
         await self.link.call("sessions.update", scope, append.session_id, append.changes, None)
         return stored
 
