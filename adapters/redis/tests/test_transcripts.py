@@ -9,21 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 _SCRIPT = Path(sys.executable).with_name("agentkeep")
-_BESIDE = Path(__file__).parents[4] / "shared" / "data" / "airline-transcripts.json"
-
-
-@pytest.fixture
-def path() -> Path:
-    """They are no part of the repository: skips without them, unless they are required."""
-    path = Path(os.environ.get("AGENTKEEP_TRANSCRIPTS", _BESIDE))
-    if not path.is_file():
-        if os.environ.get("AGENTKEEP_REQUIRE_TRANSCRIPTS") == "1":
-            pytest.fail(f"AGENTKEEP_REQUIRE_TRANSCRIPTS=1, and there is no {path.name}: set AGENTKEEP_TRANSCRIPTS")
-        pytest.skip("the airline transcripts are not here: AGENTKEEP_TRANSCRIPTS names their file")
-    return path
 
 
 def run(url: str, *arguments: str) -> str:
@@ -51,9 +37,9 @@ def in_and_out(url: str, path: Path) -> None:
     assert run(url, "import", str(path)) == "200 sessions (200 unchanged), 0 new messages\n"
 
 
-def test_through_one_server(dsn: str, prefix: str, path: Path) -> None:
-    in_and_out(f"{dsn}?prefix={prefix}", path)
+def test_through_one_server(dsn: str, prefix: str, transcripts: Path) -> None:
+    in_and_out(f"{dsn}?prefix={prefix}", transcripts)
 
 
-def test_through_a_cluster(cluster_dsn: str, prefix: str, path: Path) -> None:
-    in_and_out(f"{cluster_dsn}?prefix={prefix}", path)
+def test_through_a_cluster(cluster_dsn: str, prefix: str, transcripts: Path) -> None:
+    in_and_out(f"{cluster_dsn}?prefix={prefix}", transcripts)

@@ -130,14 +130,3 @@ def user(text: Any) -> dict[str, Any]:
 
 def assistant(text: Any) -> dict[str, Any]:
     return {"role": "assistant", "content": text}
-
-
-def transcripts() -> Path:
-    """The 200 trajectories, which are no part of the repository: skips without them, unless they are required."""
-    beside = REPOSITORY.parent / "shared" / "data" / "airline-transcripts.json"
-    path = Path(os.environ.get("AGENTKEEP_TRANSCRIPTS", beside))
-    if not path.is_file():
-        if os.environ.get("AGENTKEEP_REQUIRE_TRANSCRIPTS") == "1":
-            pytest.fail(f"AGENTKEEP_REQUIRE_TRANSCRIPTS=1, and there is no {path.name}: set AGENTKEEP_TRANSCRIPTS")
-        pytest.skip("the airline transcripts are not here: AGENTKEEP_TRANSCRIPTS names their file")
-    return path

@@ -10,17 +10,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import pytest
-
-from .conftest import SCRIPT, Run, transcripts
+from .conftest import SCRIPT, Run
 
 KILLS = 50
 SEED = 20_260_207
-
-
-@pytest.fixture
-def path() -> Path:
-    return transcripts()
 
 
 def by_place(trajectories: list[dict[str, Any]]) -> dict[tuple[int, int], dict[str, Any]]:
@@ -31,11 +24,11 @@ def exported(run: Run, url: str) -> dict[tuple[int, int], dict[str, Any]]:
     return by_place(run("--url", url, "export", "--format", "chat").lines())
 
 
-def test_import_and_export(run: Run, path: Path, own_folder: Path) -> None:
-    trajectories = json.loads(path.read_bytes())
-    assert run("import", str(path)).out == "200 sessions (200 created), 5,308 new messages\n"
+def test_import_and_export(run: Run, transcripts: Path, own_folder: Path) -> None:
+    trajectories = json.loads(transcripts.read_bytes())
+    assert run("import", str(transcripts)).out == "200 sessions (200 created), 5,308 new messages\n"
     assert exported(run, "sqlite:///chat.db") == by_place(trajectories)
-    assert run("import", str(path)).out == "200 sessions (200 unchanged), 0 new messages\n"
+    assert run("import", str(transcripts)).out == "200 sessions (200 unchanged), 0 new messages\n"
     whole = run("export").out
     (own_folder / "whole.jsonl").write_text(whole, encoding="utf-8")
     run("--url", "sqlite:///other.db", "import", "whole.jsonl")
@@ -63,11 +56,11 @@ def whole_sessions(run: Run, url: str, expected: dict[tuple[int, int], dict[str,
     return {f"{stem}-{task}-{trial}" for (task, trial), trajectory in found.items() if trajectory["traj"]}
 
 
-def test_killed_imports_lose_nothing_and_leave_no_half(run: Run, path: Path) -> None:
+def test_killed_imports_lose_nothing_and_leave_no_half(run: Run, transcripts: Path) -> None:
     """Each import goes on with the database that the killed one left; a whole one makes way for a new one."""
-    expected = by_place(json.loads(path.read_bytes()))
+    expected = by_place(json.loads(transcripts.read_bytes()))
     started = monotonic()
-    import_until_killed("sqlite:///0.db", path, after=600)
+    import_until_killed("sqlite:///0.db", transcripts, after=600)
     duration = monotonic() - started
     moments = random.Random(SEED)
     kills = resumed = 0
@@ -76,10 +69,10 @@ def test_killed_imports_lose_nothing_and_leave_no_half(run: Run, path: Path) -> 
     for _ in range(KILLS * 10):
         url = f"sqlite:///{database}.db"
         resumed += bool(acknowledged)
-        killed, told = import_until_killed(url, path, after=moments.uniform(0, duration))
+        killed, told = import_until_killed(url, transcripts, after=moments.uniform(0, duration))
         kills += killed
         acknowledged |= told
-        whole = whole_sessions(run, url, expected, path.stem)
+        whole = whole_sessions(run, url, expected, transcripts.stem)
         assert acknowledged <= whole
         if kills == KILLS:
             break
@@ -87,5 +80,5 @@ def test_killed_imports_lose_nothing_and_leave_no_half(run: Run, path: Path) -> 
             database, acknowledged = database + 1, set[str]()
     assert kills == KILLS
     assert resumed > 0, "no import went on where a killed one had stopped: this proves little"
-    assert run("--url", url, "import", str(path)).code == 0
+    assert run("--url", url, "import", str(transcripts)).code == 0
     assert exported(run, url) == expected
