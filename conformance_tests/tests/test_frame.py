@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from agentkeep import NewMessage
+from agentkeep._validation import MAX_ID_BYTES
 from agentkeep.messages import Messages
 from agentkeep.sessions import Sessions
-from agentkeep.validation import MAX_ID_BYTES
 from agentkeep_conformance import AdapterConformance, proves
 from agentkeep_conformance.clauses import CLAUSES, faults_of
 from agentkeep_conformance.command import main

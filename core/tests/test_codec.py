@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from agentkeep import Corrupt, InvalidInput, NewMessage
-from agentkeep.codec import MAX_DEPTH, decode_message, encode_json, encode_payload, searchable_text
+from agentkeep._codec import MAX_DEPTH, decode_message, encode_json, encode_payload
 from agentkeep.records import MessageRecord
+from agentkeep.spi.text import searchable_text
 from hypothesis import given
 from hypothesis import strategies as st
 

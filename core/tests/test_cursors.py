@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from agentkeep import InvalidInput
-from agentkeep.cursors import message_cursor, message_position, session_cursor, session_position
+from agentkeep._cursors import message_cursor, message_position, session_cursor, session_position
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
 
 SCOPE = Scope("acme", "u1")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from agentkeep import InvalidInput
-from agentkeep.labels import MAX_LABEL_BYTES, stored_labels, wanted_labels
+from agentkeep._labels import MAX_LABEL_BYTES, stored_labels, wanted_labels
 
 
 def matches(metadata: dict[str, Any], where: dict[str, Any]) -> bool:

@@ -7,8 +7,9 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
-from agentkeep import AdapterNotInstalled, ConfigurationError, connect, registry
-from agentkeep.registry import redact
+from agentkeep import AdapterNotInstalled, ConfigurationError, connect
+from agentkeep import _registry as registry
+from agentkeep.spi.urls import redact
 
 
 @pytest.mark.parametrize(

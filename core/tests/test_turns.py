@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from agentkeep import Keep, NewMessage, connect
-from agentkeep.turns import calls_of, results_of
+from agentkeep._turns import calls_of, results_of
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -3,7 +3,7 @@
 n8n's memory node went on with a pool that another node had ended (n8n#12653).
 """
 
-from agentkeep.shared import Shared
+from agentkeep._shared import Shared
 from over import OverMemory, plant
 
 FAMILY = "lifecycle"

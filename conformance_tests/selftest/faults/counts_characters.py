@@ -3,8 +3,8 @@
 VARCHAR(n), and limits of requests in bytes behind it.
 """
 
-from agentkeep import drafts
-from agentkeep.codec import encode_payload
+from agentkeep import _drafts as drafts
+from agentkeep._codec import encode_payload
 from agentkeep.models import NewMessage
 from over import OverMemory, plant
 

@@ -3,8 +3,8 @@
 LibreChat PR#14157: what else is in the document counts too.
 """
 
-from agentkeep import drafts
-from agentkeep.codec import encode_payload
+from agentkeep import _drafts as drafts
+from agentkeep._codec import encode_payload
 from agentkeep.models import NewMessage
 from over import OverMemory, plant
 

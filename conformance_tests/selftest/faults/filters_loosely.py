@@ -5,7 +5,7 @@ trueforge PR#591, mastra PR#16376: three backends, three equalities.
 
 from typing import Any
 
-from agentkeep import labels
+from agentkeep import _labels as labels
 from over import OverMemory, plant
 
 FAMILY = "reading"

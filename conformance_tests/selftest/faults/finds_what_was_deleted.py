@@ -3,8 +3,8 @@
 lg#6686: search returned threads that were gone.
 """
 
-from agentkeep.codec import searchable_text
 from agentkeep.records import HitRecord, Scope, SearchQuery
+from agentkeep.spi.text import searchable_text
 from agentkeep_memory.messages import MemoryMessages
 from agentkeep_memory.sessions import MemorySessions
 from over import OverMemory, beside

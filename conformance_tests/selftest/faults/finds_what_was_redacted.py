@@ -3,8 +3,8 @@
 LibreChat#14204: the index is written once.
 """
 
-from agentkeep.codec import searchable_text
 from agentkeep.records import HitRecord, MessageRecord, Scope, SearchQuery
+from agentkeep.spi.text import searchable_text
 from agentkeep_memory.messages import MemoryMessages
 from over import OverMemory, beside
 

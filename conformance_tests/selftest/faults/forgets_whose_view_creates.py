@@ -3,7 +3,7 @@
 The request's user, not passed on to the one call that needs it.
 """
 
-from agentkeep import drafts
+from agentkeep import _drafts as drafts
 from agentkeep.records import Scope
 from over import OverMemory, plant
 

@@ -5,7 +5,8 @@ strands sdk-typescript#729: agents with the default id overwrote each other's se
 
 from uuid import UUID
 
-from agentkeep import drafts, sessions
+from agentkeep import _drafts as drafts
+from agentkeep import sessions
 from over import OverMemory, plant
 
 FAMILY = "sessions"

@@ -5,7 +5,8 @@ LangGraph's InMemorySaver and py-key-value's MemoryStore (planted faults E2, E3)
 
 from functools import lru_cache
 
-from agentkeep import codec, messages, sessions
+from agentkeep import _codec as codec
+from agentkeep import messages, sessions
 from agentkeep.models import Message, Session
 from agentkeep.records import MessageRecord, SessionRecord
 from over import OverMemory, plant

@@ -5,7 +5,7 @@ langgraph-js PR#2504: unknown filter keys were dropped.
 
 from typing import Any
 
-from agentkeep import drafts
+from agentkeep import _drafts as drafts
 from over import OverMemory, plant
 
 FAMILY = "reading"

@@ -5,7 +5,7 @@ Redis inline commands, HTTP headers, log lines: what an id with a newline gets i
 
 import re
 
-from agentkeep import validation
+from agentkeep import _validation as validation
 from over import OverMemory, plant
 
 FAMILY = "isolation"

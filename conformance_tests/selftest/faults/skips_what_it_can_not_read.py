@@ -5,7 +5,7 @@ openai-agents#3304: pop_item drops the corrupt newest and says that there is non
 
 from collections.abc import Sequence
 
-from agentkeep.codec import decode_message
+from agentkeep._codec import decode_message
 from agentkeep.errors import Corrupt
 from agentkeep.messages import Messages
 from agentkeep.models import Message

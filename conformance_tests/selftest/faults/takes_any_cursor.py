@@ -3,7 +3,7 @@
 Cursors that are a bare id or number.
 """
 
-from agentkeep import cursors
+from agentkeep import _cursors as cursors
 from over import OverMemory, plant
 
 FAMILY = "order_paging"

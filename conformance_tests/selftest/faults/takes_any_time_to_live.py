@@ -5,7 +5,8 @@ Redis's EXPIRE 0 deletes, memcached's 0 is for ever.
 
 from datetime import timedelta
 
-from agentkeep import drafts, sessions
+from agentkeep import _drafts as drafts
+from agentkeep import sessions
 from over import OverMemory, plant
 
 FAMILY = "ttl"

@@ -6,7 +6,8 @@ google/adk-python#4366, #1848: naive and aware times mixed, wrong by the host's 
 from datetime import UTC, datetime
 from typing import Any
 
-from agentkeep import drafts, validation
+from agentkeep import _drafts as drafts
+from agentkeep import _validation as validation
 from over import OverMemory, plant
 
 FAMILY = "fidelity"

@@ -3,8 +3,8 @@
 agno#7479, open-webui#28742: the document is read, changed and written back.
 """
 
-from agentkeep.clock import Clock
 from agentkeep.records import Scope, SessionChanges, SessionRecord
+from agentkeep.spi.clock import Clock
 from agentkeep_memory.sessions import MemorySessions
 from agentkeep_memory.tables import Tables
 from msgspec.structs import replace

@@ -5,7 +5,7 @@ agno#7479 "upsert_session overwrites entire JSONB", agno#9450, mastra#17298.
 
 import asyncio
 
-from agentkeep.labels import stored_labels
+from agentkeep._labels import stored_labels
 from agentkeep.records import Scope, SessionChanges, SessionRecord
 from msgspec import json
 from over_wire import OverWire

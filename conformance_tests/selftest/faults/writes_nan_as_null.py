@@ -5,7 +5,7 @@ google/adk-python#734: what JSON can't say is changed in silence.
 
 from typing import Any
 
-from agentkeep import codec
+from agentkeep import _codec as codec
 from over import OverMemory, plant
 
 FAMILY = "fidelity"

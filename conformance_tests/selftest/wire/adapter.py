@@ -6,8 +6,8 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from agentkeep import Capabilities, ConfigurationError, Health
-from agentkeep.options import as_count, as_prefix, as_seconds, read_options
 from agentkeep.records import Scope
+from agentkeep.spi.options import as_count, as_prefix, as_seconds, read_options
 
 from .link import Link
 from .repositories import WireMessages, WireSessions

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC
 
-from agentkeep.codec import encode_json
-from agentkeep.drafts import message_draft, session_changes, session_draft
+from agentkeep._codec import encode_json
+from agentkeep._drafts import message_draft, session_changes, session_draft
+from agentkeep._labels import stored_labels
+from agentkeep._shared import Shared
+from agentkeep._validation import check_count, check_time
 from agentkeep.errors import InvalidInput
 from agentkeep.keep import Keep
-from agentkeep.labels import stored_labels
 from agentkeep.models import Message, NewMessage, Session
 from agentkeep.records import MessageRecord, Scope, SessionRecord
-from agentkeep.shared import Shared
-from agentkeep.validation import check_count, check_time
 
 
 async def restore(keep: Keep, session: Session, messages: Sequence[Message]) -> None:

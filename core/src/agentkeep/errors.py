@@ -15,7 +15,7 @@
     ├── SchemaMissing, SchemaTooNew
     └── Closed
 
-No message ever holds a password (ERR-3): URLs pass through `agentkeep.registry.redact` first.
+No message ever holds a password (ERR-3): URLs pass through `agentkeep.spi.urls.redact` first.
 """
 
 

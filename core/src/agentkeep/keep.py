@@ -7,16 +7,16 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 
+from agentkeep._registry import adapter_for
+from agentkeep._shared import Shared
+from agentkeep._validation import check_count, check_duration, check_id
 from agentkeep.capabilities import MIN_MESSAGE_BYTES, Capabilities
 from agentkeep.errors import ConfigurationError, InvalidInput
 from agentkeep.messages import Messages
 from agentkeep.models import Health
 from agentkeep.protocol import PersistenceAdapter
 from agentkeep.records import Scope
-from agentkeep.registry import adapter_for
 from agentkeep.sessions import Sessions
-from agentkeep.shared import Shared
-from agentkeep.validation import check_count, check_duration, check_id
 
 DEFAULT_TENANT = "default"
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, cast
 
-from agentkeep.codec import decode_message
-from agentkeep.cursors import message_cursor, message_position
-from agentkeep.drafts import SessionUpdate, message_draft, session_changes
+from agentkeep._codec import decode_message
+from agentkeep._cursors import message_cursor, message_position
+from agentkeep._drafts import SessionUpdate, message_draft, session_changes
+from agentkeep._shared import Shared
+from agentkeep._turns import OpenExchange
+from agentkeep._validation import (
+    check_count,
+    check_id,
+    check_limit,
+    check_optional_count,
+    check_optional_id,
+    check_text,
+)
 from agentkeep.errors import Conflict, InvalidInput, LimitExceeded
 from agentkeep.models import Hit, Message, NewMessage, Page
 from agentkeep.protocol import SupportsSearch, SupportsWatch
 from agentkeep.records import Append, MessageDraft, MessageRange, MessageRecord, Scope, SearchQuery
-from agentkeep.shared import Shared
-from agentkeep.turns import OpenExchange
-from agentkeep.validation import check_count, check_id, check_limit, check_optional_count, check_optional_id, check_text
 
 _ITERATE_PAGE = 500
 _TURN_PAGE = 100

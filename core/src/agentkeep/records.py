@@ -13,6 +13,9 @@ from msgspec import Struct
 
 from agentkeep.models import Status
 
+MAX_SEQ = 2**53 - 1
+"""Seqs, versions and counters fit every database's integer, doubles included (Redis's Lua has no other number)."""
+
 
 class Scope(NamedTuple):
     """Whose data a call may see: one tenant's, and of it one user's alone where `user_id` is given (ISO-1)."""
@@ -31,7 +34,7 @@ class SessionDraft(Struct, frozen=True, kw_only=True):
     state: str
     metadata: str
     labels: tuple[str, ...]
-    """One opaque text of at most 128 bytes for each filterable entry of `metadata` (see `agentkeep.labels`)."""
+    """One opaque text of at most 128 bytes for each filterable entry of `metadata` (see `agentkeep._labels`)."""
     parent_id: str | None
     schema_version: int | None
     ttl: timedelta | None

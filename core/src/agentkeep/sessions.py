@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Literal, Unpack
 from uuid import uuid4
 
-from agentkeep.codec import decode_session
-from agentkeep.cursors import session_cursor, session_position
-from agentkeep.drafts import (
+from agentkeep._codec import decode_session
+from agentkeep._cursors import session_cursor, session_position
+from agentkeep._drafts import (
     SessionFields,
     SessionFilters,
     SessionUpdate,
@@ -17,11 +17,11 @@ from agentkeep.drafts import (
     session_draft,
     session_query,
 )
+from agentkeep._shared import Shared
+from agentkeep._validation import check_duration, check_id, check_limit, check_optional_count, check_optional_id
 from agentkeep.errors import InvalidInput, SessionNotFound
 from agentkeep.models import Page, Session
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
-from agentkeep.shared import Shared
-from agentkeep.validation import check_duration, check_id, check_limit, check_optional_count, check_optional_id
 
 Order = Literal["updated_at", "-updated_at", "created_at", "-created_at"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agentkeep.registry import GROUP
+from agentkeep._registry import GROUP
 
 from .conftest import Run, assistant, user
 

@@ -119,7 +119,7 @@ def test_an_adapter_that_is_not_installed(run: Run, monkeypatch: pytest.MonkeyPa
     def none_installed() -> dict[str, EntryPoint]:
         return {}
 
-    monkeypatch.setattr("agentkeep.registry.installed_adapters", none_installed)
+    monkeypatch.setattr("agentkeep._registry.installed_adapters", none_installed)
     ran = run("--url", "redis://localhost", "sessions")
     assert (ran.code, 'pip install "agentkeep[redis]"' in ran.err) == (2, True)
 

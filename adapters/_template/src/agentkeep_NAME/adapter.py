@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Self
 
 from agentkeep.capabilities import Capabilities
-from agentkeep.clock import Clock, utc_now
 from agentkeep.models import Health
-from agentkeep.options import as_is, as_prefix, read_options
 from agentkeep.records import Scope
+from agentkeep.spi.clock import Clock, utc_now
+from agentkeep.spi.options import as_is, as_prefix, read_options
 
 from agentkeep_NAME.messages import CLASSMessages
 from agentkeep_NAME.sessions import CLASSSessions
@@ -30,7 +30,7 @@ class CLASSAdapter:
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
-        """Raises `ConfigurationError`; its message never shows a password (`agentkeep.registry.redact`)."""
+        """Raises `ConfigurationError`; its message never shows a password (`agentkeep.spi.urls.redact`)."""
         return cls(url, **read_options(cls.name, url, options, {"prefix": as_prefix, "clock": as_is}))
 
     async def open(self) -> None:

@@ -8,12 +8,12 @@ from time import perf_counter
 from typing import Any, Self
 
 from agentkeep.capabilities import Capabilities
-from agentkeep.clock import Clock, utc_now
 from agentkeep.errors import ConfigurationError
 from agentkeep.models import Health
-from agentkeep.options import as_is, read_options, split_url
 from agentkeep.records import Scope
-from agentkeep.registry import redact
+from agentkeep.spi.clock import Clock, utc_now
+from agentkeep.spi.options import as_is, read_options
+from agentkeep.spi.urls import redact, split_url
 
 from agentkeep_memory.messages import MemoryMessages
 from agentkeep_memory.sessions import MemorySessions

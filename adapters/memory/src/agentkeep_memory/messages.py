@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator, Sequence
 from operator import attrgetter
 
 import msgspec
-from agentkeep.clock import Clock
-from agentkeep.codec import searchable_text
 from agentkeep.errors import Closed, Conflict, MessageNotFound, SessionNotFound
 from agentkeep.records import (
     Append,
@@ -21,6 +19,8 @@ from agentkeep.records import (
     SearchQuery,
     SessionQuery,
 )
+from agentkeep.spi.clock import Clock
+from agentkeep.spi.text import searchable_text
 
 from agentkeep_memory.sessions import check_version
 from agentkeep_memory.tables import Entry, Tables, changed, slide

@@ -7,7 +7,6 @@ from datetime import timedelta
 from heapq import nlargest, nsmallest
 
 import msgspec
-from agentkeep.clock import Clock
 from agentkeep.errors import AlreadyExists, Conflict, SessionNotFound
 from agentkeep.records import (
     MessageRecord,
@@ -20,6 +19,7 @@ from agentkeep.records import (
     SessionRecord,
     begun,
 )
+from agentkeep.spi.clock import Clock
 
 from agentkeep_memory.tables import Entry, Tables, changed, is_expired, slide
 

@@ -9,9 +9,9 @@ from typing import Any, Self
 from agentkeep.capabilities import Capabilities, Durability
 from agentkeep.errors import ConfigurationError, SchemaMissing
 from agentkeep.models import Health
-from agentkeep.options import as_prefix, read_options
 from agentkeep.records import Scope
-from agentkeep.registry import redact
+from agentkeep.spi.options import as_prefix, read_options
+from agentkeep.spi.urls import redact
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import await_only
 

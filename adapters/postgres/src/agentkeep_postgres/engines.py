@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from agentkeep.errors import ConfigurationError
-from agentkeep.options import Reader, as_bool, as_count, as_is, as_prefix, as_seconds, one_of
-from agentkeep.registry import redact
+from agentkeep.spi.options import Reader, as_bool, as_count, as_is, as_prefix, as_seconds, one_of
+from agentkeep.spi.urls import redact
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg

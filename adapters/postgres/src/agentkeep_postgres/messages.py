@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from agentkeep.errors import Conflict, LimitExceeded, MessageNotFound, SessionNotFound, Unavailable
-from agentkeep.records import Append, HitRecord, MessageDraft, MessageRange, MessageRecord, Scope, SearchQuery
-from agentkeep.validation import MAX_SEQ
+from agentkeep.records import MAX_SEQ, Append, HitRecord, MessageDraft, MessageRange, MessageRecord, Scope, SearchQuery
 
 from agentkeep_postgres.connections import Connections
 from agentkeep_postgres.drivers import Row

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from agentkeep.codec import searchable_text
 from agentkeep.records import MessageRecord, Scope, SessionChanges, SessionRecord
+from agentkeep.spi.text import searchable_text
 
 from agentkeep_postgres.drivers import Row
 

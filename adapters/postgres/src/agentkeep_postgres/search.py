@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import msgspec
-from agentkeep.codec import searchable_text
 from agentkeep.errors import Corrupt, SessionNotFound
 from agentkeep.records import HitRecord, Scope, SearchQuery
+from agentkeep.spi.text import searchable_text
 
 from agentkeep_postgres.connections import Connections
 from agentkeep_postgres.drivers import Row

@@ -17,7 +17,7 @@ _FRAGMENTS = ("session_columns", "message_columns")
 
 
 class Names(NamedTuple):
-    """Where the tables are. Both parts were validated by `agentkeep.options.as_prefix`."""
+    """Where the tables are. Both parts were validated by `agentkeep.spi.options.as_prefix`."""
 
     schema: str | None
     prefix: str

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 from agentkeep.errors import OutcomeUnknown, SessionNotFound, Unavailable
-from agentkeep.records import MessageRecord, Scope
-from agentkeep.validation import MAX_SEQ
+from agentkeep.records import MAX_SEQ, MessageRecord, Scope
 
 from agentkeep_postgres.bell import Bells
 from agentkeep_postgres.connections import Connections

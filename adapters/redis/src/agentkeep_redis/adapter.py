@@ -12,8 +12,8 @@ from typing import Any, Self
 from agentkeep.capabilities import Capabilities
 from agentkeep.errors import ConfigurationError, Corrupt, PersistenceError, SchemaMissing, SchemaTooNew
 from agentkeep.models import Health
-from agentkeep.options import as_prefix, read_options
 from agentkeep.records import Scope
+from agentkeep.spi.options import as_prefix, read_options
 from msgspec.structs import replace
 from redis.asyncio import RedisCluster
 from redis.exceptions import RedisClusterException, ResponseError

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from agentkeep.errors import ConfigurationError
-from agentkeep.options import Reader, as_bool, as_count, as_is, as_prefix, as_seconds, one_of
-from agentkeep.registry import redact
+from agentkeep.spi.options import Reader, as_bool, as_count, as_is, as_prefix, as_seconds, one_of
+from agentkeep.spi.urls import redact
 from redis.asyncio import Redis, RedisCluster, SSLConnection
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry

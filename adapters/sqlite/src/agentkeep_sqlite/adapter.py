@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote
 
 from agentkeep.capabilities import Capabilities
-from agentkeep.clock import Clock, utc_now
 from agentkeep.errors import ConfigurationError
 from agentkeep.models import Health
-from agentkeep.options import as_bool, as_is, as_prefix, as_seconds, one_of, read_options
 from agentkeep.records import Scope
-from agentkeep.registry import redact
+from agentkeep.spi.clock import Clock, utc_now
+from agentkeep.spi.options import as_bool, as_is, as_prefix, as_seconds, one_of, read_options
+from agentkeep.spi.urls import redact
 from msgspec.structs import replace
 
 from agentkeep_sqlite.database import MEMORY, Database, Synchronous, check_library

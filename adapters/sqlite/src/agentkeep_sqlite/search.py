@@ -6,9 +6,9 @@ import json
 from functools import partial
 
 import msgspec
-from agentkeep.codec import searchable_text
 from agentkeep.errors import SessionNotFound
 from agentkeep.records import HitRecord, Scope, SearchQuery
+from agentkeep.spi.text import searchable_text
 
 from agentkeep_sqlite.connection import Connection, Row
 from agentkeep_sqlite.executor import Executor

@@ -23,7 +23,7 @@ class Migration(NamedTuple):
 
 @cache
 def load_statements(prefix: str) -> Statements:
-    """All statements by name. `prefix` was validated by `agentkeep.options.as_prefix`."""
+    """All statements by name. `prefix` was validated by `agentkeep.spi.options.as_prefix`."""
     statements: dict[str, str] = {}
     for file in _sql_files("sql"):
         _, *blocks = file.split(_NAME)

@@ -10,9 +10,9 @@ from datetime import timedelta
 from hashlib import blake2b
 from typing import NamedTuple
 
-from agentkeep.clock import Clock
 from agentkeep.errors import SessionNotFound
 from agentkeep.records import MessageRecord, Scope, SessionChanges, SessionRecord
+from agentkeep.spi.clock import Clock
 
 from agentkeep_sqlite.connection import Connection
 from agentkeep_sqlite.rows import session_record, to_micros

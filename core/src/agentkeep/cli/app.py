@@ -11,7 +11,7 @@ import typer
 from agentkeep.cli.arguments import Age, Agent, Given, Id, Json, Tenant, Url, User, Yes, given_by
 
 if TYPE_CHECKING:
-    from agentkeep.drafts import SessionFilters
+    from agentkeep._drafts import SessionFilters
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from agentkeep._drafts import SessionUpdate
+from agentkeep._validation import check_id
 from agentkeep.cli.chat import from_item, to_item
-from agentkeep.drafts import SessionUpdate
 from agentkeep.errors import InvalidInput
 from agentkeep.models import Message, NewMessage, Session
-from agentkeep.validation import check_id
 
 LISTS = ("messages", "traj")
 SHAPE = "agentkeep_shape"

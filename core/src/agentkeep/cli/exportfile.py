@@ -16,15 +16,15 @@ from typing import Any, Literal
 
 import msgspec
 
+from agentkeep._drafts import SessionUpdate, message_draft
+from agentkeep._validation import check_count, check_optional_id, check_time
 from agentkeep.archive import as_new
 from agentkeep.capabilities import Capabilities
 from agentkeep.cli.failures import CommandError
 from agentkeep.cli.sources import InputFile
 from agentkeep.cli.transcripts import Transcript, check
-from agentkeep.drafts import SessionUpdate, message_draft
 from agentkeep.errors import InvalidInput
 from agentkeep.models import Message, Session
-from agentkeep.validation import check_count, check_optional_id, check_time
 
 VERSION = 1
 

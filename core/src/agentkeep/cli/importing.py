@@ -14,10 +14,10 @@ from typing import Any, cast
 
 import msgspec
 
+from agentkeep._codec import encode_json, encode_payload
+from agentkeep._drafts import SessionFields, SessionUpdate
 from agentkeep.archive import as_new, restore
 from agentkeep.cli.transcripts import Transcript
-from agentkeep.codec import encode_json, encode_payload
-from agentkeep.drafts import SessionFields, SessionUpdate
 from agentkeep.errors import AlreadyExists
 from agentkeep.keep import Keep
 from agentkeep.models import Message, NewMessage, Session

@@ -14,10 +14,11 @@ from urllib.parse import quote
 
 from platformdirs import user_data_path
 
+from agentkeep._registry import adapter_for
 from agentkeep.errors import ConfigurationError
 from agentkeep.keep import DEFAULT_TENANT, Keep, connect
 from agentkeep.protocol import PersistenceAdapter
-from agentkeep.registry import adapter_for, redact
+from agentkeep.spi.urls import redact
 
 VARIABLE = "AGENTKEEP_URL"
 FILE = "agentkeep.toml"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from agentkeep._drafts import SessionUpdate, message_draft, session_changes
+from agentkeep._validation import check_id
 from agentkeep.capabilities import Capabilities
-from agentkeep.drafts import SessionUpdate, message_draft, session_changes
 from agentkeep.errors import InvalidInput
 from agentkeep.models import Message, NewMessage, Session
 from agentkeep.records import Scope
-from agentkeep.validation import check_id
 
 
 @dataclass(frozen=True, slots=True)

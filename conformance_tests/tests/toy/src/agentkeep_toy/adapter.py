@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any, Self
 
 from agentkeep.capabilities import Capabilities
-from agentkeep.clock import Clock, utc_now
 from agentkeep.models import Health
-from agentkeep.options import as_is, as_prefix, read_options
 from agentkeep.records import Scope
+from agentkeep.spi.clock import Clock, utc_now
+from agentkeep.spi.options import as_is, as_prefix, read_options
 from agentkeep_memory import MemoryAdapter
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import msgspec
 
+from agentkeep._registry import installed_adapters
 from agentkeep.capabilities import Capabilities
 from agentkeep.cli.failures import REFUSED, CommandError
 from agentkeep.cli.output import Output, visible_line
@@ -19,7 +20,7 @@ from agentkeep.cli.settings import Settings, candidates
 from agentkeep.errors import PersistenceError
 from agentkeep.keep import Keep
 from agentkeep.models import Message, NewMessage
-from agentkeep.registry import installed_adapters, redact
+from agentkeep.spi.urls import redact
 
 _LEFT_BEHIND = timedelta(hours=1)
 """After this long doctor's own session is gone, even if the doctor was killed."""

@@ -10,13 +10,13 @@ from typing import Any, cast
 
 import typer
 
+from agentkeep._drafts import message_draft
 from agentkeep.cli.chat import from_item
 from agentkeep.cli.failures import INTERRUPTED, REFUSED, CommandError
 from agentkeep.cli.output import Output, counted, say
 from agentkeep.cli.running import opened
 from agentkeep.cli.settings import Settings
 from agentkeep.cli.sources import parse
-from agentkeep.drafts import message_draft
 from agentkeep.errors import InvalidInput
 from agentkeep.keep import Keep
 from agentkeep.models import NewMessage

@@ -8,10 +8,10 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from agentkeep._drafts import SessionFilters
 from agentkeep.cli.output import Output, moment, visible_line
 from agentkeep.cli.settings import Settings
 from agentkeep.cli.transcript_view import show_message, show_session
-from agentkeep.drafts import SessionFilters
 from agentkeep.errors import CapabilityNotSupported
 from agentkeep.keep import Keep
 from agentkeep.models import Message, Session

@@ -36,7 +36,7 @@ class Payload(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 _encode = msgspec.json.Encoder().encode
-_decode_payload = msgspec.json.Decoder(Payload, strict=True).decode
+decode_payload = msgspec.json.Decoder(Payload, strict=True).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -112,7 +112,7 @@ def _check_kind(value: object, kind: Any, where: str, right: str) -> None:
 def decode_message(session_id: str, record: MessageRecord) -> Message:
     """Raises `Corrupt` (ERR-4)."""
     try:
-        payload = _decode_payload(record.payload)
+        payload = decode_payload(record.payload)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, TypeError) as error:
         raise Corrupt(f"message {record.id!r} of session {session_id!r}", str(error)) from error
     return Message(
@@ -164,29 +164,3 @@ def decode_session(tenant: str, record: SessionRecord) -> Session:
         completed_at=record.completed_at,
         expires_at=record.expires_at,
     )
-
-
-def searchable_text(payload: str) -> str:
-    """What a search looks at: the texts of `content`, and the tools' names and arguments of `tool_calls`."""
-    parsed = _decode_payload(payload)
-    parts: list[str] = []
-    _collect_texts(parsed.content, parts)
-    _collect_texts(parsed.tool_calls, parts)
-    return "\n".join(parts)
-
-
-_TEXT_KEYS = ("text", "content", "input", "output", "refusal", "name", "arguments", "function")
-"""Where the chat formats of today keep words: OpenAI's parts and calls, Anthropic's blocks."""
-
-
-def _collect_texts(value: Any, parts: list[str]) -> None:
-    if isinstance(value, str):
-        parts.append(value)
-    elif isinstance(value, list):
-        for item in cast("list[Any]", value):
-            _collect_texts(item, parts)
-    elif isinstance(value, dict):
-        block = cast("dict[str, Any]", value)
-        for key in _TEXT_KEYS:
-            if key in block:
-                _collect_texts(block[key], parts)

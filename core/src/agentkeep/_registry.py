@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentkeep.errors import AdapterNotInstalled, ConfigurationError
 from agentkeep.protocol import PersistenceAdapter
+from agentkeep.spi.urls import redact
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -48,26 +49,6 @@ def adapter_for(url: str, options: Mapping[str, Any]) -> PersistenceAdapter:
     except (ImportError, AttributeError) as error:
         raise AdapterNotInstalled(f"the adapter for {scheme}:// can't be imported: {error}") from error
     return factory.from_url(url, **options)
-
-
-def redact(url: str) -> str:
-    """The URL with its password, and any secret in its query, blotted out (ERR-3)."""
-    scheme, separator, rest = url.partition("://")
-    if not separator:  # not a URL; it may hold a password all the same
-        scheme, rest = "", url
-    place, question, query = rest.partition("?")
-    if ":" in place and "@" in query:  # the password may hold a ? too: all up to the last @ is blotted out
-        place, question, query = f"{place.partition(':')[0]}:@{query.rpartition('@')[2]}".partition("?")
-    userinfo, at, host = place.rpartition("@")  # the last @: a password may hold one, and a / too
-    user, colon, _ = userinfo.partition(":")
-    shown = "&".join(_redact_pair(pair) for pair in query.split("&"))
-    return f"{scheme}{separator}{user}{':***' if colon else ''}{at}{host}{question}{shown}"
-
-
-def _redact_pair(pair: str) -> str:
-    name, equals, _ = pair.partition("=")
-    secret = any(word in name.lower() for word in ("pass", "secret", "token", "key"))
-    return f"{name}=***" if secret and equals else pair
 
 
 def _scheme(url: object) -> str:

@@ -8,11 +8,10 @@ from typing import Any, get_args
 
 from agentkeep.errors import InvalidInput
 from agentkeep.models import Status
+from agentkeep.records import MAX_SEQ
 
 MAX_ID_BYTES = 255
 MAX_LIMIT = 1_000
-MAX_SEQ = 2**53 - 1
-"""Seqs and versions fit every database's integer, doubles included (Redis's Lua has no other number)."""
 
 _NOT_IN_IDS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from agentkeep._validation import check_id
 from agentkeep.errors import InvalidInput
-from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
-from agentkeep.validation import MAX_SEQ, check_id
+from agentkeep.records import MAX_SEQ, Scope, SessionOrder, SessionPosition, SessionQuery
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MICROSECOND = timedelta(microseconds=1)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from agentkeep.errors import ConfigurationError
-from agentkeep.registry import redact
-
-_ENCODE = "write a user's or password's special letters percent-encoded: %40 for @, %3F for ?, %2F for /, %3A for :"
+from agentkeep.spi.urls import ENCODE, redact, split_url
 
 Reader = Callable[[str, Any], Any]
 """Takes an option's name and its value or text, gives the value; raises `ConfigurationError`."""
@@ -21,22 +19,11 @@ def read_options(adapter: str, url: str, options: Mapping[str, Any], readers: Ma
     given: dict[str, Any] = {**dict(parse_qsl(split_url(url).query, keep_blank_values=True)), **options}
     unknown = [name for name in given if name not in readers]
     if any("@" in name for name in unknown):
-        raise ConfigurationError(f"{redact(url)!r}: {_ENCODE}")
+        raise ConfigurationError(f"{redact(url)!r}: {ENCODE}")
     if unknown:
         known = ", ".join(sorted(readers)) or "none"
         raise ConfigurationError(f"the {adapter} adapter has no option {unknown[0]!r}; its options: {known}")
     return {name: readers[name](name, value) for name, value in given.items()}
-
-
-def split_url(url: str) -> SplitResult:
-    """A URL's parts. Raises `ConfigurationError` for what is none."""
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise ConfigurationError(f"{redact(url)!r} is no URL: {error}") from None
-    if parts.netloc.count("@") > 1:  # readers of URLs disagree about which of them ends the password (ERR-3)
-        raise ConfigurationError(f"{redact(url)!r}: {_ENCODE}")
-    return parts
 
 
 def as_is(name: str, value: Any) -> Any:

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from agentkeep.codec import encode_json
+from agentkeep._codec import encode_json
+from agentkeep._validation import check_object
 from agentkeep.errors import InvalidInput
-from agentkeep.validation import check_object
 
 MAX_LABEL_BYTES = 128
 """A longer label is replaced by its digest, so that every database's index can hold it."""

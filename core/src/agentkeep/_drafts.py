@@ -7,13 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any, TypedDict, cast
 from uuid import uuid4
 
-from agentkeep.capabilities import Capabilities
-from agentkeep.codec import encode_json, encode_payload
-from agentkeep.errors import InvalidInput, LimitExceeded
-from agentkeep.labels import stored_labels, wanted_labels
-from agentkeep.models import NewMessage, Status
-from agentkeep.records import MessageDraft, Scope, SessionChanges, SessionDraft, SessionQuery
-from agentkeep.validation import (
+from agentkeep._codec import encode_json, encode_payload
+from agentkeep._labels import stored_labels, wanted_labels
+from agentkeep._validation import (
     check_duration,
     check_id,
     check_object,
@@ -23,6 +19,10 @@ from agentkeep.validation import (
     check_text,
     check_time,
 )
+from agentkeep.capabilities import Capabilities
+from agentkeep.errors import InvalidInput, LimitExceeded
+from agentkeep.models import NewMessage, Status
+from agentkeep.records import MessageDraft, Scope, SessionChanges, SessionDraft, SessionQuery
 
 
 class SessionFields(TypedDict, total=False):
