@@ -15,15 +15,16 @@ from agentkeep.spi.urls import redact
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import await_only
 
-from agentkeep_postgres.bell import Bells
-from agentkeep_postgres.connections import Connections
-from agentkeep_postgres.engines import ADAPTER_OPTIONS, ENGINE_OPTIONS, make_engine
+from agentkeep_postgres.client import Client
 from agentkeep_postgres.messages import PostgresMessages
-from agentkeep_postgres.migrations import check_version, known_version, migrate, migrations_sql
+from agentkeep_postgres.notify import Notifiers
+from agentkeep_postgres.schema import check_version, known_version, migrate, migrations_sql
 from agentkeep_postgres.search import Search
 from agentkeep_postgres.server import Server
 from agentkeep_postgres.sessions import PostgresSessions
 from agentkeep_postgres.statements import Names, load_statements
+from agentkeep_postgres.sweep import Sweep
+from agentkeep_postgres.urls import ADAPTER_OPTIONS, ENGINE_OPTIONS, make_engine
 from agentkeep_postgres.watch import Watcher
 
 _MEBIBYTE = 1024 * 1024
@@ -32,9 +33,9 @@ _MEBIBYTE = 1024 * 1024
 class PostgresAdapter:
     """Keeps sessions and messages in a PostgreSQL database, 14 or newer, of encoding UTF8.
 
-    `engine` stays the caller's and is never disposed by us. `schema` and `prefix` say where the tables are.
-    `manage_schema=False` needs no right beyond reading and writing rows. `pgbouncer`: whether a pooler in transaction
-    mode stands between; None finds out when it opens.
+    `engine` stays the caller's: the adapter never disposes it. The tables are in `schema`, and their names begin with
+    `prefix`. With `manage_schema=False` the adapter needs no right beyond reading and writing rows. `pgbouncer` says
+    whether a pooler in transaction mode stands between us and the server; with None the adapter finds out when it opens.
     Raises `ConfigurationError`.
     """
 
@@ -50,10 +51,10 @@ class PostgresAdapter:
         pgbouncer: bool | None = None,
     ) -> None:
         if not isinstance(engine, AsyncEngine):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigurationError(f"engine is a {type(engine).__name__}: give an AsyncEngine, or use from_url")
+            raise ConfigurationError(f"engine has the type {type(engine).__name__}: give an AsyncEngine, or use from_url")
         if engine.dialect.name != "postgresql" or engine.dialect.driver not in ("asyncpg", "psycopg"):
             raise ConfigurationError(
-                f"the engine speaks {engine.dialect.name}+{engine.dialect.driver}: give postgresql+asyncpg or +psycopg"
+                f"the engine uses {engine.dialect.name}+{engine.dialect.driver}: give postgresql+asyncpg or +psycopg"
             )
         checked = None if schema is None else as_prefix("schema", schema)
         self._names = Names(checked, as_prefix("prefix", prefix))
@@ -61,17 +62,18 @@ class PostgresAdapter:
         self._pgbouncer = pgbouncer
         self._durability: Durability = "fsync"
         self._migrated_from: int | None = None
-        self._connect(Connections(engine, owned=False, place=_place(engine)))
+        self._connect(Client(engine, owned=False, address=_address(engine)))
 
-    def _connect(self, connections: Connections) -> None:
+    def _connect(self, client: Client) -> None:
         statements = load_statements(self._names)
-        self._connections = connections
+        self._client = client
         self._statements = statements
-        self._search = Search(connections, statements)
-        self.sessions = PostgresSessions(connections, statements)
-        self._bells = Bells(connections, f"{self._names.prefix}landed")
-        watcher = Watcher(connections, statements, self._bells)
-        self.messages = PostgresMessages(connections, statements, self._search, watcher)
+        self._search = Search(client, statements)
+        self.sessions = PostgresSessions(client, statements)
+        self._sweep = Sweep(client, statements)
+        self._notifiers = Notifiers(client, f"{self._names.prefix}landed")
+        watcher = Watcher(client, statements, self._notifiers)
+        self.messages = PostgresMessages(client, statements, self._search, watcher)
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
@@ -86,7 +88,8 @@ class PostgresAdapter:
         engine = make_engine(url, **settings)
         adapter = cls(engine, **{name: value for name, value in read.items() if name in ADAPTER_OPTIONS})
         timeout: timedelta = settings.get("command_timeout", timedelta(seconds=60))
-        adapter._connect(Connections(engine, owned=True, place=_place(engine), command_timeout=timeout.total_seconds()))
+        client = Client(engine, owned=True, address=_address(engine), command_timeout=timeout.total_seconds())
+        adapter._connect(client)
         return adapter
 
     @property
@@ -102,50 +105,49 @@ class PostgresAdapter:
 
     @property
     def migrated_from(self) -> int | None:
-        """The schema's version that `open` found, 0 where there was none; None before `open`."""
+        """The schema's version that `open` found, 0 if there was none; None before `open`."""
         return self._migrated_from
 
     def migrations_sql(self, *, after: int = 0) -> str:
-        """The script that brings a schema of version `after` (0: none) up to date, for those who own it.
+        """The script that brings a schema of version `after` (0: none) up to date, for the owner of the schema.
 
-        All or nothing, and it can't be run twice. No I/O. Raises `InvalidInput` for a version that there is not.
+        It is one transaction and can be run once. No I/O. Raises `InvalidInput` for a version that does not exist.
         """
         return migrations_sql(self._names, after=after)
 
     async def open(self) -> None:
-        """Connect, and bring the schema up to date where `manage_schema` is on (LIFE-1).
+        """Connect, and bring the schema up to date if `manage_schema` is on (LIFE-1).
 
         Raises `Unavailable`, `SchemaMissing`, `SchemaTooNew`, `ConfigurationError`.
         """
-        self._connections.open()
+        self._client.open()
         try:
-            await self._settle()
+            await self._prepare()
         except BaseException:
-            await self._connections.close()
+            await self._client.close()
             raise
 
-    async def _settle(self) -> None:
-        connections = self._connections
-        driver = connections.driver
+    async def _prepare(self) -> None:
+        client = self._client
         if self._pgbouncer is None:
-            connections.pooled = await connections.call(lambda lent: await_only(driver.behind_pooler(lent)))
+            client.behind_pooler = await client.call(lambda held: await_only(client.driver.is_behind_pooler(held)))
         else:
-            connections.pooled = self._pgbouncer
+            client.behind_pooler = self._pgbouncer
         server = await self._server_or_none()
         self._migrated_from = 0 if server is None else server.version
         if self._manage_schema and self._migrated_from < known_version(self._names):
-            self._migrated_from = await migrate(connections, self._names)
+            self._migrated_from = await migrate(client, self._names)
             server = await self._ask_server()
         check_version(self._names, 0 if server is None else server.version)
         if server is None:
             return
         if server.encoding != "UTF8":
-            raise ConfigurationError(f"the database's encoding is {server.encoding}: create one of encoding UTF8")
+            raise ConfigurationError(f"the database's encoding is {server.encoding}: create a database with encoding UTF8")
         self._search.trigrams = server.trigrams
         self._durability = server.durability
 
     async def _server_or_none(self) -> Server | None:
-        """None where the schema is missing."""
+        """None if the schema is missing."""
         try:
             return await self._ask_server()
         except SchemaMissing:
@@ -153,20 +155,20 @@ class PostgresAdapter:
 
     async def _ask_server(self) -> Server:
         index = f"{self._names.qualified}messages_trigrams"
-        rows = await self._connections.read(self._statements["server"], {"trigrams": index})
+        rows = await self._client.read(self._statements["server"], {"trigrams": index})
         return Server(*rows[0])
 
     async def close(self) -> None:
-        """Close the pool that we opened, never the caller's (LIFE-2)."""
-        self._bells.close()
-        await self._connections.close()
+        """Close the pool if it is ours, never the caller's (LIFE-2)."""
+        self._notifiers.close()
+        await self._client.close()
 
     async def health(self) -> Health:
         """Ask the server. Raises `Unavailable`."""
         started = perf_counter()
         server = await self._ask_server()
         latency = timedelta(seconds=perf_counter() - started)
-        pooler = ["a pooler in transaction mode stands between: watch polls"] if self._connections.pooled else []
+        pooler = ["there is a pooler in transaction mode: watch polls"] if self._client.behind_pooler else []
         return Health(
             adapter=self.name,
             server=f"PostgreSQL {server.server}",
@@ -177,9 +179,9 @@ class PostgresAdapter:
         )
 
     async def sweep(self, scope: Scope | None, *, limit: int) -> int:
-        """Remove up to `limit` expired sessions, with all of theirs (TTL-2). Crashes leave nothing to sweep."""
-        return await self.sessions.sweep(scope, limit=limit)
+        """Remove up to `limit` expired sessions with their messages (TTL-2)."""
+        return await self._sweep.run(scope, limit=limit)
 
 
-def _place(engine: AsyncEngine) -> str:
+def _address(engine: AsyncEngine) -> str:
     return redact(engine.url.set(drivername="postgresql").render_as_string(hide_password=True))

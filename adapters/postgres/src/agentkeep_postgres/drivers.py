@@ -1,4 +1,4 @@
-"""What differs between the two drivers. Statements reach them below SQLAlchemy's own execution, which costs more."""
+"""What differs between asyncpg and psycopg. Statements bypass SQLAlchemy's own execution, which costs more time."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import selectors
 from asyncio import create_task, timeout
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple, Protocol, cast
 
 Row = Sequence[Any]
 
 
-class Listening(NamedTuple):
+class Listener(NamedTuple):
     """A connection that listens."""
 
     is_over: Callable[[], bool]
@@ -20,41 +22,42 @@ class Listening(NamedTuple):
 
 
 class Driver(Protocol):
-    """One driver's connections. Each statement is a transaction of its own, unless `begin` was called."""
+    """One driver's connections. Each statement is a transaction of its own, unless a script began one."""
 
     def is_closed(self, connection: Any) -> bool:
-        """Whether the driver itself knows that the connection is gone."""
+        """Whether the driver itself knows that the connection is closed."""
         ...
 
     async def fetch(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
-        """All rows of one statement, sent so that it is prepared once a connection."""
+        """All rows of one statement. Each connection prepares it once."""
         ...
 
     async def fetch_unnamed(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
-        """As `fetch`, but planned for these very arguments, and nothing stays on the server connection.
+        """As `fetch`, but the server plans for these arguments, and nothing stays prepared on the connection.
 
-        So it is right behind a pooler that gives each transaction another one. With asyncpg it takes a trip more.
+        Use this behind a pooler, which may run each transaction on a different server connection. asyncpg needs one
+        round trip more for it.
         """
         ...
 
     async def script(self, connection: Any, sql: str) -> None:
-        """Several statements without arguments, in one transaction where none is open."""
+        """Several statements without arguments, in one transaction if none is open."""
         ...
 
-    async def behind_pooler(self, connection: Any) -> bool:
-        """Whether the server process is another one than the driver was told when it connected. One round trip."""
+    async def is_behind_pooler(self, connection: Any) -> bool:
+        """Whether another server process answers than the driver was told when it connected. One round trip."""
         ...
 
-    async def listen(self, connection: Any, channel: str, heard: Callable[[str], None]) -> Listening:
-        """Call `heard` with the payload of each notification. The connection is for nothing else from now on."""
+    async def listen(self, connection: Any, channel: str, notify: Callable[[str], None]) -> Listener:
+        """Call `notify` with the payload of each notification. Use the connection for nothing else from now on."""
         ...
 
     def end(self, connection: Any) -> None:
-        """Close a connection that is no pool's and that nobody uses, without waiting."""
+        """Close a connection that belongs to no pool and that nobody uses, without waiting."""
         ...
 
 
-class Asyncpg:
+class AsyncpgDriver:
     def is_closed(self, connection: Any) -> bool:
         return connection.is_closed()
 
@@ -62,36 +65,36 @@ class Asyncpg:
         return await connection.fetch(sql, *arguments)
 
     async def fetch_unnamed(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
-        # asyncpg ends the first trip by Flush, not Sync: a pooler keeps the server connection until the second is over
+        # asyncpg ends the first trip with Flush, not Sync, so a pooler keeps the server connection for the second.
         statement = await connection.prepare(sql, name="")
         return await statement.fetch(*arguments)
 
     async def script(self, connection: Any, sql: str) -> None:
         await connection.execute(sql)
 
-    async def behind_pooler(self, connection: Any) -> bool:
+    async def is_behind_pooler(self, connection: Any) -> bool:
         pid = int(connection.get_server_pid())
-        # without arguments it goes as one simple query, which every pooler forwards whole; the tag counts the rows
+        # Without arguments it is one simple query, which every pooler forwards whole. The tag says how many rows came.
         return await connection.execute(_SAME_PROCESS.replace(":pid", str(pid))) != "SELECT 1"
 
-    async def listen(self, connection: Any, channel: str, heard: Callable[[str], None]) -> Listening:
-        def called(connection: Any, pid: int, channel: str, payload: str) -> None:
-            heard(payload)
+    async def listen(self, connection: Any, channel: str, notify: Callable[[str], None]) -> Listener:
+        def receive(connection: Any, pid: int, channel: str, payload: str) -> None:
+            notify(payload)
 
-        await connection.add_listener(channel, called)
-        return Listening(connection.is_closed, connection.terminate)
+        await connection.add_listener(channel, receive)
+        return Listener(connection.is_closed, connection.terminate)
 
     def end(self, connection: Any) -> None:
         connection.terminate()
 
 
-class Psycopg:
+class PsycopgDriver:
     def __init__(self, command_timeout: float | None = None) -> None:
-        """`command_timeout` in seconds: psycopg itself has none. The caller's engine keeps its caller's habits."""
+        """`command_timeout` in seconds: psycopg itself has none. None for a caller's engine."""
         self._command_timeout = command_timeout
 
     def is_closed(self, connection: Any) -> bool:
-        return connection.closed or _has_ended(connection)
+        return connection.closed or _server_has_closed(connection)
 
     async def fetch(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
         return await self._fetch(connection, sql, arguments, prepare=True)
@@ -100,48 +103,65 @@ class Psycopg:
         return await self._fetch(connection, sql, arguments, prepare=False)
 
     async def _fetch(self, connection: Any, sql: str, arguments: Sequence[object], *, prepare: bool) -> Sequence[Row]:
-        from psycopg import AsyncRawCursor  # an extra: this class is used only where it is installed
-
-        from agentkeep_postgres.psycopg_times import UtcLoader
+        from psycopg import AsyncRawCursor  # an extra: this class is used only if it is installed
 
         async with timeout(self._command_timeout), AsyncRawCursor[Any](connection) as cursor:
-            cursor.adapters.register_loader("timestamptz", UtcLoader)
-            # in binary no setting of the database, such as its DateStyle, changes what an answer looks like
+            cursor.adapters.register_loader("timestamptz", _utc_loader())
+            # In binary no setting of the database, such as its DateStyle, changes what a value looks like.
             await cursor.execute(cast("Any", sql), arguments, prepare=prepare, binary=True)
             return await cursor.fetchall()
 
     async def script(self, connection: Any, sql: str) -> None:
         await connection.execute(sql)
 
-    async def behind_pooler(self, connection: Any) -> bool:
+    async def is_behind_pooler(self, connection: Any) -> bool:
         pid = int(connection.info.backend_pid)
         rows = await self.fetch_unnamed(connection, _SAME_PROCESS.replace(":pid", str(pid)), ())
         return not rows
 
-    async def listen(self, connection: Any, channel: str, heard: Callable[[str], None]) -> Listening:
-        async def pass_on() -> None:
-            with suppress(Exception):  # the connection is gone: whoever waits polls, and listens anew
+    async def listen(self, connection: Any, channel: str, notify: Callable[[str], None]) -> Listener:
+        async def receive() -> None:
+            with suppress(Exception):  # the connection is lost: watchers poll, and listen on a new one
                 async for notification in connection.notifies():
-                    heard(notification.payload)
+                    notify(notification.payload)
 
         await connection.set_autocommit(True)  # a caller's engine has it off, and LISTEN would wait for the commit
         await connection.execute(f"LISTEN {channel}")
-        passing_on = create_task(pass_on())
-        # not before the task has let go of the socket, whose number may be another's at once
-        passing_on.add_done_callback(lambda _: self.end(connection))
-        return Listening(passing_on.done, passing_on.cancel)
+        receiving = create_task(receive())
+        # Close the socket only when the task no longer uses it: its number may belong to another socket at once.
+        receiving.add_done_callback(lambda _: self.end(connection))
+        return Listener(receiving.done, receiving.cancel)
 
     def end(self, connection: Any) -> None:
         connection.pgconn.finish()  # psycopg's own close is a coroutine that awaits nothing
 
 
-def _has_ended(connection: Any) -> bool:
-    """libpq does not look at an idle connection: what the server said last, perhaps its goodbye, waits to be read."""
+@cache
+def _utc_loader() -> Any:
+    """Reads `timestamptz` as UTC. psycopg's own loader depends on the connection's time zone and DateStyle."""
+    from psycopg.adapt import Loader
+    from psycopg.pq import Format
+
+    epoch = datetime(2000, 1, 1, tzinfo=UTC)
+
+    class UtcLoader(Loader):
+        """In binary: microseconds since 2000."""
+
+        format = Format.BINARY
+
+        def load(self, data: Any) -> datetime:
+            return epoch + timedelta(microseconds=int.from_bytes(data, "big", signed=True))
+
+    return UtcLoader
+
+
+def _server_has_closed(connection: Any) -> bool:
+    """libpq does not read from an idle connection, so what the server said last has not been read yet."""
     from psycopg.errors import OperationalError
 
     with selectors.DefaultSelector() as selector:
         selector.register(connection.fileno(), selectors.EVENT_READ)
-        while selector.select(0):  # the goodbye first, then the end, which stays readable and raises
+        while selector.select(0):  # first its last message, then the end, which stays readable and raises
             try:
                 connection.pgconn.consume_input()
             except OperationalError:

@@ -1,4 +1,4 @@
-"""Listing, counting and removing: which parts of `sql/listing.sql` make the statement of a query."""
+"""Which parts of `sql/listing.sql` make the statement that lists, counts or removes sessions."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ class Listing:
     def page(
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> Call:
-        """A page of records: a range of one index, in its order (READ-2, READ-5)."""
+        """A page of records: a range of one index, in the order of the index (READ-2, READ-5)."""
         sorting = f"{order.field}_{'descending' if order.descending else 'ascending'}"
-        behind = () if after is None else (f"behind_{sorting}",)
-        parts = ("select_records", *_conditions(scope, query), *behind, f"order_{sorting}")
+        after_key = () if after is None else (f"after_{sorting}",)
+        parts = ("select_records", *_conditions(scope, query), *after_key, f"order_{sorting}")
         values = _values(scope, query) | {"limit": limit}
         if after is not None:
-            values |= {"at": after.at, "behind_id": after.id}
+            values |= {"at": after.at, "after_id": after.id}
         return self._sql.joined(*parts), values
 
     def count(self, scope: Scope, query: SessionQuery) -> Call:
         return self._sql.joined("select_count", *_conditions(scope, query)), _values(scope, query)
 
     def remove(self, scope: Scope, query: SessionQuery, *, limit: int) -> Call:
-        """Remove the first `limit` matching sessions, with all of theirs (SES-6)."""
+        """Remove the first `limit` matching sessions with their messages (SES-6)."""
         parts = ("remove_first", "of_tenant", *_conditions(scope, query), "first_of_them", "remove_end")
         return self._sql.joined(*parts), _values(scope, query) | {"limit": limit}
 

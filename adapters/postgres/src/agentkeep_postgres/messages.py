@@ -8,7 +8,7 @@ from datetime import datetime
 from agentkeep.errors import Conflict, LimitExceeded, MessageNotFound, SessionNotFound, Unavailable
 from agentkeep.records import MAX_SEQ, Append, HitRecord, MessageDraft, MessageRange, MessageRecord, Scope, SearchQuery
 
-from agentkeep_postgres.connections import Connections
+from agentkeep_postgres.client import Client
 from agentkeep_postgres.drivers import Row
 from agentkeep_postgres.errors import EXPIRED, sqlstate
 from agentkeep_postgres.rows import changes_json, from_micros, message_record, search_text, to_micros
@@ -16,15 +16,15 @@ from agentkeep_postgres.search import Search
 from agentkeep_postgres.statements import Statements
 from agentkeep_postgres.watch import Watcher
 
-MOST_BYTES = 1_000 * 1024 * 1024
-"""Of one append's texts. PostgreSQL 15 takes no message of the protocol of 1 GiB or more: "invalid message length"."""
-_BYTES_A_CHARACTER = 4
-"""At most, in UTF-8."""
+MAX_APPEND_BYTES = 1_000 * 1024 * 1024
+"""Of one append's texts. PostgreSQL 15 refuses a protocol message of 1 GiB or more: "invalid message length"."""
+_MAX_CHARACTER_BYTES = 4
+"""In UTF-8."""
 
 
 class PostgresMessages:
-    def __init__(self, connections: Connections, statements: Statements, search: Search, watcher: Watcher) -> None:
-        self._connections = connections
+    def __init__(self, client: Client, statements: Statements, search: Search, watcher: Watcher) -> None:
+        self._client = client
         self._sql = statements
         self._search = search
         self._watcher = watcher
@@ -44,7 +44,7 @@ class PostgresMessages:
             "payloads": payloads,
             "searches": searches,
             "times": times if any(times) else None,
-            "look": append.caller_ids,
+            "may_be_stored": append.caller_ids,
             "expected_version": append.expected_version,
             "expected_last_seq": append.expected_last_seq,
             "truncate_after": append.truncate_after,
@@ -52,14 +52,14 @@ class PostgresMessages:
             "idle_ttl": to_micros(append.idle_ttl),
             "changes": None if append.changes is None else changes_json(scope, append.changes),
         }
-        again = {"look": True} if append.is_repeatable else None
+        resend = {"may_be_stored": True} if append.is_repeatable else None
         try:
-            answer = (await self._connections.write(self._sql["append"], values, again=again))[0]
+            row = (await self._client.write(self._sql["append"], values, resend=resend))[0]
         except Unavailable as error:
             if error.__cause__ is not None and sqlstate(error.__cause__) == EXPIRED:
                 raise SessionNotFound(append.session_id) from error.__cause__
             raise
-        return _appended(append, answer)
+        return _appended(append, row)
 
     async def replace(
         self, scope: Scope, session_id: str, message_id: str, *, role: str, payload: str, expected: MessageRecord
@@ -72,7 +72,7 @@ class PostgresMessages:
             "payload": payload,
             "search": search_text(payload),
         }
-        outcome, *columns = (await self._connections.write(self._sql["replace"], values))[0]
+        outcome, *columns = (await self._client.write(self._sql["replace"], values))[0]
         if outcome == "absent":
             raise SessionNotFound(session_id)
         if outcome == "missing":
@@ -86,14 +86,14 @@ class PostgresMessages:
             "limit": window.limit,
         }
         name = "list_backward" if window.newest_first else "list_forward"
-        rows = await self._connections.read(self._sql[name], values)
+        rows = await self._client.read(self._sql[name], values)
         if not rows:
             raise SessionNotFound(session_id)
         return [message_record(row) for row in rows if row[1] is not None]
 
     async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:
         values = _at(scope, session_id) | {"message_id": message_id}
-        rows = await self._connections.read(self._sql["get_message"], values)
+        rows = await self._client.read(self._sql["get_message"], values)
         if not rows:
             raise SessionNotFound(session_id)
         if rows[0][1] is None:
@@ -108,13 +108,13 @@ class PostgresMessages:
 
     async def _cut(self, scope: Scope, session_id: str, *, after_seq: int | None, keep_last: int | None) -> int:
         values = _at(scope, session_id) | {"after_seq": after_seq, "keep_last": keep_last}
-        removed = (await self._connections.write(self._sql["cut"], values))[0][0]
+        removed = (await self._client.write(self._sql["cut"], values))[0][0]
         if removed is None:
             raise SessionNotFound(session_id)
         return removed
 
     async def pop(self, scope: Scope, session_id: str) -> MessageRecord | None:
-        outcome, *columns = (await self._connections.write(self._sql["pop"], _at(scope, session_id)))[0]
+        outcome, *columns = (await self._client.write(self._sql["pop"], _at(scope, session_id)))[0]
         if outcome == "absent":
             raise SessionNotFound(session_id)
         return message_record(columns) if outcome == "popped" else None
@@ -132,15 +132,15 @@ def _at(scope: Scope, session_id: str) -> dict[str, object]:
 
 def _check_size(texts: Sequence[str | None]) -> None:
     """Raises `LimitExceeded` (FID-4)."""
-    if sum(len(text) for text in texts if text) * _BYTES_A_CHARACTER <= MOST_BYTES:
+    if sum(len(text) for text in texts if text) * _MAX_CHARACTER_BYTES <= MAX_APPEND_BYTES:
         return
     size = sum(len(text.encode()) for text in texts if text)
-    if size > MOST_BYTES:
-        raise LimitExceeded("one append in bytes, with the copies for search", limit=MOST_BYTES, actual=size)
+    if size > MAX_APPEND_BYTES:
+        raise LimitExceeded("bytes of one append, the copies for search included", limit=MAX_APPEND_BYTES, actual=size)
 
 
-def _appended(append: Append, answer: Row) -> list[MessageRecord]:
-    outcome, actual, moment, seqs, times = answer
+def _appended(append: Append, row: Row) -> list[MessageRecord]:
+    outcome, actual, moment, seqs, times = row
     if outcome == "appended":
         return [_record(draft, seq, draft.created_at or moment) for seq, draft in enumerate(append.messages, actual)]
     if outcome == "stored":

@@ -1,4 +1,4 @@
-"""Rows to records, and values to what the statements take."""
+"""Rows to records, and values to the parameters of statements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agentkeep_postgres.drivers import Row
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TEXTS = ("title", "current_route", "current_step")
-"""Free texts, which may hold NUL: PostgreSQL's text can't, so it is escaped. Ids refuse it, JSON escapes it itself."""
+"""Free texts may hold NUL and PostgreSQL's text can't, so NUL is escaped. Ids refuse it, JSON has its own escape."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -69,7 +69,7 @@ def session_record(row: Row) -> SessionRecord:
 
 
 def message_record(row: Row) -> MessageRecord:
-    """From the columns of `message_columns`, which come first."""
+    """From a row whose first columns are `message_columns`."""
     return MessageRecord(id=row[0], seq=row[1], role=row[2], payload=row[3], created_at=row[4])
 
 
@@ -86,7 +86,7 @@ def unescaped(text: str | None) -> str | None:
 
 
 def to_micros(duration: timedelta | None) -> int | None:
-    """Durations go as microseconds: an interval's days are as long as the session's time zone says."""
+    """A duration as microseconds: the length of an interval's day depends on the connection's time zone."""
     return None if duration is None else duration // _MICROSECOND
 
 
@@ -96,7 +96,7 @@ def from_micros(text: str) -> datetime:
 
 
 def stored_labels(scope: Scope, labels: Sequence[str]) -> list[str]:
-    """With the tenant before them, so that the index of labels never meets another tenant's."""
+    """With the tenant in front, so that the index of labels never finds another tenant's."""
     return [f"{scope.tenant}\n{label}" for label in labels]
 
 
@@ -118,9 +118,9 @@ def record_json(scope: Scope, record: SessionRecord, labels: Sequence[str]) -> s
 
 
 def search_text(payload: str) -> str | None:
-    """What a search looks at, folded as its words are. NUL can't be in PostgreSQL's text, and is no word.
+    """The folded text that a search reads, without NUL, which PostgreSQL's text can't hold.
 
-    None for a payload that can't be read: it is kept as it is, and reading it raises `Corrupt` (ERR-4).
+    None if the payload can't be decoded: it is stored as it is, and reading it raises `Corrupt` (ERR-4).
     """
     try:
         text = searchable_text(payload)

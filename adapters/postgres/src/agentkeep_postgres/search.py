@@ -1,4 +1,4 @@
-"""Search: parts of words, by trigrams where the server has them; else whole words by an index where it can (SRCH-1)."""
+"""Search by parts of words with pg_trgm; without it, by whole words if an index of words can serve the query (SRCH-1)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from agentkeep.errors import Corrupt, SessionNotFound
 from agentkeep.records import HitRecord, Scope, SearchQuery
 from agentkeep.spi.text import searchable_text
 
-from agentkeep_postgres.connections import Connections
+from agentkeep_postgres.client import Client
 from agentkeep_postgres.drivers import Row
 from agentkeep_postgres.rows import message_record
 from agentkeep_postgres.statements import Statements
@@ -17,22 +17,22 @@ _FILTERS = ("session_id", "user_id", "agent_name", "role")
 
 
 class Search:
-    def __init__(self, connections: Connections, statements: Statements) -> None:
-        self._connections = connections
+    def __init__(self, client: Client, statements: Statements) -> None:
+        self._client = client
         self._sql = statements
         self.trigrams = True
-        """Settled when the adapter opens."""
+        """Whether the index of trigrams exists. Set when the adapter opens."""
 
     async def find(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
-        """The best hits first. Raises `SessionNotFound` where `session_id` is given and absent."""
+        """The best hits first. Raises `SessionNotFound` if `session_id` is given and absent."""
         words = query.text.replace("\0", "").casefold().split()
         if query.session_id is not None:
-            await self._must_live(scope, query.session_id)
+            await self._check_session(scope, query.session_id)
         if not words:
             return []
         scoped = () if scope.user_id is None else ("only_scope_user",)
         given = tuple(f"only_{name}" for name in _FILTERS if getattr(query, name) is not None)
-        head = "search_parts" if self.trigrams or not all(map(_stands_alone, words)) else "search_words"
+        head = "search_parts" if self.trigrams or not all(map(_is_separate, words)) else "search_words"
         statement = self._sql.joined(head, "only_living", *scoped, *given, "best_first")
         patterns = [f"%{_literal(word)}%" for word in words]
         values = {
@@ -48,18 +48,18 @@ class Search:
             "role": query.role,
             "limit": query.limit,
         }
-        return [_hit(row, words) for row in await self._connections.read(statement, values)]
+        return [_hit(row, words) for row in await self._client.read(statement, values)]
 
-    async def _must_live(self, scope: Scope, session_id: str) -> None:
+    async def _check_session(self, scope: Scope, session_id: str) -> None:
         values = {"tenant": scope.tenant, "scope_user": scope.user_id, "id": session_id}
-        if not await self._connections.read(self._sql["get"], values):
+        if not await self._client.read(self._sql["get"], values):
             raise SessionNotFound(session_id)
 
 
-def _stands_alone(word: str) -> bool:
-    """Whether a folded word is digits, or letters that have a case: such words stand between spaces in a text.
+def _is_separate(word: str) -> bool:
+    """Whether a folded word consists of digits or of letters that have a case: spaces separate such words in a text.
 
-    Others, of CJK for instance, run together, and the server's parser would look for them in vain.
+    In CJK, for instance, nothing separates words, and the server's parser does not find them.
     """
     return all(character.isdecimal() or character.islower() for character in word)
 

@@ -1,4 +1,4 @@
-"""What the server says of itself, and what follows from it for the promises that we make."""
+"""What the server says of itself, and what follows from it for what the adapter promises."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ class Server(NamedTuple):
     def warnings(self) -> list[str]:
         """Sentences for a human."""
         checks = [
-            (self.fsync == "off", "fsync is off: a power cut can lose or corrupt what was acknowledged"),
+            (self.fsync == "off", "fsync is off: a power cut can lose or corrupt acknowledged writes"),
             (self.full_page_writes == "off", "full_page_writes is off: a power cut can corrupt the database"),
-            (self.synchronous_commit == "off", "synchronous_commit is off: a crash loses the last moments' writes"),
+            (self.synchronous_commit == "off", "synchronous_commit is off: a crash loses the writes of the last moments"),
             (
                 not self.trigrams,
                 "pg_trgm is not installed: search finds whole words, and reads all messages for CJK",
             ),
-            (self.is_replica, "this server is a replica: it can't be written to"),
+            (self.is_replica, "this server is a replica: every write fails"),
             (
                 self.isolation != "read committed",
-                f"default_transaction_isolation is {self.isolation}: writers of one session fail and are repeated",
+                f"default_transaction_isolation is {self.isolation}: concurrent writers of one session fail and are tried again",
             ),
         ]
         return [sentence for holds, sentence in checks if holds]

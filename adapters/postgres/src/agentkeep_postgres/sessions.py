@@ -17,7 +17,7 @@ from agentkeep.records import (
     SessionRecord,
 )
 
-from agentkeep_postgres.connections import Connections
+from agentkeep_postgres.client import Client
 from agentkeep_postgres.listing import Listing
 from agentkeep_postgres.rows import (
     changes_json,
@@ -32,8 +32,8 @@ from agentkeep_postgres.statements import Statements
 
 
 class PostgresSessions:
-    def __init__(self, connections: Connections, statements: Statements) -> None:
-        self._connections = connections
+    def __init__(self, client: Client, statements: Statements) -> None:
+        self._client = client
         self._sql = statements
         self._listing = Listing(statements)
 
@@ -51,8 +51,8 @@ class PostgresSessions:
             "schema_version": draft.schema_version,
             "ttl": to_micros(draft.ttl),
         }
-        # get_or_create answers a repeated call alike, so it may be repeated
-        rows = await self._connections.write(self._sql["create"], values, again={} if or_get else None)
+        # get_or_create has the same result once or twice
+        rows = await self._client.write(self._sql["create"], values, resend={} if or_get else None)
         outcome, *columns = rows[0]
         if outcome == "created":
             return session_record(columns)
@@ -64,7 +64,7 @@ class PostgresSessions:
         return record
 
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
-        rows = await self._connections.read(self._sql["get"], _at(scope, session_id))
+        rows = await self._client.read(self._sql["get"], _at(scope, session_id))
         if not rows:
             raise SessionNotFound(session_id)
         return session_record(rows[0])
@@ -74,7 +74,7 @@ class PostgresSessions:
     ) -> SessionRecord:
         values = _at(scope, session_id)
         values |= {"expected_version": expected_version, "changes": changes_json(scope, changes)}
-        outcome, actual, *columns = (await self._connections.write(self._sql["update"], values))[0]
+        outcome, actual, *columns = (await self._client.write(self._sql["update"], values))[0]
         if outcome == "absent":
             raise SessionNotFound(session_id)
         if outcome == "version":
@@ -85,17 +85,17 @@ class PostgresSessions:
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> list[SessionRecord]:
         statement, values = self._listing.page(scope, query, order, limit=limit, after=after)
-        return [session_record(row) for row in await self._connections.read(statement, values)]
+        return [session_record(row) for row in await self._client.read(statement, values)]
 
     async def count(self, scope: Scope, query: SessionQuery) -> int:
-        rows = await self._connections.read(*self._listing.count(scope, query))
+        rows = await self._client.read(*self._listing.count(scope, query))
         return rows[0][0]
 
     async def touch(
         self, scope: Scope, session_id: str, *, ttl: timedelta | None, idle_ttl: timedelta | None
     ) -> SessionRecord:
         values = _at(scope, session_id) | {"ttl": to_micros(ttl), "idle_ttl": to_micros(idle_ttl)}
-        rows = await self._connections.write(self._sql["touch"], values, again={})
+        rows = await self._client.write(self._sql["touch"], values, resend={})
         if not rows:
             raise SessionNotFound(session_id)
         return session_record(rows[0])
@@ -104,7 +104,7 @@ class PostgresSessions:
         self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
     ) -> SessionRecord:
         values = _at(scope, session_id) | {"at_seq": at_seq, "new_id": new_id, "ttl": to_micros(ttl)}
-        outcome, *columns = (await self._connections.write(self._sql["fork"], values))[0]
+        outcome, *columns = (await self._client.write(self._sql["fork"], values))[0]
         if outcome == "absent":
             raise SessionNotFound(session_id)
         if outcome == "exists":
@@ -123,22 +123,16 @@ class PostgresSessions:
             "payloads": [message.payload for message in messages],
             "searches": [search_text(message.payload) for message in messages],
         }
-        rows = await self._connections.write(self._sql["restore"], values)
+        rows = await self._client.write(self._sql["restore"], values)
         if rows[0][0] == "exists":
             raise AlreadyExists(record.id)
 
     async def delete(self, scope: Scope, session_id: str) -> bool:
-        rows = await self._connections.write(*self._listing.remove_one(scope, session_id))
+        rows = await self._client.write(*self._listing.remove_one(scope, session_id))
         return rows[0][0] > 0
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
-        rows = await self._connections.write(*self._listing.remove(scope, query, limit=limit))
-        return rows[0][0]
-
-    async def sweep(self, scope: Scope | None, *, limit: int) -> int:
-        """Remove expired sessions of a scope, or of all (TTL-2). Crashes leave nothing here: each call is one
-        transaction."""
-        rows = await self._connections.write(*self._listing.remove_expired(scope, limit=limit))
+        rows = await self._client.write(*self._listing.remove(scope, query, limit=limit))
         return rows[0][0]
 
 

@@ -1,4 +1,4 @@
-"""The named statements of `sql/*.sql` and the steps of `migrations/*.sql`, with the tables' names filled in."""
+"""The named statements of `sql/*.sql` and the steps of `migrations/*.sql`, with the names of the tables filled in."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import NamedTuple
 _PACKAGE = "agentkeep_postgres"
 _NAME = "-- name: "
 _PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
-_VARYING = frozenset({"wanted_labels", "patterns"})
+_PLANNED_EACH_TIME = frozenset({"wanted_labels", "patterns"})
 _FRAGMENTS = ("session_columns", "message_columns")
-"""Parts that stand in several statements, as {session_columns}."""
+"""Parts that several statements use, as {session_columns}."""
 
 
 class Names(NamedTuple):
-    """Where the tables are. Both parts were validated by `agentkeep.spi.options.as_prefix`."""
+    """The schema and prefix of the tables. Both were validated by `agentkeep.spi.options.as_prefix`."""
 
     schema: str | None
     prefix: str
@@ -28,15 +28,15 @@ class Names(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """Text with $1, $2, … and the names of the values that go there."""
+    """Text with $1, $2, … and the names of their values."""
 
     text: str
     parameters: tuple[str, ...]
 
     @property
-    def is_planned_anew(self) -> bool:
-        """Whether the right plan depends on how common a value is, which a plan for all values can't know."""
-        return not _VARYING.isdisjoint(self.parameters)
+    def is_planned_each_time(self) -> bool:
+        """Whether the right plan depends on how common a value is. A plan for all values can't know that."""
+        return not _PLANNED_EACH_TIME.isdisjoint(self.parameters)
 
     def arguments(self, values: Mapping[str, object]) -> list[object]:
         return [values[name] for name in self.parameters]
@@ -62,7 +62,7 @@ class Statements:
         return self.joined(name)
 
     def _joined(self, *parts: str) -> Statement:
-        """One statement of several parts, in that order."""
+        """One statement made of several parts, in this order."""
         parameters: dict[str, int] = {}
 
         def number(match: re.Match[str]) -> str:

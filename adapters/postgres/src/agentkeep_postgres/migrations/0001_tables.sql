@@ -28,7 +28,7 @@ CREATE TABLE {prefix}sessions (
     PRIMARY KEY (tenant, id)
 ) WITH (fillfactor = 80);
 
--- `watched_until`: appends ring a bell only while somebody listens, because NOTIFY makes commits queue up.
+-- `watched_until`: appends notify only while somebody watches, because commits with NOTIFY wait for each other.
 
 -- One index for each filter in the default order; the two of all sessions and of one user's serve the other order too.
 CREATE INDEX {bare}sessions_updated ON {prefix}sessions (tenant, updated_at, id);
@@ -44,7 +44,7 @@ CREATE INDEX {bare}sessions_parent ON {prefix}sessions (tenant, parent_id, updat
 WHERE parent_id IS NOT NULL;
 CREATE INDEX {bare}sessions_expiry ON {prefix}sessions (expires_at)
 WHERE expires_at IS NOT NULL;
--- Labels are stored with their tenant before them, so that this index never meets another tenant's.
+-- Each label begins with its tenant, so that this index never finds another tenant's.
 CREATE INDEX {bare}sessions_labels ON {prefix}sessions USING gin (labels);
 
 CREATE TABLE {prefix}messages (

@@ -3,7 +3,7 @@
 -- The answer's `outcome` says what happened; nothing was written unless it says so.
 
 -- The living session, locked until the transaction ends; all NULL where it is absent, expired or another user's.
-CREATE OR REPLACE FUNCTION {prefix}living(p_tenant text, p_user text, p_id text) RETURNS {prefix}sessions
+CREATE OR REPLACE FUNCTION {prefix}lock_living(p_tenant text, p_user text, p_id text) RETURNS {prefix}sessions
 LANGUAGE plpgsql AS $$
 DECLARE
     found_session {prefix}sessions;
@@ -148,7 +148,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     moment timestamptz;
 BEGIN
-    session := {prefix}living(p_tenant, p_user, p_id);
+    session := {prefix}lock_living(p_tenant, p_user, p_id);
     moment := clock_timestamp();
     IF session.id IS NULL THEN
         outcome := 'absent';

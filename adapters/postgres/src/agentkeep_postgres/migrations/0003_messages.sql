@@ -7,7 +7,7 @@
 -- those without asking the server about its types.
 CREATE OR REPLACE FUNCTION {prefix}append(
     p_tenant text, p_user text, p_session text, p_ids text[], p_roles text[], p_payloads text[], p_searches text[],
-    p_times text[], p_look boolean, p_version bigint, p_last_seq bigint, p_truncate_after bigint,
+    p_times text[], p_may_be_stored boolean, p_version bigint, p_last_seq bigint, p_truncate_after bigint,
     p_keep_last bigint, p_idle_ttl bigint, p_changes text,
     OUT outcome text, OUT actual bigint, OUT moment timestamptz, OUT seqs text[], OUT times text[]
 )
@@ -19,13 +19,13 @@ DECLARE
     surplus bigint := 0;
     differing bigint;
 BEGIN
-    session := {prefix}living(p_tenant, p_user, p_session);
+    session := {prefix}lock_living(p_tenant, p_user, p_session);
     IF session.id IS NULL THEN
         outcome := 'absent';
         RETURN;
     END IF;
 
-    IF p_look AND EXISTS (
+    IF p_may_be_stored AND EXISTS (
         SELECT FROM {prefix}messages WHERE tenant = p_tenant AND session_id = p_session AND id = ANY (p_ids)
     ) THEN
         SELECT count(*), min(new.n) FILTER (WHERE m.role <> new.role OR m.payload <> new.payload),
@@ -113,7 +113,7 @@ $$;
 
 -- Keeps the newest `p_keep_last` of the messages up to `p_after_seq` of a session that the caller has locked and found
 -- alive; how many went.
-CREATE OR REPLACE FUNCTION {prefix}cut_living(p_session {prefix}sessions, p_after_seq bigint, p_keep_last bigint)
+CREATE OR REPLACE FUNCTION {prefix}cut_locked(p_session {prefix}sessions, p_after_seq bigint, p_keep_last bigint)
 RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -140,15 +140,15 @@ BEGIN
 END
 $$;
 
--- As `cut_living`; NULL where there is no session.
+-- As `cut_locked`; NULL where there is no session.
 CREATE OR REPLACE FUNCTION {prefix}cut(
     p_tenant text, p_user text, p_session text, p_after_seq bigint, p_keep_last bigint
 ) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
-    session {prefix}sessions := {prefix}living(p_tenant, p_user, p_session);
+    session {prefix}sessions := {prefix}lock_living(p_tenant, p_user, p_session);
 BEGIN
-    RETURN CASE WHEN session.id IS NOT NULL THEN {prefix}cut_living(session, p_after_seq, p_keep_last) END;
+    RETURN CASE WHEN session.id IS NOT NULL THEN {prefix}cut_locked(session, p_after_seq, p_keep_last) END;
 END
 $$;
 
@@ -158,7 +158,7 @@ CREATE OR REPLACE FUNCTION {prefix}pop(
 )
 LANGUAGE plpgsql AS $$
 DECLARE
-    session {prefix}sessions := {prefix}living(p_tenant, p_user, p_session);
+    session {prefix}sessions := {prefix}lock_living(p_tenant, p_user, p_session);
 BEGIN
     IF session.id IS NULL THEN
         outcome := 'absent';
@@ -167,7 +167,7 @@ BEGIN
     SELECT * INTO message FROM {prefix}messages
     WHERE tenant = p_tenant AND session_id = p_session ORDER BY seq DESC LIMIT 1;
     outcome := CASE WHEN FOUND THEN 'popped' ELSE 'empty' END;
-    PERFORM {prefix}cut_living(session, message.seq - 1, NULL);
+    PERFORM {prefix}cut_locked(session, message.seq - 1, NULL);
 END
 $$;
 
@@ -178,7 +178,7 @@ CREATE OR REPLACE FUNCTION {prefix}replace(
 )
 LANGUAGE plpgsql AS $$
 DECLARE
-    session {prefix}sessions := {prefix}living(p_tenant, p_user, p_session);
+    session {prefix}sessions := {prefix}lock_living(p_tenant, p_user, p_session);
 BEGIN
     IF session.id IS NULL THEN
         outcome := 'absent';

@@ -1,5 +1,5 @@
--- The parts of listing, counting and removing: a head, the conditions that are asked for, an order. Each filter is a
--- part of its own, because a plan that serves every filter is a plan for none.
+-- The parts of listing, counting and removing: a head, the conditions of the query, an order. Each filter is a
+-- part of its own, because one plan for all filters would be slow for each.
 
 -- name: select_records
 SELECT {session_columns}
@@ -62,17 +62,17 @@ AND s.updated_at > :updated_after::timestamptz
 -- name: only_updated_before
 AND s.updated_at < :updated_before::timestamptz
 
--- name: behind_updated_at_ascending
-AND (s.updated_at, s.id) > (:at::timestamptz, :behind_id::text)
+-- name: after_updated_at_ascending
+AND (s.updated_at, s.id) > (:at::timestamptz, :after_id::text)
 
--- name: behind_updated_at_descending
-AND (s.updated_at, s.id) < (:at::timestamptz, :behind_id::text)
+-- name: after_updated_at_descending
+AND (s.updated_at, s.id) < (:at::timestamptz, :after_id::text)
 
--- name: behind_created_at_ascending
-AND (s.created_at, s.id) > (:at::timestamptz, :behind_id::text)
+-- name: after_created_at_ascending
+AND (s.created_at, s.id) > (:at::timestamptz, :after_id::text)
 
--- name: behind_created_at_descending
-AND (s.created_at, s.id) < (:at::timestamptz, :behind_id::text)
+-- name: after_created_at_descending
+AND (s.created_at, s.id) < (:at::timestamptz, :after_id::text)
 
 -- name: order_updated_at_ascending
 ORDER BY s.updated_at, s.id LIMIT :limit::bigint
@@ -87,7 +87,7 @@ ORDER BY s.created_at, s.id LIMIT :limit::bigint
 ORDER BY s.created_at DESC, s.id DESC LIMIT :limit::bigint
 
 -- name: first_of_them
--- In one order for all who remove, so that two of them never wait for each other.
+-- All who remove take locks in the same order, so two of them never wait for each other.
 ORDER BY s.tenant, s.id LIMIT :limit::bigint
 
 -- name: first_expired

@@ -6,12 +6,12 @@ m.id, m.seq, m.role, m.payload, m.created_at
 SELECT outcome, actual, moment, seqs, times
 FROM {prefix}append(
     :tenant::text, :scope_user::text, :session_id::text, :ids::text[], :roles::text[], :payloads::text[],
-    :searches::text[], :times::text[], :look::boolean, :expected_version::bigint, :expected_last_seq::bigint,
+    :searches::text[], :times::text[], :may_be_stored::boolean, :expected_version::bigint, :expected_last_seq::bigint,
     :truncate_after::bigint, :keep_last::bigint, :idle_ttl::bigint, :changes::text
 )
 
 -- name: list_forward
--- One row without a message where the session lives and has none in the range; no row where it does not live.
+-- A session without messages in the range has one row without a message; an absent session has no row.
 SELECT {message_columns}, s.created_at
 FROM {prefix}sessions AS s
 LEFT JOIN LATERAL (
@@ -40,7 +40,7 @@ WHERE s.tenant = :tenant::text AND s.id = :session_id::text
 ORDER BY m.seq DESC
 
 -- name: get_message
--- As list_forward: a row without a message says that the session lives.
+-- As list_forward: a row without a message means that the session exists.
 SELECT {message_columns}
 FROM {prefix}sessions AS s
 LEFT JOIN {prefix}messages AS m
@@ -65,8 +65,8 @@ FROM {prefix}pop(:tenant::text, :scope_user::text, :session_id::text) AS answer,
     LATERAL (SELECT (answer.message).*) AS m
 
 -- name: watch
--- Asks appends to ring the bell for a while. Nothing that a reader sees changes.
-UPDATE {prefix}sessions AS s SET watched_until = clock_timestamp() + :lasting::bigint * interval '1 microsecond'
+-- Asks appends to notify for a while. Nothing that a reader sees changes.
+UPDATE {prefix}sessions AS s SET watched_until = clock_timestamp() + :notify_for::bigint * interval '1 microsecond'
 WHERE s.tenant = :tenant::text AND s.id = :session_id::text
     AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
     AND (:scope_user::text IS NULL OR s.user_id = :scope_user::text)

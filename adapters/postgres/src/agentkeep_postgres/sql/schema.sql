@@ -1,5 +1,5 @@
 -- name: lock
--- One at a time through all prefixes, because they share what an extension creates. Released with the transaction.
+-- One migration at a time over all prefixes, because they share the objects of an extension. COMMIT releases it.
 SELECT pg_advisory_xact_lock(7310583296418)
 
 -- name: create_versions
@@ -15,7 +15,7 @@ INSERT INTO {prefix}schema_version (version) VALUES (:version::bigint)
 SELECT coalesce(max(version), 0) FROM {prefix}schema_version
 
 -- name: server
--- What opening and health ask. It fails where the schema is missing.
+-- For `open` and `health`. It fails if the schema is missing.
 SELECT (SELECT coalesce(max(version), 0) FROM {prefix}schema_version) AS version,
     to_regclass(:trigrams::text) IS NOT NULL AS trigrams,
     current_setting('server_version') AS server,
@@ -28,7 +28,7 @@ SELECT (SELECT coalesce(max(version), 0) FROM {prefix}schema_version) AS version
     pg_is_in_recovery() AS is_replica
 
 -- name: create_schema
--- Asked for first: IF NOT EXISTS wants the right to create one even where it is there.
+-- CREATE SCHEMA IF NOT EXISTS needs the right to create a schema even if the schema exists.
 DO $$ BEGIN
     IF to_regnamespace('{schema}') IS NULL THEN
         CREATE SCHEMA {schema};

@@ -1,8 +1,8 @@
--- The parts of a search. Its text was folded when it was stored, and the words are folded alike.
+-- The parts of a search. The stored text is folded, and so are the words.
 
 -- name: search_parts
--- A hit holds every word as a part of its text. The longest word leads the index of trigrams; where there is none, all
--- of a tenant's messages, or a session's, are read. The score counts the occurrences.
+-- A hit contains every word as a part of its text. The longest word uses the index of trigrams. Without that index the
+-- server reads all messages of the tenant, or of the session. The score counts the occurrences.
 SELECT {message_columns}, m.session_id, (
     SELECT sum((length(m.search) - length(replace(m.search, word, ''))) / length(word))
     FROM unnest(:words::text[]) AS word
@@ -12,7 +12,7 @@ JOIN {prefix}sessions AS s ON s.tenant = m.tenant AND s.id = m.session_id
 WHERE m.tenant = :tenant::text AND m.search LIKE :pattern::text AND m.search LIKE ALL (:patterns::text[])
 
 -- name: search_words
--- Without trigrams: a hit holds every word of the query as a whole word.
+-- Without trigrams: a hit contains every word of the query as a whole word.
 SELECT {message_columns}, m.session_id,
     ts_rank(to_tsvector('simple', left(m.search, 100000)), plainto_tsquery('simple', :text::text))::float8 AS score
 FROM {prefix}messages AS m

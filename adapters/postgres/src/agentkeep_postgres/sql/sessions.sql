@@ -24,7 +24,7 @@ FROM {prefix}update(:tenant::text, :scope_user::text, :id::text, :expected_versi
     LATERAL (SELECT (answer.session).*) AS s
 
 -- name: touch
--- TTL-1: a given life is set, an idle one never shortens what there is.
+-- TTL-1: a given `ttl` is set; an `idle_ttl` never makes the time shorter.
 UPDATE {prefix}sessions AS s SET
     updated_at = greatest(s.updated_at, clock_timestamp()),
     expires_at = CASE

@@ -1,4 +1,4 @@
-"""The pool: a statement in, its rows out, and what happens where a connection or the server fails."""
+"""How a statement reaches the server: the pool, the connection, and the policy of sending a call again."""
 
 from __future__ import annotations
 
@@ -13,42 +13,45 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import Pool, PoolProxiedConnection
 from sqlalchemy.util import await_only, greenlet_spawn
 
-from agentkeep_postgres.drivers import Asyncpg, Driver, Psycopg, Row
-from agentkeep_postgres.errors import Sent, is_break, is_contention, is_loss, translated
+from agentkeep_postgres.drivers import AsyncpgDriver, Driver, PsycopgDriver, Row
+from agentkeep_postgres.errors import Sent, ends_connection, is_contention, is_lost, translated
 from agentkeep_postgres.statements import Statement
 
 _CONTENTION_TRIES = 8
 _CONTENTION_SECONDS = 0.01
 """The first pause; each further one is twice as long."""
 _LOOP_TURNS = 3
-"""So many turns of the event loop until a connection that the server has closed is known to be: read, end, close."""
+"""After so many turns of the event loop a driver knows that the server closed an idle connection: read, end, close."""
 
-_ALIKE: Mapping[str, object] = {}
+_SAME_VALUES: Mapping[str, object] = {}
 
 T = TypeVar("T")
 
 
-class _Failed(Exception):
-    """A statement's failure, with how far it had come."""
+class _CallFailed(Exception):
+    """A statement failed; says how far it had come."""
 
     def __init__(self, sent: Sent, *, reused: bool = False) -> None:
         self.sent = sent
         self.reused = reused
-        """Whether its connection had served an earlier call, and may have died in silence since."""
+        """Whether its connection had served an earlier call, and may have died while it was idle."""
 
 
-class Connections:
-    """One engine's connections, a pool for each event loop. No connection is held between calls (FLT-4)."""
+class Client:
+    """One engine, with a pool for each event loop. No connection is held between calls (FLT-4)."""
 
-    def __init__(self, engine: AsyncEngine, *, owned: bool, place: str, command_timeout: float | None = None) -> None:
+    def __init__(self, engine: AsyncEngine, *, owned: bool, address: str, command_timeout: float | None = None) -> None:
         self.engine = engine
-        self.place = place
-        self.pooled = False
-        """Whether a pooler in transaction mode stands between."""
-        self.driver: Driver = Psycopg(command_timeout) if engine.dialect.driver.startswith("psycopg") else Asyncpg()
+        self.address = address
+        """The database's URL without its password, for error messages."""
+        self.behind_pooler = False
+        """Whether a pooler in transaction mode stands between us and the server."""
+        is_psycopg = engine.dialect.driver.startswith("psycopg")
+        self.driver: Driver = PsycopgDriver(command_timeout) if is_psycopg else AsyncpgDriver()
         self._owned = owned
         self._is_open = False
         self._home: Pool | None = None
+        """The engine's own pool, which serves the event loop that opened the adapter."""
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
 
     def open(self) -> None:
@@ -71,9 +74,10 @@ class Connections:
         self._pools.clear()
 
     def pool(self) -> Pool:
-        """The pool of the running event loop (LIFE-3): a connection serves only the loop that made it.
+        """The pool of the running event loop: a connection works only in the loop that made it (LIFE-3).
 
-        A loop other than the opening one may end without a word, so no connection stays open there after a call.
+        Only the loop that opened the adapter keeps connections. Another loop may end without notice, so each of its
+        calls closes its connection.
         """
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
@@ -84,29 +88,29 @@ class Connections:
         return pool
 
     async def read(self, statement: Statement, values: Mapping[str, object]) -> Sequence[Row]:
-        """Rows of a statement that writes nothing. A lost connection is met by one silent retry (FLT-2).
+        """Rows of a statement that writes nothing. It is sent once more if its connection was lost (FLT-2).
 
-        So is one that was idle and now gives no answer in time: the retry has a new connection, and the same time.
+        So is a read on a connection that was idle and does not answer in time: the second try has a new connection.
         """
-        return await self._answer(statement, values, Sent.READ, again=_ALIKE)
+        return await self._send(statement, values, Sent.READ, resend=_SAME_VALUES)
 
     async def write(
-        self, statement: Statement, values: Mapping[str, object], *, again: Mapping[str, object] | None = None
+        self, statement: Statement, values: Mapping[str, object], *, resend: Mapping[str, object] | None = None
     ) -> Sequence[Row]:
         """Rows of a statement that writes.
 
-        With `again`, where the answer was lost, it is sent once more with those values instead: it says that the
-        statement's effect is the same once or twice. Without it a lost answer is `OutcomeUnknown` (ERR-2).
+        Give `resend` only if the statement has the same effect once or twice. If its answer is lost, it is sent once
+        more with these values in place of the first ones. Without `resend` a lost answer is `OutcomeUnknown` (ERR-2).
         """
-        return await self._answer(statement, values, Sent.WRITE, again=again)
+        return await self._send(statement, values, Sent.WRITE, resend=resend)
 
-    async def _answer(
+    async def _send(
         self,
         statement: Statement,
         values: Mapping[str, object],
         kind: Sent,
         *,
-        again: Mapping[str, object] | None,
+        resend: Mapping[str, object] | None,
     ) -> Sequence[Row]:
         arguments = statement.arguments(values)
         lost = silent = False
@@ -114,25 +118,25 @@ class Connections:
         while True:
             try:
                 return await greenlet_spawn(
-                    self._fetch, self.pool(), statement, arguments, kind, check=again is None, fresh=silent
+                    self._fetch, self.pool(), statement, arguments, kind, check=resend is None, fresh=silent
                 )
-            except _Failed as failed:
+            except _CallFailed as failed:
                 error = failed.__cause__ or failed
                 tries += 1
                 if is_contention(error) and tries < _CONTENTION_TRIES:
                     await asyncio.sleep(_CONTENTION_SECONDS * 2**tries * random.random())  # noqa: S311
-                elif again is not None and not lost and failed.sent is kind and _may_be_lost(error, failed):
+                elif resend is not None and not lost and failed.sent is kind and _may_be_lost(error, failed):
                     lost = True
                     silent = isinstance(error, TimeoutError)
-                    arguments = statement.arguments({**values, **again})
+                    arguments = statement.arguments({**values, **resend})
                 else:
                     raise self._translated(error, failed.sent, after_a_loss=lost and kind is Sent.WRITE) from error
 
     def _translated(self, error: BaseException, sent: Sent, *, after_a_loss: bool) -> PersistenceError:
-        mapped = translated(error, sent, self.place)
+        mapped = translated(error, sent, self.address)
         if not after_a_loss or isinstance(mapped, OutcomeUnknown):
             return mapped
-        return OutcomeUnknown(f"{self.place}: sent once without an answer, and the retry failed: {mapped}")
+        return OutcomeUnknown(f"{self.address}: the first try got no answer, and the second failed: {mapped}")
 
     def _fetch(
         self,
@@ -145,7 +149,7 @@ class Connections:
         fresh: bool,
     ) -> Sequence[Row]:
         sql = statement.text
-        unnamed = self.pooled or statement.is_planned_anew
+        unnamed = self.behind_pooler or statement.is_planned_each_time
         fetch = self.driver.fetch_unnamed if unnamed else self.driver.fetch
         return self._with_connection(
             pool, lambda connection: await_only(fetch(connection, sql, arguments)), kind, check=check, fresh=fresh
@@ -155,16 +159,16 @@ class Connections:
         """Run `work`, a plain function that awaits by `await_only`, with a driver's connection. For opening."""
         try:
             return await greenlet_spawn(self._with_connection, self.pool(), work, Sent.READ)
-        except _Failed as failed:
+        except _CallFailed as failed:
             error = failed.__cause__ or failed
-            raise translated(error, failed.sent, self.place) from error
+            raise translated(error, failed.sent, self.address) from error
 
-    async def apart(self) -> Any:
-        """A driver's connection of no pool, to listen on. Whoever took it ends it."""
+    async def dedicated_connection(self) -> Any:
+        """A driver's connection that belongs to no pool. The caller must end it."""
         try:
             lease = await greenlet_spawn(self.engine.sync_engine.pool.recreate().connect)
         except Exception as error:
-            raise translated(error, Sent.NO, self.place) from error
+            raise translated(error, Sent.NO, self.address) from error
         connection = lease.driver_connection
         lease.detach()
         return connection
@@ -175,31 +179,34 @@ class Connections:
         """Runs in a greenlet, where `await_only` awaits."""
         lease, connection = self._lease(pool, check=check, fresh=fresh)
         reused = bool(lease.info["agentkeep"])
-        restore = _made_autocommit(connection)
+        restore = _set_autocommit(connection)
         try:
-            answer = work(connection)
+            result = work(connection)
         except Exception as error:
-            ended = is_break(error) or self.driver.is_closed(connection) or self._ends_with_its_call(pool)
-            self._give_back(lease, broken=ended, restore=restore)
-            raise _Failed(kind, reused=reused) from error
+            ended = ends_connection(error) or self.driver.is_closed(connection) or self._is_for_one_call(pool)
+            self._return(lease, broken=ended, restore=restore)
+            raise _CallFailed(kind, reused=reused) from error
         except BaseException:
-            # cancelled while the answer was on its way: the connection is closed, which waits for the server to stop
-            self._give_back(lease, broken=True, restore=None)
+            # The caller was cancelled during the call. Closing the connection waits until the server has stopped.
+            self._return(lease, broken=True, restore=None)
             raise
-        self._give_back(lease, broken=self._ends_with_its_call(pool), restore=restore)
-        return answer
+        self._return(lease, broken=self._is_for_one_call(pool), restore=restore)
+        return result
 
-    def _ends_with_its_call(self, pool: Pool) -> bool:
-        """In another event loop than the opening one; and what still ran when the adapter was closed."""
+    def _is_for_one_call(self, pool: Pool) -> bool:
+        """Whether a connection of this pool must be closed after the call.
+
+        That is so in an event loop other than the opening one, and if the adapter was closed during the call.
+        """
         return pool is not self._home or (self._owned and not self._is_open)
 
     def _lease(self, pool: Pool, *, check: bool, fresh: bool) -> tuple[PoolProxiedConnection, Any]:
-        """A connection that is alive as far as can be known without asking the server (FLT-2); a new one if `fresh`."""
+        """A connection that is alive as far as the driver knows without asking the server (FLT-2); new if `fresh`."""
         while True:
             try:
                 lease = pool.connect()
             except Exception as error:
-                raise _Failed(Sent.NO) from error
+                raise _CallFailed(Sent.NO) from error
             connection = lease.driver_connection
             used = "agentkeep" in lease.info
             lease.info["agentkeep"] = used
@@ -212,13 +219,13 @@ class Connections:
                 for _ in range(_LOOP_TURNS if check else 0):
                     await_only(asyncio.sleep(0))
             except BaseException:
-                self._give_back(lease, broken=False, restore=None)
+                self._return(lease, broken=False, restore=None)
                 raise
             if not self.driver.is_closed(connection):
                 return lease, connection
             lease.invalidate()
 
-    def _give_back(self, lease: PoolProxiedConnection, *, broken: bool, restore: Callable[[], None] | None) -> None:
+    def _return(self, lease: PoolProxiedConnection, *, broken: bool, restore: Callable[[], None] | None) -> None:
         if broken:
             lease.invalidate()
             return
@@ -227,13 +234,16 @@ class Connections:
         lease.close()
 
 
-def _may_be_lost(error: BaseException, failed: _Failed) -> bool:
-    """Whether a new connection may do better, silence on one that was idle included, where the statement only reads."""
-    return is_loss(error) or (failed.sent is Sent.READ and failed.reused and isinstance(error, TimeoutError))
+def _may_be_lost(error: BaseException, failed: _CallFailed) -> bool:
+    """Whether a new connection may succeed. That includes a read whose connection was idle before and stays silent."""
+    return is_lost(error) or (failed.sent is Sent.READ and failed.reused and isinstance(error, TimeoutError))
 
 
-def _made_autocommit(connection: Any) -> Callable[[], None] | None:
-    """psycopg opens a transaction for each statement of a caller's engine; ours are transactions of their own."""
+def _set_autocommit(connection: Any) -> Callable[[], None] | None:
+    """Make each statement a transaction of its own; returns how to undo that.
+
+    psycopg opens a transaction for each statement on a caller's engine.
+    """
     if getattr(connection, "autocommit", True):
         return None
     await_only(connection.set_autocommit(True))

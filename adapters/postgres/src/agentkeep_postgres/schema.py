@@ -1,7 +1,7 @@
-"""Bringing the schema up to date: ordered scripts, one at a time through all processes (LIFE-1).
+"""Creates and migrates the schema: ordered scripts, one process at a time (LIFE-1).
 
-A step leaves the release before it at work. Its new columns may be NULL, because functions store whole rows, and it
-replaces a function only by one that takes and gives the same.
+A step must not disturb the release before it. Its new columns may be NULL, because functions store whole rows. It
+replaces a function only by one with the same parameters and result.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from agentkeep.errors import InvalidInput, SchemaMissing, SchemaTooNew
 from sqlalchemy.util import await_only
 
-from agentkeep_postgres.connections import Connections
+from agentkeep_postgres.client import Client
 from agentkeep_postgres.statements import Names, load_migrations, load_statements
 
 
@@ -31,13 +31,13 @@ def check_version(names: Names, found: int) -> None:
         )
 
 
-async def migrate(connections: Connections, names: Names) -> int:
-    """Apply what is missing, all or nothing; the version that was found.
+async def migrate(client: Client, names: Names) -> int:
+    """Apply what is missing, all or nothing. Returns the version that was found.
 
-    Raises `SchemaTooNew`, `ConfigurationError` where the right is missing.
+    Raises `SchemaTooNew`, `ConfigurationError` if the role lacks a right.
     """
     statements = load_statements(names)
-    driver = connections.driver
+    driver = client.driver
 
     def work(connection: Any) -> int:
         await_only(driver.script(connection, "BEGIN"))
@@ -58,16 +58,16 @@ async def migrate(connections: Connections, names: Names) -> int:
         await_only(driver.script(connection, "COMMIT"))
         return found
 
-    return await connections.call(work)
+    return await client.call(work)
 
 
 def migrations_sql(names: Names, *, after: int = 0) -> str:
-    """A script for those who own the schema: what brings version `after` to the newest, in one transaction.
+    """The script that brings version `after` to the newest, in one transaction, for the owner of the schema.
 
     Raises `InvalidInput`.
     """
     if not 0 <= after <= known_version(names):
-        raise InvalidInput(f"there is no schema of version {after}: they go from 1 to {known_version(names)}")
+        raise InvalidInput(f"there is no schema of version {after}: give 0 to {known_version(names)}")
     statements = load_statements(names)
     opening = ["lock", *(["create_schema"] if names.schema is not None else []), "create_versions"]
     head = [f"{statements[name].text};" for name in opening]

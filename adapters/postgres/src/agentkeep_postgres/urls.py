@@ -1,4 +1,4 @@
-"""From a URL to an engine of our own, with every default of the driver and the pool stated."""
+"""From a URL and options to an engine. It states each default of the driver and the pool."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ ADAPTER_OPTIONS: Mapping[str, Reader] = {
 
 
 class QuietAsyncpg(PGDialect_asyncpg):
-    """SQLAlchemy's dialect without the questions that it asks each new connection: we don't use the answers."""
+    """SQLAlchemy's dialect without the queries that it runs on each new connection: we don't use their results."""
 
     supports_statement_cache = True
 
     def initialize(self, connection: Connection) -> None:
-        """Ask nothing."""
+        """Run no query."""
 
     def on_connect(self) -> Any:
-        return _ask_nothing
+        return _run_no_query
 
 
 class QuietPsycopg(PGDialectAsync_psycopg):
@@ -65,18 +65,18 @@ class QuietPsycopg(PGDialectAsync_psycopg):
 
     @classmethod
     def get_async_dialect_cls(cls, url: URL) -> type[QuietPsycopg]:
-        """Ours, where SQLAlchemy would take its own."""
+        """This class; SQLAlchemy would take its own."""
         return cls
 
     def initialize(self, connection: Connection) -> None:
-        """Ask nothing."""
+        """Run no query."""
 
     def on_connect(self) -> Any:
-        return _ask_nothing
+        return _run_no_query
 
 
-def _ask_nothing(conn: Any) -> None:
-    """SQLAlchemy's own would set up types that our statements don't use."""
+def _run_no_query(conn: Any) -> None:
+    """SQLAlchemy's own function sets up types that our statements don't use."""
 
 
 registry.register("postgresql.agentkeep_asyncpg", __name__, "QuietAsyncpg")
@@ -97,14 +97,14 @@ def make_engine(
 ) -> AsyncEngine:
     """An engine that connects when it is first used.
 
-    Raises `ConfigurationError` for a URL or driver that is not understood.
+    Raises `ConfigurationError` for an invalid URL or an unknown driver.
     """
     parsed = _parsed(url)
     driver = _driver(parsed)
     target = parsed.set(drivername=f"postgresql+agentkeep_{driver}").set(query={"host": host} if host else {})
     arguments: dict[str, object] = (
         {
-            "async_creator_fn": _connect_whole,
+            "async_creator_fn": _connect_to_the_end,
             "timeout": connect_timeout.total_seconds(),
             "command_timeout": command_timeout.total_seconds(),
             "statement_cache_size": 512,
@@ -135,17 +135,20 @@ def make_engine(
     )
 
 
-async def _connect_whole(**arguments: Any) -> Any:
-    """Connect to the end even where the caller is cancelled: asyncpg, cancelled inside, leaves an error to nobody."""
+async def _connect_to_the_end(**arguments: Any) -> Any:
+    """Finish connecting even if the caller is cancelled.
+
+    asyncpg, cancelled while it connects, leaves an exception that nobody retrieves, and asyncio logs it.
+    """
     connecting = asyncio.ensure_future(_asyncpg.connect(**arguments))
     try:
         return await asyncio.shield(connecting)
     except asyncio.CancelledError:
-        connecting.add_done_callback(_drop)
+        connecting.add_done_callback(_end)
         raise
 
 
-def _drop(connecting: asyncio.Future[Any]) -> None:
+def _end(connecting: asyncio.Future[Any]) -> None:
     if not connecting.cancelled() and connecting.exception() is None:
         connecting.result().terminate()
 
@@ -154,7 +157,7 @@ def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
-        raise ConfigurationError(f"{redact(url)!r} is no URL: give postgresql://user:password@host/database") from error
+        raise ConfigurationError(f"{redact(url)!r} is not a valid URL: give postgresql://user:password@host/database") from error
     if not parsed.database:
         raise ConfigurationError(f"{redact(url)!r} names no database: give postgresql://user:password@host/database")
     return parsed
