@@ -73,7 +73,7 @@ async def _append_when_it_is_back(keep: Keep, session_id: str) -> None:
 
 async def test_a_watch_gives_a_server_up_in_the_end(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """WATCH-1, ERR-1."""
-    monkeypatch.setattr("agentkeep_postgres.watch._PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("agentkeep_postgres.watch._GIVE_UP_SECONDS", 0.5)
     async with database.keep(connect_timeout=2) as keep:
         session = await keep.sessions.create()
         await keep.messages.append(session.id, [NewMessage(role="user")])
@@ -89,10 +89,10 @@ async def test_a_watch_gives_a_server_up_in_the_end(database: Database, monkeypa
 
 
 @pytest.mark.parametrize("failure", [Unavailable, OutcomeUnknown])
-async def test_a_watch_that_can_not_ask_to_be_rung_polls(
+async def test_a_watch_that_could_not_ask_for_notifications_polls(
     database: Database, monkeypatch: pytest.MonkeyPatch, failure: type[Exception]
 ) -> None:
-    """WATCH-1: the bell only saves waiting."""
+    """WATCH-1: a notification only saves waiting."""
 
     async def fail(*_: object, **__: object) -> None:
         raise failure("no")
@@ -102,7 +102,7 @@ async def test_a_watch_that_can_not_ask_to_be_rung_polls(
         await writer.messages.append(session.id, [NewMessage(role="user")])
         watch = keep.messages.watch(session.id, after_seq=0)
         with monkeypatch.context() as patch:
-            patch.setattr("agentkeep_postgres.connections.Connections.write", fail)
+            patch.setattr("agentkeep_postgres.client.Client.write", fail)
             assert (await anext(watch)).seq == 1
         await writer.messages.append(session.id, [NewMessage(role="user")])
         assert (await anext(watch)).seq == 2

@@ -47,7 +47,7 @@ def sql_of(database: Database) -> Statements:
 
 async def plan_of(database: Database, statement: Statement, values: dict[str, object]) -> dict[str, Any]:
     """The plan that the adapter's statement ends with, and what it met: for all values, or for these."""
-    mode = "force_custom_plan" if statement.is_planned_anew else "force_generic_plan"
+    mode = "force_custom_plan" if statement.is_planned_each_time else "force_generic_plan"
     async with await psycopg.AsyncConnection.connect(database.dsn) as connection:
         await connection.execute(SQL("SET plan_cache_mode = {}").format(Literal(mode)))
         await connection.execute(SQL("PREPARE asked AS " + statement.text))  # pyright: ignore[reportArgumentType]

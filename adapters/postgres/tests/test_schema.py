@@ -121,7 +121,7 @@ async def test_a_migration_leaves_the_release_before_it_at_work(
     async with database.keep() as keep:
         lives = [asyncio.create_task(_live_until(keep, stop)) for _ in range(4)]
         with monkeypatch.context() as patch:
-            patch.setattr("agentkeep_postgres.migrations.load_migrations", next_release)
+            patch.setattr("agentkeep_postgres.schema.load_migrations", next_release)
             newer = database.adapter()
             async with Keep(newer) as next_keep:
                 assert newer.migrated_from == len(this)

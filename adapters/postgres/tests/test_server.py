@@ -201,7 +201,7 @@ async def test_a_text_that_the_callers_engine_can_not_say_is_no_lost_connection(
 
 async def test_an_append_that_no_server_takes_is_refused(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """FID-4: before anything is sent. The true limit would take this test's machine two gigabytes."""
-    monkeypatch.setattr(messages, "MOST_BYTES", 4_000)
+    monkeypatch.setattr(messages, "MAX_APPEND_BYTES", 4_000)
     async with database.keep() as keep:
         await keep.sessions.create("s")
         with pytest.raises(LimitExceeded) as refused:

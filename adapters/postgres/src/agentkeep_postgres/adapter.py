@@ -33,9 +33,9 @@ _MEBIBYTE = 1024 * 1024
 class PostgresAdapter:
     """Keeps sessions and messages in a PostgreSQL database, 14 or newer, of encoding UTF8.
 
-    `engine` stays the caller's: the adapter never disposes it. The tables are in `schema`, and their names begin with
+    `engine` stays the caller's: the adapter never disposes it. The tables are in `schema`; their names begin with
     `prefix`. With `manage_schema=False` the adapter needs no right beyond reading and writing rows. `pgbouncer` says
-    whether a pooler in transaction mode stands between us and the server; with None the adapter finds out when it opens.
+    whether a pooler in transaction mode stands before the server; with None the adapter finds out when it opens.
     Raises `ConfigurationError`.
     """
 
@@ -51,7 +51,9 @@ class PostgresAdapter:
         pgbouncer: bool | None = None,
     ) -> None:
         if not isinstance(engine, AsyncEngine):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigurationError(f"engine has the type {type(engine).__name__}: give an AsyncEngine, or use from_url")
+            raise ConfigurationError(
+                f"engine has the type {type(engine).__name__}: give an AsyncEngine, or use from_url"
+            )
         if engine.dialect.name != "postgresql" or engine.dialect.driver not in ("asyncpg", "psycopg"):
             raise ConfigurationError(
                 f"the engine uses {engine.dialect.name}+{engine.dialect.driver}: give postgresql+asyncpg or +psycopg"
@@ -142,7 +144,9 @@ class PostgresAdapter:
         if server is None:
             return
         if server.encoding != "UTF8":
-            raise ConfigurationError(f"the database's encoding is {server.encoding}: create a database with encoding UTF8")
+            raise ConfigurationError(
+                f"the database's encoding is {server.encoding}: create a database with encoding UTF8"
+            )
         self._search.trigrams = server.trigrams
         self._durability = server.durability
 

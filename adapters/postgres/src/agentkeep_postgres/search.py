@@ -1,4 +1,4 @@
-"""Search by parts of words with pg_trgm; without it, by whole words if an index of words can serve the query (SRCH-1)."""
+"""Search: parts of words with pg_trgm; without it whole words, if an index of words can serve the query (SRCH-1)."""
 
 from __future__ import annotations
 

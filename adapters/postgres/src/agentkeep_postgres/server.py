@@ -38,7 +38,10 @@ class Server(NamedTuple):
         checks = [
             (self.fsync == "off", "fsync is off: a power cut can lose or corrupt acknowledged writes"),
             (self.full_page_writes == "off", "full_page_writes is off: a power cut can corrupt the database"),
-            (self.synchronous_commit == "off", "synchronous_commit is off: a crash loses the writes of the last moments"),
+            (
+                self.synchronous_commit == "off",
+                "synchronous_commit is off: a crash loses the writes of the last moments",
+            ),
             (
                 not self.trigrams,
                 "pg_trgm is not installed: search finds whole words, and reads all messages for CJK",
@@ -46,7 +49,7 @@ class Server(NamedTuple):
             (self.is_replica, "this server is a replica: every write fails"),
             (
                 self.isolation != "read committed",
-                f"default_transaction_isolation is {self.isolation}: concurrent writers of one session fail and are tried again",
+                f"default_transaction_isolation is {self.isolation}: writers of one session fail and try again",
             ),
         ]
         return [sentence for holds, sentence in checks if holds]

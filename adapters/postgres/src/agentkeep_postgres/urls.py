@@ -157,7 +157,9 @@ def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
-        raise ConfigurationError(f"{redact(url)!r} is not a valid URL: give postgresql://user:password@host/database") from error
+        raise ConfigurationError(
+            f"{redact(url)!r} is not a valid URL: give postgresql://user:password@host/database"
+        ) from error
     if not parsed.database:
         raise ConfigurationError(f"{redact(url)!r} names no database: give postgresql://user:password@host/database")
     return parsed

@@ -16,7 +16,7 @@ from agentkeep_postgres.rows import message_record, to_micros
 from agentkeep_postgres.statements import Statements
 
 _CHECK_SECONDS = 1.0
-"""How often a watcher reads the log although nothing notified it: nothing tells that a session expired or was deleted."""
+"""How often a watcher reads the log without a notification. Nothing notifies that a session expired or was deleted."""
 _POLL_SECONDS = 0.2
 """How often it reads the log if notifications don't arrive."""
 _NOTIFY_FOR = timedelta(seconds=60)
