@@ -3,7 +3,10 @@
 The memory adapter of ours did, before its first release.
 """
 
+from agentkeep.spi.clock import Clock
+from agentkeep.spi.notify import Notifier
 from agentkeep_memory.messages import MemoryMessages
+from agentkeep_memory.tables import Tables
 from over import OverMemory
 
 FAMILY = "watching"
@@ -11,14 +14,15 @@ CLAUSE = "LIFE-2"
 HANGS = True
 
 
-class Messages(MemoryMessages):
-    @property
-    def is_closed(self) -> bool:
-        return False
+class NeverCloses(Notifier):
+    def close(self) -> None:
+        """Tell nobody."""
 
-    @is_closed.setter
-    def is_closed(self, value: bool) -> None:
-        """Forget it."""
+
+class Messages(MemoryMessages):
+    def __init__(self, tables: Tables, clock: Clock) -> None:
+        super().__init__(tables, clock)
+        self.notifier = NeverCloses()
 
 
 class TestFault(OverMemory):

@@ -50,13 +50,12 @@ class MemoryAdapter:
         return cls(parts.netloc, **read_options(cls.name, url, options, {"clock": as_is}))
 
     async def open(self) -> None:
-        """The tables are there."""
-        self.messages.is_closed = False
+        """The tables exist already."""
+        self._tables.notifiers.open(self.messages.notifier)
 
     async def close(self) -> None:
-        """The tables stay; who watches is told (LIFE-2)."""
-        self.messages.is_closed = True
-        self._tables.ring()
+        """The tables stay; watchers raise `Closed` (LIFE-2)."""
+        self._tables.notifiers.close(self.messages.notifier)
 
     async def health(self) -> Health:
         started = perf_counter()
@@ -82,7 +81,7 @@ class MemoryAdapter:
             ][:limit]
             for key in found:
                 del self._tables.entries[key]
-            self._tables.ring()
+                self._tables.notifiers.notify(key)
             return len(found)
 
     def snapshot(self) -> Snapshot:
@@ -94,7 +93,7 @@ class MemoryAdapter:
         """Make the data what it was at a `snapshot`, which can be used again."""
         with self._tables.lock:
             self._tables.entries = {key: _copy(entry) for key, entry in snapshot.items()}
-            self._tables.ring()
+            self._tables.notifiers.notify_all()
 
     def clear(self) -> None:
         """Forget everything, of all tenants."""

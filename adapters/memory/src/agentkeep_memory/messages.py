@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Sequence
 from operator import attrgetter
 
 import msgspec
-from agentkeep.errors import Closed, Conflict, MessageNotFound, SessionNotFound
+from agentkeep.errors import Conflict, MessageNotFound
 from agentkeep.records import (
     Append,
     HitRecord,
@@ -20,14 +19,14 @@ from agentkeep.records import (
     SessionQuery,
 )
 from agentkeep.spi.clock import Clock
+from agentkeep.spi.notify import Notifier
 from agentkeep.spi.text import searchable_text
 
 from agentkeep_memory.sessions import check_version
 from agentkeep_memory.tables import Entry, Tables, changed, slide
+from agentkeep_memory.watch import watch_session
 
 _seq = attrgetter("seq")
-_WATCH_SECONDS = 0.2
-"""How soon a watcher notices that its session expired, which rings no bell."""
 _EXCERPT = 40
 
 
@@ -35,7 +34,7 @@ class MemoryMessages:
     def __init__(self, tables: Tables, clock: Clock) -> None:
         self._tables = tables
         self._clock = clock
-        self.is_closed = False
+        self.notifier = Notifier()
 
     async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
         with self._tables.lock:
@@ -63,7 +62,7 @@ class MemoryMessages:
                 _cut(entry, 0, max(0, len(entry.log) - append.keep_last))
                 changed(entry, now, None)
             slide(entry, now, append.idle_ttl)
-            self._tables.ring()
+            self._tables.notifiers.notify((scope.tenant, append.session_id))
             return added
 
     async def replace(
@@ -134,32 +133,8 @@ class MemoryMessages:
             ]
         return sorted(hits, key=lambda hit: -hit.score)[: query.limit]
 
-    async def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
-        entry = self._tables.living(scope, session_id, self._clock())
-        bell = asyncio.Event()
-        listener = (asyncio.get_running_loop(), bell)
-        self._tables.bells.add(listener)
-        try:
-            while True:
-                bell.clear()
-                for record in self._landed(scope, entry, after_seq):
-                    yield record
-                    after_seq = record.seq
-                try:
-                    async with asyncio.timeout(_WATCH_SECONDS):
-                        await bell.wait()
-                except TimeoutError:
-                    continue
-        finally:
-            self._tables.bells.discard(listener)
-
-    def _landed(self, scope: Scope, entry: Entry, after_seq: int) -> list[MessageRecord]:
-        if self.is_closed:
-            raise Closed("the keep was closed while it was being watched")
-        with self._tables.lock:
-            if self._tables.living(scope, entry.record.id, self._clock()) is not entry:
-                raise SessionNotFound(entry.record.id)  # deleted, and its id given to a new session
-            return entry.log[bisect_right(entry.log, after_seq, key=_seq) :]
+    def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
+        return watch_session(self._tables, self._clock, self.notifier, scope, session_id, after_seq)
 
 
 def stored_before(entry: Entry, drafts: Sequence[MessageDraft]) -> list[MessageRecord]:

@@ -129,7 +129,7 @@ class MemorySessions:
                 raise AlreadyExists(record.id)
             by_id = {message.id: message for message in messages}
             self._tables.entries[scope.tenant, record.id] = Entry(record, frozenset(labels), list(messages), by_id)
-            self._tables.ring()
+            self._tables.notifiers.notify((scope.tenant, record.id))
 
     async def delete(self, scope: Scope, session_id: str) -> bool:
         with self._tables.lock:
@@ -138,7 +138,7 @@ class MemorySessions:
             except SessionNotFound:
                 return False
             del self._tables.entries[scope.tenant, session_id]
-            self._tables.ring()
+            self._tables.notifiers.notify((scope.tenant, session_id))
             return True
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
@@ -146,7 +146,7 @@ class MemorySessions:
             found = [entry.record.id for entry in self._tables.matching(scope, query, self._clock())][:limit]
             for session_id in found:
                 del self._tables.entries[scope.tenant, session_id]
-            self._tables.ring()
+                self._tables.notifiers.notify((scope.tenant, session_id))
             return len(found)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,6 +10,8 @@ from datetime import datetime, timedelta
 import msgspec
 from agentkeep.errors import SessionNotFound
 from agentkeep.records import MessageRecord, Scope, SessionChanges, SessionQuery, SessionRecord
+
+from agentkeep_memory.notify import Notifiers
 
 _CONDITIONS: tuple[Callable[[SessionRecord, SessionQuery], bool], ...] = (
     lambda record, query: query.user_id is None or record.user_id == query.user_id,
@@ -22,7 +23,7 @@ _CONDITIONS: tuple[Callable[[SessionRecord, SessionQuery], bool], ...] = (
 )
 
 
-@dataclass
+@dataclass(eq=False)
 class Entry:
     """One session with its log."""
 
@@ -38,7 +39,7 @@ class Tables:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.entries: dict[tuple[str, str], Entry] = {}
-        self.bells: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self.notifiers = Notifiers()
 
     def living(self, scope: Scope, session_id: str, now: datetime) -> Entry:
         """Raises `SessionNotFound` for a session that is absent, expired or foreign (SES-4, TTL-1, ISO-1)."""
@@ -58,12 +59,6 @@ class Tables:
                 and all(holds(record, query) for holds in _CONDITIONS)
             ):
                 yield entry
-
-    def ring(self) -> None:
-        """Wake all watchers; each then looks at its own session."""
-        for loop, bell in tuple(self.bells):
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(bell.set)
 
 
 def is_expired(entry: Entry, now: datetime) -> bool:
