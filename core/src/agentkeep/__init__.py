@@ -20,12 +20,13 @@ from agentkeep.errors import (
     Unavailable,
 )
 from agentkeep.keep import Keep, connect
-from agentkeep.models import Health, Hit, Message, NewMessage, Page, Session
+from agentkeep.models import Appended, Health, Hit, Message, NewMessage, Page, Resumed, Session, Status
 from agentkeep.protocol import MessageRepository, PersistenceAdapter, SessionRepository
 
 __all__ = [
     "AdapterNotInstalled",
     "AlreadyExists",
+    "Appended",
     "Capabilities",
     "CapabilityNotSupported",
     "Closed",
@@ -45,11 +46,13 @@ __all__ = [
     "Page",
     "PersistenceAdapter",
     "PersistenceError",
+    "Resumed",
     "SchemaMissing",
     "SchemaTooNew",
     "Session",
     "SessionNotFound",
     "SessionRepository",
+    "Status",
     "Unavailable",
     "connect",
 ]
