@@ -4,7 +4,7 @@ the project's own folder: uv into `.tools/`, the packages into `.venv/`.
     python3 dev.py try      set up, then the main job on SQLite with the sample transcripts
     python3 dev.py test     set up, then all tests, side by side (with arguments: pytest and these alone)
     python3 dev.py check    set up, then style and types
-    python3 dev.py evidence NAME...   run the suite on adapters and renew docs/evidence and its tables
+    python3 dev.py evidence [NAME...]   run the suite on these adapters; renew docs/evidence and the tables
     python3 dev.py lock     resolve the dependencies anew into requirements.lock
 """
 
@@ -108,7 +108,7 @@ def evidence(names: list[str]) -> None:
     kept = ROOT / "docs" / "evidence"
     kept.mkdir(parents=True, exist_ok=True)
     for name in names:
-        run(conformance, "run", name, "--require", "all", "--json", kept / f"{name}.json")
+        run(conformance, "run", name, "--require", "all", "--summary", kept / f"{name}.json")
     for page in (ROOT / "README.md", kept / "README.md"):
         run(conformance, "report", *sorted(kept.glob("*.json")), "--readme", page)
 
@@ -129,7 +129,7 @@ def main() -> None:
         test(arguments)
     elif command == "check" and not arguments:
         check()
-    elif command == "evidence" and arguments:
+    elif command == "evidence":
         evidence(arguments)
     elif command == "lock" and not arguments:
         lock()

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from agentkeep import PersistenceAdapter
 from agentkeep_conformance import AdapterConformance
-from agentkeep_conformance.hooks import Given
+from agentkeep_conformance.enrolment import OverClient
 from agentkeep_sqlite import SQLiteAdapter, adapter
 from agentkeep_sqlite.statements import Statements, load_statements
 from over import plant
@@ -27,22 +27,22 @@ class OverSQLite(AdapterConformance):
     def open(self, dsn: str, namespace: str, **options: Any) -> PersistenceAdapter:
         return self.adapter(_file(dsn, namespace), **options)
 
-    unmanaged: ClassVar[dict[str, Any]] = {"manage_schema": False}
+    has_schema = True
 
     async def make_newer(self, dsn: str, namespace: str) -> None:
         with closing(sqlite3.connect(_file(dsn, namespace))) as connection, connection:
             connection.execute("INSERT INTO agentkeep_migration VALUES (999, 0)")
 
     @asynccontextmanager
-    async def over_given(self, dsn: str, namespace: str) -> AsyncGenerator[Given]:
+    async def over_client(self, dsn: str, namespace: str) -> AsyncGenerator[OverClient]:
         engine = create_async_engine(f"sqlite+aiosqlite:///{_file(dsn, namespace)}")
         pool = engine.pool
 
-        async def usable() -> bool:
+        async def client_works() -> bool:
             return engine.pool is pool
 
         try:
-            yield Given(self.adapter(engine), usable)
+            yield OverClient(self.adapter(engine), client_works)
         finally:
             await engine.dispose()
 

@@ -15,7 +15,7 @@ from wire.repositories import WireMessages, WireSessions
 class OverWire(AdapterConformance):
     server = WireServer()
     one_connection: ClassVar[dict[str, Any]] = {"pool_size": 1}
-    impatient: ClassVar[dict[str, Any]] = {"timeout": 0.3}
+    short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.3}
 
     adapter: ClassVar[type[WireAdapter]] = WireAdapter
     link: ClassVar[type[Link]] = Link

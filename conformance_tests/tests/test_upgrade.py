@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agentkeep_conformance import AdapterConformance, corpus
-from agentkeep_conformance.families.upgrade import Upgrade, released
-from agentkeep_conformance.place import Place
+from agentkeep_conformance import AdapterConformance, corpus, released
+from agentkeep_conformance.database import Database
+from agentkeep_conformance.families.upgrade import Upgrade
 from agentkeep_sqlite import SQLiteAdapter
 
 pytestmark = pytest.mark.anyio
@@ -39,25 +39,25 @@ class Enrolled(AdapterConformance):
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> Any:
+async def database(tmp_path: Path) -> Any:
     await corpus.make(Enrolled(), str(tmp_path), tmp_path / "0.1.0.stored")
     enrolment = type("Enrolled", (Enrolled,), {"corpora": released(tmp_path)})()
-    place = Place(enrolment, str(tmp_path), "n", "everyday")
-    yield place
-    await place.close()
+    database = Database(enrolment, str(tmp_path), "n", "everyday")
+    yield database
+    await database.close()
 
 
-async def test_a_corpus_of_today_is_read_migrated_and_written_on(place: Place) -> None:
-    assert len(place.enrolment.corpora) == 1
-    await Upgrade().test_what_each_release_stored_is_read_and_written_on(place)
-    await Upgrade().test_two_instances_migrate_at_once(place)
+async def test_a_corpus_of_today_is_read_migrated_and_written_on(database: Database) -> None:
+    assert len(database.enrolment.corpora) == 1
+    await Upgrade().test_what_each_release_stored_is_read_and_written_on(database)
+    await Upgrade().test_two_instances_migrate_at_once(database)
 
 
-async def test_a_corpus_that_is_read_differently_fails(place: Place) -> None:
-    said = place.enrolment.corpora[0].with_suffix(".json")
+async def test_a_corpus_that_is_read_differently_fails(database: Database) -> None:
+    said = database.enrolment.corpora[0].with_suffix(".json")
     said.write_text(said.read_text().replace("10.0", "10").replace('"m1"', '"m01"').replace('"v"', '"w"'))
     with pytest.raises(AssertionError, match="read differently"):
-        await Upgrade().test_what_each_release_stored_is_read_and_written_on(place)
+        await Upgrade().test_what_each_release_stored_is_read_and_written_on(database)
 
 
 def test_releases_are_ordered_by_number(tmp_path: Path) -> None:

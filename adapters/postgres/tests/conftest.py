@@ -4,48 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 from agentkeep import Keep
-from agentkeep_conformance.outcomes import REQUIRED, TIER, dsn_of
+from agentkeep_conformance.outcomes import dsn_of
 from agentkeep_conformance.servers import PGBOUNCER, POSTGRES
 from agentkeep_postgres import PostgresAdapter
 from psycopg.sql import SQL
-
-_LIFE = {"lifecycle", "ttl", "upgrade"}
-_VERBS = {"archive", "erasure", "forks", "messages", "order_paging", "searching", "sessions", "watching"}
-_WIRE = {"cancellation", "cost", "crashes", "faults", "processes", "watching"}
-_IN_THE_GATE = {
-    "TestPostgresRows": _LIFE | _VERBS | {"processes"},
-    "TestPsycopg": _WIRE | {"capabilities", "errors", "fidelity", "lifecycle", "searching"},
-    "TestPgBouncer": _WIRE | {"concurrency", "lifecycle"},
-    "TestPostgresWords": {"searching"},
-    "TestPostgresOldest": _LIFE | {"messages", "searching"},
-    "TestPostgresNewest": _LIFE | {"messages", "searching"},
-}
-"""The families in which a suite can differ from the first one: by rights, driver, pooler, or server's version."""
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The first suite runs every day; the others whole in the nightly tier and when named, and in part in the gate."""
-    if config.stash[TIER] == "nightly":
-        return
-    named = {suite for suite in _IN_THE_GATE if any(suite in argument for argument in config.args)}
-    left_out = [item for item in items if _is_left_out(item, named, in_the_gate=config.stash[REQUIRED])]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
-
-
-def _is_left_out(item: pytest.Item, named: set[str], *, in_the_gate: bool) -> bool:
-    suite = item.cls.__name__ if isinstance(item, pytest.Function) and item.cls else ""
-    if suite not in _IN_THE_GATE or suite in named:
-        return False
-    family = cast("Any", item).function.__module__.rpartition(".")[2]
-    return not in_the_gate or family not in _IN_THE_GATE[suite]
 
 
 @dataclass

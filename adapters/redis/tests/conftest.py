@@ -12,38 +12,6 @@ from agentkeep_conformance.servers import REDIS, REDIS_ALWAYS, REDIS_CLUSTER, RE
 from redis.asyncio import Redis
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A proxy stands before one address, and a client of six nodes goes past it: such a test would prove nothing.
-
-    So the tests that act on the wire run on the cluster of one node, and all others on six. A server that syncs each
-    write is asked what survives a kill alone, and those behind Sentinel and TLS what every session goes through: the
-    rest is the same as on the first.
-    """
-    left_out = [item for item in items if _is_asked_elsewhere(item)]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
-
-
-def _is_asked_elsewhere(item: pytest.Item) -> bool:
-    on_the_wire = item.get_closest_marker("needs_wire") is not None
-    suite = item.nodeid.split("::")[1]
-    is_short = _family(item) in {"sessions", "messages", "idempotency", "watching"} and not on_the_wire
-    return {
-        "TestRedisCluster": on_the_wire,
-        "TestRedisClusterOfOne": not on_the_wire,
-        "TestRedisAlways": "killed" not in item.name,
-        "TestRedisSentinel": not is_short,
-        "TestRedisTls": not is_short,
-    }.get(suite, False)
-
-
-def _family(item: pytest.Item) -> str:
-    """The last part of the name of the module that a test of the suite is from."""
-    test: Any = getattr(item, "function", None)
-    return "" if test is None else test.__module__.rpartition(".")[2]
-
-
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

@@ -5,21 +5,7 @@ from pathlib import Path
 
 import pytest
 from agentkeep import Keep
-from agentkeep_conformance.outcomes import REQUIRED, TIER
 from agentkeep_sqlite import SQLiteAdapter
-
-_IN_THE_GATE = ("TestSqliteEngine", "TestSqliteMemory")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The suite runs on a file every day. Through engines it runs in the gate, in the nightly tier, and when named."""
-    named = any(suite in argument for suite in _IN_THE_GATE for argument in config.args)
-    if named or config.stash[REQUIRED] or config.stash[TIER] == "nightly":
-        return
-    left_out = [item for item in items if any(f"::{suite}::" in item.nodeid for suite in _IN_THE_GATE)]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
 
 
 @pytest.fixture

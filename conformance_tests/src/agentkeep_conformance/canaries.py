@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from agentkeep import Keep, NewMessage
 
-from agentkeep_conformance.place import Place
+from agentkeep_conformance.database import Database
 
 _SESSION = ("user", "agent", "title", "route", "step", "state", "statekey", "meta", "metakey", "session")
 _MESSAGE = (
@@ -88,9 +88,9 @@ class Canary:
             assert len(await keep.messages.search(self.at("content"))) == 1
 
 
-async def found_in(place: Place, words: list[str]) -> list[str]:
+async def found_in(database: Database, words: list[str]) -> list[str]:
     """Which of the words the whole database holds, anywhere."""
-    stored = place.scan()
+    stored = database.scan()
     assert stored is not None, "the enrolment offers no scan: what is erased can't be shown to be gone"
     sought = {word: word.encode() for word in words}
     found: set[str] = set()

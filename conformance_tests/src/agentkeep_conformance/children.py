@@ -3,7 +3,7 @@
 The child imports the enrolled class, so that it opens its own adapter, and runs an importable async function on it:
 
     async def append_some(keep: Keep, session_id: str, count: int) -> int: ...
-    assert await place.in_process(append_some, "s1", 10) == 10
+    assert await database.in_process(append_some, "s1", 10) == 10
 
 Arguments and results travel as JSON. A function may also `report()` values while it runs.
 """
@@ -19,12 +19,11 @@ import sys
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import Any, TextIO, cast
 
 from agentkeep import Keep
 
-if TYPE_CHECKING:
-    from agentkeep_conformance.base import Enrolment
+from agentkeep_conformance.enrolment import Enrolment
 
 ChildFunction = Callable[..., Coroutine[Any, Any, Any]]
 """An importable `async def function(keep: Keep, *args)`, giving JSON."""

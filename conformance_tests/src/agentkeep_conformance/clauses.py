@@ -54,7 +54,7 @@ def needs_wire(test: _Test) -> _Test:
 
 
 def needs(hook: str, otherwise: str) -> Callable[[_Test], _Test]:
-    """Say that a test acts through an attribute of the enrolment, one of `Hooks`.
+    """Say that a test acts through an attribute of the enrolment, one of `Enrolment`.
 
     Where the enrolment leaves that as it is, or empty, the test stands in the table as "n/a", because of `otherwise`.
     """

@@ -19,7 +19,7 @@ from typing import Any
 from agentkeep_conformance import corpus
 from agentkeep_conformance.rendering import as_html, as_markdown, merged
 from agentkeep_conformance.selftest import command as selftest
-from agentkeep_conformance.summary import in_readme
+from agentkeep_conformance.summary import as_file, in_readme, shortened
 
 GROUP = "agentkeep.conformance"
 """Entry points of a package that ships its enrolment: an adapter's name to "module:TestClass"."""
@@ -53,9 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seed", metavar="N", help="of the random programs, to repeat a run")
     run.add_argument("--servers", choices=["url", "containers", "native"], help="the only way to get servers")
     run.add_argument("--require", choices=["all"], help="all: a server that is not there fails the run")
-    run.add_argument("--json", metavar="FILE", type=Path, help="write the evidence to FILE")
+    run.add_argument("--json", metavar="FILE", type=Path, help="write the evidence to FILE, each test with its time")
+    run.add_argument("--summary", metavar="FILE", type=Path, help="write the evidence's summary to FILE, to be kept")
     run.set_defaults(run=_run)
-    report = commands.add_parser("report", help="render evidence as a matrix of clauses and adapters")
+    report = commands.add_parser(
+        "report", help="render evidence, or summaries of it, as a matrix of clauses and adapters"
+    )
     report.add_argument("files", nargs="+", metavar="FILE", type=Path)
     report.add_argument("--html", metavar="FILE", type=Path, help="write a page to FILE")
     report.add_argument("--markdown", action="store_true", help="print the matrix as Markdown (the default)")
@@ -71,8 +74,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    targets = [_target(name) for name in options.names]
-    unknown = [name for name, target in zip(options.names, targets, strict=True) if target is None]
+    targets = {name: _targets(name) for name in options.names}
+    unknown = [name for name, found in targets.items() if not found]
     if unknown:
         enrolled = sorted({entry.name for entry in entry_points(group=GROUP)} | {file.parts[1] for file in _own()})
         there = ", ".join(enrolled) or "none"
@@ -80,11 +83,14 @@ def _run(options: argparse.Namespace) -> int:
         return USAGE
     with tempfile.TemporaryDirectory() as scratch:
         file = options.json or Path(scratch, "evidence.json")
-        code = _pytest([target for target in targets if target], file, options)
+        code = _pytest([target for found in targets.values() for target in found], file, options)
         if not file.exists():
-            print("the run ended before it could say what it found", file=sys.stderr)
+            print("the run ended before it wrote its evidence", file=sys.stderr)
             return USAGE
-        counts = Counter[str](json.loads(file.read_text(encoding="utf-8"))["counts"])
+        evidence = json.loads(file.read_text(encoding="utf-8"))
+    if options.summary:
+        options.summary.write_text(as_file(shortened(evidence)), encoding="utf-8")
+    counts = Counter[str](evidence["counts"])
     aside = [f"{count} {what}" for what, count in counts.items() if what not in ("proved", "FAILED")]
     if aside:
         print(", ".join(aside))
@@ -92,21 +98,20 @@ def _run(options: argparse.Namespace) -> int:
     return 0 if code == 0 and counts["proved"] else 1
 
 
-def _target(name: str) -> str | None:
-    """What pytest is to run: a path as it is, an enrolled class, or the workspace's own adapter of that name."""
+def _targets(name: str) -> list[str]:
+    """What pytest runs: a path as it is, an enrolled class, or the files of the workspace's own adapter."""
     if Path(name.partition("::")[0]).exists():
-        return name
+        return [name]
     for entry in entry_points(group=GROUP, name=name):
         spec = find_spec(entry.module)
         if spec is not None and spec.origin is not None:
-            return f"{spec.origin}::{entry.attr}"
-    own = [str(file) for file in _own() if file.parts[1] == name]
-    return own[0] if own else None
+            return [f"{spec.origin}::{entry.attr}"]
+    return [str(file) for file in _own() if file.parts[1] == name]
 
 
 def _own() -> list[Path]:
     """The enrolments of a workspace's adapters, below the current folder."""
-    return sorted(Path().glob("adapters/[a-z]*/tests/test_conformance.py"))
+    return sorted(Path().glob("adapters/[a-z]*/tests/test_conformance*.py"))
 
 
 def _pytest(targets: list[str], file: Path, options: argparse.Namespace) -> int:
@@ -125,7 +130,7 @@ def _report(options: argparse.Namespace) -> int:
     try:
         evidence: dict[str, Any] = merged([json.loads(file.read_text(encoding="utf-8")) for file in options.files])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        print(f"this is no evidence: {error}", file=sys.stderr)
+        print(f"this is not evidence of a run: {error}", file=sys.stderr)
         return USAGE
     if options.html:
         options.html.write_text(as_html(evidence), encoding="utf-8")

@@ -15,15 +15,13 @@ import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from agentkeep import Keep, Message, NewMessage, Session
 
-from agentkeep_conformance.place import Place, fresh_namespace
-
-if TYPE_CHECKING:
-    from agentkeep_conformance.base import Enrolment
+from agentkeep_conformance.database import Database, fresh_namespace
+from agentkeep_conformance.enrolment import Enrolment
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -79,14 +77,14 @@ def expected(file: Path) -> list[Stored]:
 
 async def make(enrolment: Enrolment, dsn: str, file: Path) -> None:
     """Write a corpus of what today's code stores."""
-    place = Place(enrolment, dsn, fresh_namespace(), "everyday")
+    database = Database(enrolment, dsn, fresh_namespace(), "everyday")
     try:
-        async with Keep(place.unopened()) as keep:
+        async with Keep(database.unopened()) as keep:
             await fill(keep)
             file.with_suffix(".json").write_bytes(msgspec.json.format(msgspec.json.encode(await read(keep)), indent=1))
-        await enrolment.save_corpus(dsn, place.namespace, file)
+        await enrolment.save_corpus(dsn, database.namespace, file)
     finally:
-        await place.close()
+        await database.close()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

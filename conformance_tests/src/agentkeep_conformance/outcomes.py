@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
 from agentkeep_conformance.clauses import CLAUSES
-from agentkeep_conformance.place import Tier
+from agentkeep_conformance.enrolment import Tier
 from agentkeep_conformance.servers import NotRun, Server
 
 Outcome = Literal["proved", "FAILED", "known", "NOT RUN", "n/a"]
 """Of a test or a clause. `known`: a known failure, failing as written down. `n/a`: nothing there to act on, no wire or
 no earlier release."""
 
-
 _WORST_FIRST: tuple[Outcome, ...] = ("FAILED", "NOT RUN", "known", "proved", "n/a")
+
+
+def worst(counts: Mapping[str, int]) -> str:
+    """A clause's outcome, from those of its tests."""
+    return next((outcome for outcome in _WORST_FIRST if counts.get(outcome)), "no test")
 
 
 @dataclass
@@ -44,13 +51,9 @@ class AdapterEvidence:
     measured: dict[str, int] = field(default_factory=dict[str, int])
     refused: set[str] = field(default_factory=set[str])
 
-    def clause(self, name: str) -> tuple[Outcome, Counter[str]] | None:
-        """A clause's outcome and its tests' ones; None where no test of it was asked for."""
-        counts = Counter(test.outcome for test in self.tests.values() if name in test.clauses)
-        for outcome in _WORST_FIRST:
-            if counts[outcome]:
-                return outcome, counts
-        return None
+    def clause(self, name: str) -> Counter[str]:
+        """How many tests of a clause had each outcome."""
+        return Counter(test.outcome for test in self.tests.values() if name in test.clauses)
 
     def counts(self) -> Counter[str]:
         return Counter(test.outcome for test in self.tests.values())
@@ -89,6 +92,7 @@ class Evidence:
         """The evidence file's content."""
         return {
             "suite": version("agentkeep-conformance"),
+            "sources": sources_hash(),
             "core": version("agentkeep"),
             "python": platform.python_version(),
             "tier": tier,
@@ -98,18 +102,22 @@ class Evidence:
         }
 
 
+def sources_hash() -> str:
+    """Of the suite's sources: two runs with one hash ran the same tests."""
+    found = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        found.update(file.read_bytes())
+    return found.hexdigest()[:12]
+
+
 def _adapter_json(adapter: AdapterEvidence) -> dict[str, Any]:
-    clauses = {name: adapter.clause(name) for name in CLAUSES}
     return {
         "server": adapter.server,
         "declared": adapter.declared,
         "measured": adapter.measured,
         "refused": sorted(adapter.refused),
         "counts": dict(adapter.counts()),
-        "clauses": {
-            name: {"outcome": found[0], "tests": dict(found[1])} if found else {"outcome": "no test", "tests": {}}
-            for name, found in clauses.items()
-        },
+        "clauses": {name: dict(adapter.clause(name)) for name in CLAUSES},
         "tests": {
             name: {"outcome": test.outcome, "clauses": test.clauses, "seconds": round(test.seconds, 3)}
             | ({"why": test.why} if test.why else {})

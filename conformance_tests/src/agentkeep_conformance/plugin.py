@@ -15,12 +15,11 @@ from typing import Any, cast
 
 import pytest
 
-from agentkeep_conformance.base import AdapterConformance, Enrolment, KnownFailure, name_of
-from agentkeep_conformance.clauses import CLAUSES, clauses_of, faults_of
-from agentkeep_conformance.hooks import Hooks
+from agentkeep_conformance.clauses import CLAUSES, clauses_of, faults_of, tests_of
+from agentkeep_conformance.enrolment import Enrolment, KnownFailure, Tier, name_of
 from agentkeep_conformance.outcomes import EVIDENCE, REQUIRED, SEED, TIER, AdapterEvidence, Evidence, TestOutcome
-from agentkeep_conformance.place import Tier
 from agentkeep_conformance.rendering import outcome_table
+from agentkeep_conformance.suite import AdapterConformance
 
 _TEST = "agentkeep_test"
 _NOT_APPLICABLE = "agentkeep_not_applicable"
@@ -79,13 +78,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         faults += faults_of(AdapterConformance, whole=True)
     if faults:
         raise pytest.UsageError("\n".join(["the conformance suite is not sound:", *dict.fromkeys(faults)]))
+    not_chosen = {item for item, suite in enrolled if _not_chosen(item, suite, config)}
+    enrolled = [(item, suite) for item, suite in enrolled if item not in not_chosen]
     not_applicable = {item: why for item, suite in enrolled if (why := _not_applicable(item, suite))}
     for item, suite in enrolled:
-        if item not in not_applicable:
-            continue
-        found = config.stash[EVIDENCE].of(name_of(suite))
-        found.tests[_test_id(item)] = TestOutcome(_clauses(item), "n/a", why=not_applicable[item])
-    deselected = set(not_applicable)
+        if item in not_applicable:
+            found = config.stash[EVIDENCE].of(name_of(suite))
+            found.tests[_test_id(item)] = TestOutcome(_clauses(item), "n/a", why=not_applicable[item])
+    deselected = not_chosen | set(not_applicable)
     config.hook.pytest_deselected(items=list(deselected))
     items[:] = [item for item in items if item not in deselected]
     for item, suite in enrolled:
@@ -95,6 +95,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xfail(strict=True, reason=f"{known.reason} ({known.issue})"))
 
 
+def _not_chosen(item: pytest.Item, suite: type[Enrolment], config: pytest.Config) -> bool:
+    """Whether the enrolment leaves this test to another enrolment or tier."""
+    nightly = config.stash[TIER] == "nightly"
+    named = any(suite.__name__ in argument for argument in config.args)
+    if not (suite.everyday or named or nightly or config.stash[REQUIRED]):
+        return True
+    if suite.wire != "with" and _acts_on_the_wire(item) != (suite.wire == "only"):
+        return True
+    if not suite.families or (suite.nightly_runs_all and (nightly or named)):
+        return False
+    return _function(item).__module__ != suite.__module__ and _family(item) not in suite.families
+
+
+def _acts_on_the_wire(item: pytest.Item) -> bool:
+    return item.get_closest_marker("needs_wire") is not None
+
+
 def _suite(item: pytest.Item) -> type[Enrolment] | None:
     suite = item.cls if isinstance(item, pytest.Function) else None
     return suite if suite is not None and issubclass(suite, Enrolment) else None
@@ -102,16 +119,18 @@ def _suite(item: pytest.Item) -> type[Enrolment] | None:
 
 def _enrolment_faults(suite: type[Enrolment]) -> list[str]:
     unknown = [name for name in suite.known_failures if not hasattr(suite, name.partition("[")[0])]
-    return faults_of(suite, whole=False) + [f"{suite.__name__}: known failure {name} is no test" for name in unknown]
+    faults = faults_of(suite, whole=False) + [f"{suite.__name__}: known failure {name} is no test" for name in unknown]
+    families = {kind.__module__.rpartition(".")[2] for kind, _, _ in tests_of(suite)}
+    return faults + [f"{suite.__name__}: there is no family {name}" for name in set(suite.families) - families]
 
 
 def _not_applicable(item: pytest.Item, suite: type[Enrolment]) -> str | None:
     """Why a test has nothing to act on with this enrolment; None where it has."""
-    if item.get_closest_marker("needs_wire") is not None and suite.server.embedded:
+    if _acts_on_the_wire(item) and suite.server.embedded:
         return "embedded: there is no wire"
     for marker in item.iter_markers("needs"):
         hook, otherwise = cast("tuple[str, str]", marker.args)
-        if not getattr(suite, hook) or getattr(suite, hook) is getattr(Hooks, hook):
+        if not getattr(suite, hook) or getattr(suite, hook) is getattr(Enrolment, hook):
             return otherwise
     return None
 
@@ -122,7 +141,11 @@ def _clauses(item: pytest.Item) -> tuple[str, ...]:
 
 def _test_id(item: pytest.Item) -> str:
     """family::test[row]: the same on every adapter."""
-    return f"{_function(item).__module__.rpartition('.')[2]}::{item.name}"
+    return f"{_family(item)}::{item.name}"
+
+
+def _family(item: pytest.Item) -> str:
+    return _function(item).__module__.rpartition(".")[2]
 
 
 def _function(item: pytest.Item) -> Callable[..., Any]:

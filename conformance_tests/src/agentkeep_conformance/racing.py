@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from agentkeep import Conflict, Keep, NewMessage
 
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.history import Event, Recorder, from_json, to_json
 from agentkeep_conformance.logs import READ_LIMIT
-from agentkeep_conformance.place import Place
 
 PROCESSES = 3
 GATE = "gate"
@@ -131,10 +131,10 @@ async def first_open_in_child(keep: Keep, who: int) -> list[int]:
 
 
 async def in_children(
-    place: Place, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any, processes: int = PROCESSES
+    database: Database, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any, processes: int = PROCESSES
 ) -> list[Any]:
     """Run `function(keep, number, *args)` in several processes at once, each with its own instance; the results."""
-    child = await place.spawn(function, *args, copies=processes)
+    child = await database.spawn(function, *args, copies=processes)
     return await child.result()
 
 

@@ -9,8 +9,9 @@ from string import Template
 from typing import Any, NamedTuple
 
 from agentkeep_conformance.clauses import CLAUSES
+from agentkeep_conformance.outcomes import worst
 
-_CAPABILITY_OF = {"SRCH-1": "search", "WATCH-1": "watch"}
+_CAPABILITY_OF = {"SRCH-1": "search", "WATCH-1": "watch", "WATCH-2": "watch"}
 _MARKS = {"proved": "✓", "FAILED": "✗", "known": "known", "NOT RUN": "not run", "n/a": "n/a", "no test": "–"}
 _GROUPS = {
     "SES": "Sessions",
@@ -46,13 +47,13 @@ class Cell(NamedTuple):
 
 
 def cell(adapter: dict[str, Any], clause: str) -> Cell:
-    found = adapter["clauses"].get(clause, {"outcome": "no test", "tests": {}})
-    tests: dict[str, int] = found["tests"]
-    count = tests.get(found["outcome"], 0)
-    total = count if found["outcome"] == "n/a" else sum(tests.values()) - tests.get("n/a", 0)
-    if found["outcome"] == "proved" and _CAPABILITY_OF.get(clause) in adapter["refused"]:
+    tests: dict[str, int] = adapter["clauses"].get(clause, {})
+    outcome = worst(tests)
+    count = tests.get(outcome, 0)
+    total = count if outcome == "n/a" else sum(tests.values()) - tests.get("n/a", 0)
+    if outcome == "proved" and _CAPABILITY_OF.get(clause) in adapter["refused"]:
         return Cell("refused", count, total)
-    return Cell(found["outcome"], count, total)
+    return Cell(outcome, count, total)
 
 
 def merged(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def merged(runs: list[dict[str, Any]]) -> dict[str, Any]:
             label = name if name not in adapters else f"{name} ({adapter['server']})"
             while label in adapters:
                 label += "'"
-            adapters[label] = adapter
+            adapters[label] = {"sources": run["sources"], **adapter}
     return runs[0] | {"adapters": adapters}
 
 
@@ -92,7 +93,7 @@ def outcome_table(evidence: dict[str, Any]) -> str:
 
 def _absences(adapter: dict[str, Any]) -> list[str]:
     """Why tests were not run, each reason once."""
-    reasons = (test.get("why", "") for test in adapter["tests"].values() if test["outcome"] == "NOT RUN")
+    reasons = (test.get("why", "") for test in adapter.get("tests", {}).values() if test["outcome"] == "NOT RUN")
     return [why.removeprefix("Skipped: ") for why in dict.fromkeys(reasons)]
 
 
@@ -166,7 +167,9 @@ def _fact(value: object) -> str:
 
 
 def _html_failures(name: str, adapter: dict[str, Any]) -> str:
-    failed = {test: found for test, found in adapter["tests"].items() if found["outcome"] in ("FAILED", "known")}
+    failed = {
+        test: found for test, found in adapter.get("tests", {}).items() if found["outcome"] in ("FAILED", "known")
+    }
     if not failed:
         return ""
     rows = "".join(_row(test, ", ".join(found["clauses"]), found.get("why", "")) for test, found in failed.items())

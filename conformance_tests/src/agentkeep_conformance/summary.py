@@ -1,15 +1,17 @@
-"""Evidence in short, one row an adapter: the table that a README shows, made from runs and never by hand."""
+"""Evidence in short: a small file of each run, to be kept, and the table that a README shows, one row an adapter."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from agentkeep_conformance.clauses import CLAUSES
+from agentkeep_conformance.outcomes import sources_hash
 from agentkeep_conformance.rendering import cell, totals
 
-_HEAD = ["backend", "server", "clauses proved", "tests", "search", "watch", "an acknowledged write outlives"]
+_HEAD = ["backend", "server", "clauses proved", "tests", "run", "search", "watch", "an acknowledged write outlives"]
 _OUTLIVES = {
     "process": "nothing outside the process",
     "interval": "a crash, but for its last moment",
@@ -17,7 +19,25 @@ _OUTLIVES = {
     "fsync": "a power cut",
     "replicated": "a lost host",
 }
+_DEEP = re.compile(r"(?<=: )[{\[]\n {4}[^\0]*?\n {3}[}\]]")
+"""The value of a fact of an adapter, over several lines."""
 _BETWEEN = re.compile(r"(<!-- matrix((?: \w+)*) -->\n).*?(<!-- /matrix -->)", flags=re.DOTALL)
+
+
+def shortened(evidence: dict[str, Any]) -> dict[str, Any]:
+    """A run without what differs from run to run: no time, no single test."""
+    adapters = {
+        name: {key: value for key, value in adapter.items() if key != "tests"}
+        for name, adapter in evidence["adapters"].items()
+    }
+    return evidence | {"adapters": adapters}
+
+
+def as_file(summary: dict[str, Any]) -> str:
+    """JSON with a line for each fact of an adapter, so that a change is a short diff."""
+    lines = json.dumps(summary, indent=1, ensure_ascii=False).splitlines()
+    text = "\n".join(lines)
+    return _DEEP.sub(lambda found: " ".join(found[0].split()), text) + "\n"
 
 
 def as_summary(evidence: dict[str, Any], names: Sequence[str] = ()) -> str:
@@ -40,6 +60,7 @@ def _row(name: str, adapter: dict[str, Any]) -> list[str]:
         adapter["server"],
         f"{len(proved)} of {len(applicable)}",
         totals(adapter),
+        "of this suite" if adapter["sources"] == sources_hash() else "older than the suite",
         "yes" if declared["search"] else "refused",
         "yes" if declared["watch"] else "refused",
         _OUTLIVES[declared["durability"]],

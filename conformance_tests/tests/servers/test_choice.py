@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from agentkeep_conformance.servers import EMBEDDED, ChosenServer, NotRun
-from agentkeep_conformance.servers.chosen import Given, Running, address_of
+from agentkeep_conformance.servers.chosen import Running, UrlServer, address_of
 
 
 class FakeRecipe:
@@ -20,11 +20,11 @@ class FakeRecipe:
 
     def in_container(self) -> Running:
         self._ask("containers")
-        return Given("fake://container:1")
+        return UrlServer("fake://container:1")
 
     def native(self) -> Running:
         self._ask("native")
-        return Given("fake://native:1")
+        return UrlServer("fake://native:1")
 
     def _ask(self, way: str) -> None:
         self.asked.append(way)

@@ -11,8 +11,8 @@ from agentkeep import Keep
 
 from agentkeep_conformance.cancelling import When, awaits_of, was_cancelled
 from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.operations import READS, WRITES, expectation, furnish, world_of
-from agentkeep_conformance.place import Place
 
 _PATIENCE = 60
 """Seconds that a call may wait for a connection: longer means that a cancelled one took it along."""
@@ -21,10 +21,10 @@ _PATIENCE = 60
 class Cancellation:
     @proves("FLT-3", "ORD-6")
     @pytest.mark.parametrize("name", WRITES)
-    async def test_a_write_cancelled_at_any_await_is_done_or_not(self, place: Place, name: str) -> None:
+    async def test_a_write_cancelled_at_any_await_is_done_or_not(self, database: Database, name: str) -> None:
         operation = WRITES[name]
-        witness = await place.keep()
-        victim = await place.keep(**place.enrolment.one_connection)
+        witness = await database.keep()
+        victim = await database.keep(**database.enrolment.one_connection)
         expected = await expectation(witness.for_tenant("undisturbed"), name)
         for at, when in await self._moments(victim, name):
             tenant = f"{at}-{when.name}"
@@ -45,8 +45,8 @@ class Cancellation:
         return [(at, when) for at in range(1, awaits + 2) for when in When]
 
     @proves("FLT-3", "FLT-4")
-    async def test_cancelled_reads_leave_the_connection_usable(self, place: Place) -> None:
-        keep = await place.keep(**place.enrolment.one_connection)
+    async def test_cancelled_reads_leave_the_connection_usable(self, database: Database) -> None:
+        keep = await database.keep(**database.enrolment.one_connection)
         await furnish(keep)
         for read in READS.values():
             expected = await read(keep)
@@ -57,9 +57,9 @@ class Cancellation:
                     assert await read(keep) == expected
 
     @proves("FLT-3")
-    async def test_a_cancelled_wait_for_the_connection_wakes_the_next(self, place: Place) -> None:
+    async def test_a_cancelled_wait_for_the_connection_wakes_the_next(self, database: Database) -> None:
         """Some callers queue behind others; those of them that go must not take the turn of those that stay."""
-        keep = await place.keep(**place.enrolment.one_connection)
+        keep = await database.keep(**database.enrolment.one_connection)
         await furnish(keep)
         for leaving in range(1, 8):
             calls = [asyncio.create_task(_coroutine(WRITES["touch"].run(keep))) for _ in range(8)]
@@ -72,10 +72,10 @@ class Cancellation:
             assert len(failed) <= 1
 
     @proves("FLT-3", "LIFE-1")
-    async def test_a_cancelled_open_can_be_repeated(self, place: Place) -> None:
-        awaits = await awaits_of(place.elsewhere().keep())
+    async def test_a_cancelled_open_can_be_repeated(self, database: Database) -> None:
+        awaits = await awaits_of(database.other_namespace().keep())
         for at, when in [(at, when) for at in range(1, awaits + 1) for when in When]:
-            elsewhere = place.elsewhere()
+            elsewhere = database.other_namespace()
             keep = Keep(elsewhere.unopened())
             await was_cancelled(keep.open(), at, when)
             async with asyncio.timeout(_PATIENCE):

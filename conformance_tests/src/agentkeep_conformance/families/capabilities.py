@@ -9,7 +9,7 @@ from agentkeep import Keep, LimitExceeded
 from agentkeep.capabilities import MIN_MESSAGE_BYTES, Durability
 
 from agentkeep_conformance.clauses import proves
-from agentkeep_conformance.place import Place
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.samples import log, said, seqs, whole
 
 
@@ -25,13 +25,13 @@ def state_of_bytes(size: int) -> dict[str, Any]:
 
 class CapabilitiesDeclared:
     @proves("FID-4")
-    async def test_the_largest_message_is_kept_and_one_byte_more_refused(self, place: Place, keep: Keep) -> None:
+    async def test_the_largest_message_is_kept_and_one_byte_more_refused(self, database: Database, keep: Keep) -> None:
         limit = keep.capabilities.max_message_bytes
         assert limit >= MIN_MESSAGE_BYTES
         await keep.sessions.create("s")
         await keep.messages.append("s", [said("before", id="small"), said(of_bytes(limit), id="large")])
         assert (await keep.messages.get("s", "large")).content == of_bytes(limit)
-        place.measured("max_message_bytes", limit)
+        database.measured("max_message_bytes", limit)
         before = await keep.sessions.get("s")
         for batch in ([said(of_bytes(limit + 1))], [said("fine"), said(of_bytes(limit + 1)), said("fine")]):
             with pytest.raises(LimitExceeded) as caught:
@@ -60,11 +60,11 @@ class CapabilitiesDeclared:
         assert [message.content == text for message in await log(twin, "s")] == [True] * 4
 
     @proves("FID-4")
-    async def test_the_largest_session_is_kept_and_one_byte_more_refused(self, place: Place, keep: Keep) -> None:
+    async def test_the_largest_session_is_kept_and_one_byte_more_refused(self, database: Database, keep: Keep) -> None:
         limit = keep.capabilities.max_session_bytes
         await keep.sessions.create("s", state=state_of_bytes(limit))
         assert (await keep.sessions.get("s")).state == state_of_bytes(limit)
-        place.measured("max_session_bytes", limit)
+        database.measured("max_session_bytes", limit)
         before = await whole(keep, "s")
         too_large = state_of_bytes(limit + 3)
         with pytest.raises(LimitExceeded):
@@ -79,20 +79,24 @@ class CapabilitiesDeclared:
         assert await keep.sessions.count() == 1
 
     @proves("FID-4", "ORD-2")
-    async def test_the_largest_batch_lands_and_one_more_is_refused(self, place: Place, keep: Keep, twin: Keep) -> None:
+    async def test_the_largest_batch_lands_and_one_more_is_refused(
+        self, database: Database, keep: Keep, twin: Keep
+    ) -> None:
         limit = keep.capabilities.max_batch
         await keep.sessions.create("s")
         assert seqs(await keep.messages.append("s", [said()] * limit)) == list(range(1, limit + 1))
-        place.measured("max_batch", limit)
+        database.measured("max_batch", limit)
         with pytest.raises(LimitExceeded) as caught:
             await keep.messages.append("s", [said()] * (limit + 1))
         assert (caught.value.limit, caught.value.actual) == (limit, limit + 1)
         assert (await twin.sessions.get("s")).last_seq == limit
 
     @proves("ERR-1")
-    async def test_health_asks_the_server_and_agrees_with_what_is_declared(self, place: Place, keep: Keep) -> None:
+    async def test_health_asks_the_server_and_agrees_with_what_is_declared(
+        self, database: Database, keep: Keep
+    ) -> None:
         health = await keep.health()
-        adapter = await place.adapter()
+        adapter = await database.adapter()
         assert health.adapter == adapter.name
         assert adapter.capabilities == keep.capabilities
         assert health.server

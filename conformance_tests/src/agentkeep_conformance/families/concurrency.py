@@ -8,22 +8,24 @@ from collections.abc import AsyncGenerator
 from agentkeep import AlreadyExists, Conflict, Keep, Message, Session
 
 from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.history import Recorder, explain
 from agentkeep_conformance.logs import check_log
-from agentkeep_conformance.place import Place
 from agentkeep_conformance.racing import append, final_log, following, messages_of, outcomes, read, write_all
 from agentkeep_conformance.sequential import ABSENT, Log, step
 
 
-def rounds_of(place: Place, everyday: int, *, nightly: int | None = None) -> int:
+def rounds_of(database: Database, everyday: int, *, nightly: int | None = None) -> int:
     """Races are played again and again: one round may pass by luck. By night 40 times as often, where not said."""
-    return everyday if place.tier == "everyday" else nightly or 40 * everyday
+    return everyday if database.tier == "everyday" else nightly or 40 * everyday
 
 
 class Concurrency:
     @proves("ORD-1", "ORD-2", "ORD-3", "ORD-4", "ORD-5", "CNT-1")
-    async def test_racing_appends_keep_one_order_and_readers_see_it(self, place: Place, keep: Keep, twin: Keep) -> None:
-        for number in range(rounds_of(place, 3)):
+    async def test_racing_appends_keep_one_order_and_readers_see_it(
+        self, database: Database, keep: Keep, twin: Keep
+    ) -> None:
+        for number in range(rounds_of(database, 3)):
             session_id = f"s{number}"
             await keep.sessions.create(session_id)
             recorders = [Recorder(f"w{writer}") for writer in range(6)]
@@ -38,8 +40,10 @@ class Concurrency:
             await self._counters_are_exact(twin, session_id)
 
     @proves("CNT-1", "ORD-1", "ORD-4", "ORD-5")
-    async def test_racing_writers_of_all_kinds_can_be_put_in_order(self, place: Place, keep: Keep, twin: Keep) -> None:
-        for number in range(rounds_of(place, 6)):
+    async def test_racing_writers_of_all_kinds_can_be_put_in_order(
+        self, database: Database, keep: Keep, twin: Keep
+    ) -> None:
+        for number in range(rounds_of(database, 6)):
             session_id = f"s{number}"
             await keep.sessions.create(session_id)
             await keep.messages.append(session_id, messages_of(["a", "b", "c"]))
@@ -73,27 +77,27 @@ class Concurrency:
         assert (session.message_count, session.last_seq, session.last_message_at) == (0, 30, None)
 
     @proves("SES-1")
-    async def test_one_creator_wins(self, place: Place, keep: Keep, twin: Keep) -> None:
-        for number in range(rounds_of(place, 8)):
+    async def test_one_creator_wins(self, database: Database, keep: Keep, twin: Keep) -> None:
+        for number in range(rounds_of(database, 8)):
             found = await outcomes([(keep, twin)[n % 2].sessions.create(f"s{number}", title=f"{n}") for n in range(10)])
             [winner] = [session for session in found if isinstance(session, Session)]
             assert [type(error) for error in found if error is not winner] == [AlreadyExists] * 9
             assert await twin.sessions.get(f"s{number}") == winner
 
     @proves("SES-1")
-    async def test_all_who_get_or_create_get_one_session(self, place: Place, keep: Keep, twin: Keep) -> None:
-        for number in range(rounds_of(place, 8)):
+    async def test_all_who_get_or_create_get_one_session(self, database: Database, keep: Keep, twin: Keep) -> None:
+        for number in range(rounds_of(database, 8)):
             found = await asyncio.gather(
                 *((keep, twin)[n % 2].sessions.get_or_create(f"s{number}", title=f"{n}") for n in range(10))
             )
             assert len({session.title for session in found}) == 1
             assert all(session == found[0] for session in found)
-        assert await keep.sessions.count() == rounds_of(place, 8)
+        assert await keep.sessions.count() == rounds_of(database, 8)
 
     @proves("SES-2")
-    async def test_one_compare_and_swap_wins_a_round(self, place: Place, keep: Keep, twin: Keep) -> None:
+    async def test_one_compare_and_swap_wins_a_round(self, database: Database, keep: Keep, twin: Keep) -> None:
         await keep.sessions.create("s")
-        for version in range(1, 1 + rounds_of(place, 10)):
+        for version in range(1, 1 + rounds_of(database, 10)):
             found = await outcomes(
                 [
                     (keep, twin)[n % 2].sessions.update("s", expected_version=version, title=f"{version}.{n}")
@@ -107,10 +111,10 @@ class Concurrency:
 
     @proves("ORD-4", "ORD-6")
     async def test_one_stale_appender_wins_and_nothing_of_the_others_lands(
-        self, place: Place, keep: Keep, twin: Keep
+        self, database: Database, keep: Keep, twin: Keep
     ) -> None:
         await keep.sessions.create("s")
-        for last_seq in range(0, 2 * rounds_of(place, 10), 2):
+        for last_seq in range(0, 2 * rounds_of(database, 10), 2):
             found = await outcomes(
                 [
                     (keep, twin)[n % 2].messages.append(
@@ -130,8 +134,10 @@ class Concurrency:
             assert (await keep.sessions.get("s")).title == winner[0].id.removesuffix(".a")
 
     @proves("SES-2")
-    async def test_racing_updates_of_different_fields_all_stay(self, place: Place, keep: Keep, twin: Keep) -> None:
-        for number in range(rounds_of(place, 8)):
+    async def test_racing_updates_of_different_fields_all_stay(
+        self, database: Database, keep: Keep, twin: Keep
+    ) -> None:
+        for number in range(rounds_of(database, 8)):
             session_id = f"s{number}"
             await keep.sessions.create(session_id)
             await asyncio.gather(
@@ -152,9 +158,9 @@ class Concurrency:
 
     @proves("SES-4", "ORD-5")
     async def test_nothing_resurrects_a_session_that_is_being_deleted(
-        self, place: Place, keep: Keep, twin: Keep
+        self, database: Database, keep: Keep, twin: Keep
     ) -> None:
-        for number in range(rounds_of(place, 8)):
+        for number in range(rounds_of(database, 8)):
             session_id = f"s{number}"
             await keep.sessions.create(session_id)
             recorders = [Recorder(f"w{n}") for n in range(5)]
@@ -170,18 +176,20 @@ class Concurrency:
 
     @proves("SES-1", "SES-4", "ORD-1")
     async def test_creating_deleting_and_appending_can_be_put_in_order(
-        self, place: Place, keep: Keep, twin: Keep
+        self, database: Database, keep: Keep, twin: Keep
     ) -> None:
-        for number in range(rounds_of(place, 4)):
+        for number in range(rounds_of(database, 4)):
             session_id = f"s{number}"
             recorders = [Recorder(f"{n}") for n in range(6)]
             await asyncio.gather(*(_come_and_go((keep, twin)[n % 2], recorders[n], session_id) for n in range(6)))
             explain([event for recorder in recorders for event in recorder.events], ABSENT, step)
 
     @proves("IDEM-1")
-    async def test_one_batch_appended_by_many_at_once_lands_once(self, place: Place, keep: Keep, twin: Keep) -> None:
+    async def test_one_batch_appended_by_many_at_once_lands_once(
+        self, database: Database, keep: Keep, twin: Keep
+    ) -> None:
         await keep.sessions.create("s")
-        for number in range(rounds_of(place, 8)):
+        for number in range(rounds_of(database, 8)):
             batch = messages_of([f"{number}.a", f"{number}.b"])
             found = await asyncio.gather(*((keep, twin)[n % 2].messages.append("s", batch) for n in range(8)))
             assert all(stored == found[0] for stored in found)

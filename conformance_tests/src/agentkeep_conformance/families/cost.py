@@ -10,8 +10,8 @@ import pytest
 from agentkeep import Keep, NewMessage, PersistenceAdapter
 
 from agentkeep_conformance.clauses import needs_wire, proves
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.faults import bench_of
-from agentkeep_conformance.place import Place
 from agentkeep_conformance.proxy import Proxy
 
 _LIMITS = {"append": 3, "append with ids": 4, "read": 2, "listing": 2}
@@ -39,93 +39,95 @@ class Cost:
     @needs_wire
     @pytest.mark.parametrize("batch", [1, 100])
     @pytest.mark.parametrize("kind", ["append", "append with ids"])
-    async def test_an_append_takes_the_round_trips_that_it_may(self, place: Place, kind: str, batch: int) -> None:
-        async with bench_of(place) as bench:
+    async def test_an_append_takes_the_round_trips_that_it_may(self, database: Database, kind: str, batch: int) -> None:
+        async with bench_of(database) as bench:
             keep, _ = await bench.furnished()
             await _append(keep, "s")  # a driver may prepare the statement where it is new to a connection
             bench.proxy.reset()
             for number in range(_CALLS):
                 ids = [f"{number}.{part}" if kind == "append with ids" else None for part in range(batch)]
                 await keep.messages.append("s", [NewMessage(role="user", id=id, content="x" * 50) for id in ids])
-            assert bench.proxy.traffic.round_trips <= _CALLS * _allowed(place, kind)
+            assert bench.proxy.traffic.round_trips <= _CALLS * _allowed(database, kind)
 
     @proves("COST-1", "READ-3")
     @needs_wire
     @pytest.mark.parametrize("name", _READS)
-    async def test_a_read_takes_one_trip_and_the_same_bytes_however_long_the_log(self, place: Place, name: str) -> None:
-        async with bench_of(place) as bench:
+    async def test_a_read_takes_one_trip_and_the_same_bytes_however_long_the_log(
+        self, database: Database, name: str
+    ) -> None:
+        async with bench_of(database) as bench:
             keep, _ = await bench.furnished()
             costs: list[tuple[int, int, int]] = []
-            for session_id in await _short_and_long(place, keep):
+            for session_id in await _short_and_long(database, keep):
                 await _READS[name](keep, session_id)
                 trips, sent, received = await _cost(bench.proxy, keep, session_id, _READS[name])
-                assert trips <= _allowed(place, "read")
+                assert trips <= _allowed(database, "read")
                 costs.append((trips, sent, received))
             _alike(*costs)
 
     @proves("COST-2", "COST-1")
     @needs_wire
-    async def test_an_append_sends_the_same_bytes_however_long_the_log(self, place: Place) -> None:
-        async with bench_of(place) as bench:
+    async def test_an_append_sends_the_same_bytes_however_long_the_log(self, database: Database) -> None:
+        async with bench_of(database) as bench:
             keep, _ = await bench.furnished()
             costs: list[tuple[int, int, int]] = []
-            for session_id in await _short_and_long(place, keep):
+            for session_id in await _short_and_long(database, keep):
                 await _append(keep, session_id)
                 costs.append(await _cost(bench.proxy, keep, session_id, _append))
             _alike(*costs)
 
     @proves("READ-5")
     @needs_wire
-    async def test_a_listing_carries_no_messages_and_costs_the_same_among_many(self, place: Place) -> None:
-        async with bench_of(place) as bench:
+    async def test_a_listing_carries_no_messages_and_costs_the_same_among_many(self, database: Database) -> None:
+        async with bench_of(database) as bench:
             keep, witness = await bench.furnished()
             await _sessions(keep, 20)
             for each in (witness, keep):  # what a write left to be done soon is its own cost
                 await _list_sessions(each, "")
             few = await _cost(bench.proxy, keep, "", _list_sessions)
-            await _sessions(keep, 300 if place.tier == "everyday" else 5000)
+            await _sessions(keep, 300 if database.tier == "everyday" else 5000)
             for number in range(10):
                 await keep.messages.append(f"s{number}", [NewMessage(role="user", content="x" * 5000)] * 3)
             await _list_sessions(keep, "")
             many = await _cost(bench.proxy, keep, "", _list_sessions)
-            assert few[0] == many[0] <= _allowed(place, "listing")
+            assert few[0] == many[0] <= _allowed(database, "listing")
             assert abs(few[1] - many[1]) <= _SLACK
             assert many[2] <= few[2] * 1.2 + 1024, "a page among many sessions, some with long logs, carries more"
 
     @proves("LIFE-1")
     @needs_wire
-    async def test_opening_what_is_current_takes_3_round_trips(self, place: Place) -> None:
-        await place.keep()
-        address = place.enrolment.server.address
+    async def test_opening_what_is_current_takes_3_round_trips(self, database: Database) -> None:
+        await database.keep()
+        address = database.enrolment.server.address
         assert address is not None
         async with Proxy(*address) as proxy:
-            counted = Keep(place.enrolment.open(proxy.through(place.dsn), place.namespace))
+            counted = Keep(database.enrolment.open(proxy.through(database.dsn), database.namespace))
             await counted.open()
-            greeting = place.enrolment.round_trips.get("greeting", 0)
+            greeting = database.enrolment.round_trips.get("greeting", 0)
             assert proxy.traffic.round_trips <= 3 + greeting * proxy.traffic.connections
             await counted.close()
 
     @proves("READ-3", "COST-1", "COST-2")
-    async def test_the_work_of_a_call_does_not_grow_with_the_log(self, place: Place) -> None:
+    async def test_the_work_of_a_call_does_not_grow_with_the_log(self, database: Database) -> None:
         """Of an embedded database all of it; beside a server our own share, whose round trips are counted above."""
-        adapter = place.unopened()
+        adapter = database.unopened()
         async with Keep(adapter) as keep:
-            sessions = await _short_and_long(place, keep)
+            sessions = await _short_and_long(database, keep)
             for name, call in {**_READS, "append": _append}.items():
-                few, many = [await _steps(place, adapter, keep, call, session_id) for session_id in sessions]
+                few, many = [await _steps(database, adapter, keep, call, session_id) for session_id in sessions]
                 assert many <= few * 1.5 + 50, f"{name}: {few} steps in a short log, {many} in a long one"
 
 
-def _allowed(place: Place, kind: str) -> int:
-    trips = place.enrolment.round_trips
+def _allowed(database: Database, kind: str) -> int:
+    trips = database.enrolment.round_trips
     declared = trips.get(kind, trips.get("read", 1) if kind == "listing" else 1)
     assert declared <= _LIMITS[kind], f"COST-1 allows no database {declared} round trips for {kind}"
     return declared
 
 
-async def _short_and_long(place: Place, keep: Keep) -> tuple[str, str]:
+async def _short_and_long(database: Database, keep: Keep) -> tuple[str, str]:
     """Two sessions, the ids of the same length; the reads look at the same 20 messages' worth in both."""
-    lengths = {"short": _SHORT, "long_": 2_000 if place.tier == "everyday" else 100_000}
+    lengths = {"short": _SHORT, "long_": 2_000 if database.tier == "everyday" else 100_000}
     for session_id, length in lengths.items():
         await keep.sessions.create(session_id)
         for start in range(0, length, 500):
@@ -162,6 +164,6 @@ def _alike(short: tuple[int, int, int], long: tuple[int, int, int]) -> None:
     assert abs(short[2] - long[2]) <= _SLACK * 20, f"{short[2]} bytes received in a short log, {long[2]} in a long one"
 
 
-async def _steps(place: Place, adapter: PersistenceAdapter, keep: Keep, call: Call, session_id: str) -> int:
+async def _steps(database: Database, adapter: PersistenceAdapter, keep: Keep, call: Call, session_id: str) -> int:
     """The least of three: the event loop may do something of its own in between."""
-    return min([await place.enrolment.work(adapter, lambda: call(keep, session_id)) for _ in range(3)])
+    return min([await database.enrolment.work(adapter, lambda: call(keep, session_id)) for _ in range(3)])

@@ -9,10 +9,10 @@ from agentkeep import Keep, OutcomeUnknown, Unavailable
 
 from agentkeep_conformance.children import report
 from agentkeep_conformance.clauses import needs_wire, proves
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.history import Event, Recorder
 from agentkeep_conformance.logs import check_log, check_whole
-from agentkeep_conformance.place import Place
 from agentkeep_conformance.racing import batches_of, final_log, messages_of
 from agentkeep_conformance.servers import NotRun
 
@@ -30,13 +30,13 @@ async def append_until_killed(keep: Keep, who: str) -> None:
 
 class Crashes:
     @proves("FLT-1", "ORD-2", "ORD-6", "CNT-1")
-    async def test_a_killed_process_loses_nothing_acknowledged(self, place: Place, keep: Keep) -> None:
+    async def test_a_killed_process_loses_nothing_acknowledged(self, database: Database, keep: Keep) -> None:
         await keep.sessions.create("s")
         if not keep.capabilities.shared:
-            return await self._a_killed_process_is_not_seen(place, keep)
+            return await self._a_killed_process_is_not_seen(database, keep)
         events: list[Event] = []
-        for number in range(rounds_of(place, 4, nightly=40)):
-            events += await _killed_after(place, f"k{number}", 1 + 7 * number % 40, at=len(events))
+        for number in range(rounds_of(database, 4, nightly=40)):
+            events += await _killed_after(database, f"k{number}", 1 + 7 * number % 40, at=len(events))
             await _settled(keep)
             final = await final_log(keep, "s")
             check_log(events, final)
@@ -46,9 +46,9 @@ class Crashes:
             stored = {message_id for _, message_id in final}
             assert session.version == 1 + sum(event.argument["ids"][-1] in stored for event in events)
 
-    async def _a_killed_process_is_not_seen(self, place: Place, keep: Keep) -> None:
+    async def _a_killed_process_is_not_seen(self, database: Database, keep: Keep) -> None:
         """Where nothing is shared, the child finds no session to append to."""
-        child = await place.spawn(append_until_killed, "k")
+        child = await database.spawn(append_until_killed, "k")
         said = [line async for line in child.reports()]
         assert said == [{"begun": ["k.0.0"]}]
         await child.kill()
@@ -56,7 +56,7 @@ class Crashes:
 
     @proves("FLT-1", "FLT-2", "ERR-2", "IDEM-1")
     @needs_wire
-    async def test_a_killed_server_loses_nothing_acknowledged(self, place: Place, keep: Keep, twin: Keep) -> None:
+    async def test_a_killed_server_loses_nothing_acknowledged(self, database: Database, keep: Keep, twin: Keep) -> None:
         await keep.sessions.create("s")
         writers = [Recorder(f"w{number}") for number in range(4)]
         done = asyncio.Event()
@@ -65,9 +65,9 @@ class Crashes:
             for number, writer in enumerate(writers)
         ]
         try:
-            for _ in range(rounds_of(place, 2)):
+            for _ in range(rounds_of(database, 2)):
                 await _until_all_wrote(writers, 5)
-                await _kill_and_restart(place)
+                await _kill_and_restart(database)
             await _until_all_wrote(writers, 5)
         finally:
             done.set()
@@ -81,9 +81,9 @@ class Crashes:
         assert (await twin.sessions.get("s")).message_count == len(final)
 
 
-async def _killed_after(place: Place, who: str, acknowledged: int, at: int) -> list[Event]:
+async def _killed_after(database: Database, who: str, acknowledged: int, at: int) -> list[Event]:
     """The history of a child that was killed when it had reported so many appends; it begins behind event `at`."""
-    child = await place.spawn(append_until_killed, who)
+    child = await database.spawn(append_until_killed, who)
     events: list[Event] = []
     begun: list[str] | None = None
     try:
@@ -141,8 +141,8 @@ async def _until_all_wrote(writers: list[Recorder], appends: int) -> None:
             await asyncio.sleep(0.01)
 
 
-async def _kill_and_restart(place: Place) -> None:
-    server = place.enrolment.server
+async def _kill_and_restart(database: Database) -> None:
+    server = database.enrolment.server
     try:
         await asyncio.to_thread(server.kill)
     except NotRun as reason:

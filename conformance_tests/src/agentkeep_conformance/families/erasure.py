@@ -12,7 +12,7 @@ from agentkeep import Keep, NewMessage
 
 from agentkeep_conformance.canaries import Canary, found_in
 from agentkeep_conformance.clauses import needs_wire, proves
-from agentkeep_conformance.place import Place
+from agentkeep_conformance.database import Database
 
 Erase = Callable[[Keep, Canary], Awaitable[Any]]
 
@@ -49,78 +49,78 @@ OF_MESSAGES["pop"] = _pop_all
 class Erasure:
     @proves("SES-6")
     @pytest.mark.parametrize("way", OF_SESSIONS)
-    async def test_a_deleted_session_leaves_no_trace(self, place: Place, keep: Keep, way: str) -> None:
+    async def test_a_deleted_session_leaves_no_trace(self, database: Database, keep: Keep, way: str) -> None:
         gone, neighbour = Canary(), Canary()
         for canary in (gone, neighbour):
             await canary.store(keep)
-        assert await found_in(place, gone.all) == gone.all, "the scan doesn't see what is stored"
+        assert await found_in(database, gone.all) == gone.all, "the scan doesn't see what is stored"
         await OF_SESSIONS[way](keep, gone)
-        assert await found_in(place, gone.all) == []
-        assert await found_in(place, neighbour.all) == neighbour.all
+        assert await found_in(database, gone.all) == []
+        assert await found_in(database, neighbour.all) == neighbour.all
 
     @proves("SES-6", "CNT-1")
     @pytest.mark.parametrize("way", OF_MESSAGES)
-    async def test_removed_messages_leave_no_trace(self, place: Place, keep: Keep, way: str) -> None:
+    async def test_removed_messages_leave_no_trace(self, database: Database, keep: Keep, way: str) -> None:
         gone, neighbour = Canary(), Canary()
         for canary in (gone, neighbour):
             await canary.store(keep)
-        assert await found_in(place, gone.of_messages) == gone.of_messages, "the scan doesn't see what is stored"
+        assert await found_in(database, gone.of_messages) == gone.of_messages, "the scan doesn't see what is stored"
         await OF_MESSAGES[way](keep, gone)
-        assert await found_in(place, gone.of_messages) == []
-        assert await found_in(place, neighbour.all) == neighbour.all
+        assert await found_in(database, gone.of_messages) == []
+        assert await found_in(database, neighbour.all) == neighbour.all
 
     @proves("SES-6")
-    async def test_what_is_redacted_or_replaced_leaves_no_trace(self, place: Place, keep: Keep) -> None:
+    async def test_what_is_redacted_or_replaced_leaves_no_trace(self, database: Database, keep: Keep) -> None:
         canary = Canary()
         await canary.store(keep)
         await keep.messages.update(canary.session_id, canary.at("message"), content="-", tool_calls=None, name=None)
         await keep.messages.update(canary.session_id, canary.at("message") + "2", content=[], event=None, metadata={})
         await keep.sessions.update(canary.session_id, title=None, state={}, metadata={}, current_route="-")
         fields = ("content", "calls", "name", "part", "event", "mmeta", "title", "state", "statekey", "meta", "metakey")
-        assert await found_in(place, [canary.at(field) for field in (*fields, "route")]) == []
+        assert await found_in(database, [canary.at(field) for field in (*fields, "route")]) == []
 
     @proves("TTL-2", "SES-6")
-    async def test_an_expired_session_leaves_no_trace_after_a_sweep(self, place: Place, keep: Keep) -> None:
+    async def test_an_expired_session_leaves_no_trace_after_a_sweep(self, database: Database, keep: Keep) -> None:
         gone, neighbour = Canary(), Canary()
         await gone.store(keep, ttl=timedelta(seconds=0.4))
         await neighbour.store(keep, ttl=timedelta(hours=1))
         await _expire(keep, gone)
         await keep.sweep()
-        assert await found_in(place, gone.all) == []
-        assert await found_in(place, neighbour.all) == neighbour.all
+        assert await found_in(database, gone.all) == []
+        assert await found_in(database, neighbour.all) == neighbour.all
 
     @proves("TTL-2", "SES-4")
-    async def test_a_new_session_leaves_no_trace_of_the_expired_one(self, place: Place, keep: Keep) -> None:
+    async def test_a_new_session_leaves_no_trace_of_the_expired_one(self, database: Database, keep: Keep) -> None:
         gone = Canary()
         await gone.store(keep, ttl=timedelta(seconds=0.4))
         await _expire(keep, gone)
         await keep.sessions.create(gone.session_id)
         await keep.sweep()
-        assert await found_in(place, gone.all) == [gone.session_id]
+        assert await found_in(database, gone.all) == [gone.session_id]
         assert await keep.messages.count(gone.session_id) == 0
 
     @proves("SES-6", "SES-5")
-    async def test_a_fork_and_its_parent_are_erased_apart(self, place: Place, keep: Keep) -> None:
+    async def test_a_fork_and_its_parent_are_erased_apart(self, database: Database, keep: Keep) -> None:
         canary = Canary()
         await canary.store(keep)
         await keep.sessions.fork(canary.session_id, new_id="fork")
         await keep.sessions.delete(canary.session_id)
         assert await keep.messages.count("fork") == 2
-        assert await found_in(place, [canary.at("content")]) == [canary.at("content")]
+        assert await found_in(database, [canary.at("content")]) == [canary.at("content")]
         await keep.sessions.delete("fork")
-        assert await found_in(place, canary.all) == []
+        assert await found_in(database, canary.all) == []
 
     @proves("ISO-3")
     @needs_wire
-    async def test_all_that_is_written_is_inside_the_namespace(self, place: Place) -> None:
+    async def test_all_that_is_written_is_inside_the_namespace(self, database: Database) -> None:
         """What is left when the namespace is dropped was written outside of it."""
-        elsewhere = place.elsewhere()
+        elsewhere = database.other_namespace()
         inside, outside = Canary(), Canary()
-        keep, other = await place.keep(), await elsewhere.keep()
+        keep, other = await database.keep(), await elsewhere.keep()
         await inside.store(keep)
         await outside.store(other)
         await keep.close()
-        await place.enrolment.drop(place.dsn, place.namespace)
+        await database.enrolment.drop(database.dsn, database.namespace)
         assert await found_in(elsewhere, inside.all) == []
         assert await found_in(elsewhere, outside.all) == outside.all
 

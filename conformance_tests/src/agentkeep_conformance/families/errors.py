@@ -22,7 +22,7 @@ from agentkeep import (
 from agentkeep.records import Append, MessageDraft, Scope, SessionDraft
 
 from agentkeep_conformance.clauses import proves
-from agentkeep_conformance.place import Place
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.samples import log, numbered, said, whole
 
 SECRET = "s3cr3t-pa55"
@@ -118,10 +118,12 @@ class Errors:
             assert str(caught.value)
 
     @proves("ERR-4")
-    async def test_what_cannot_be_read_is_corrupt_by_name_and_never_skipped(self, place: Place, keep: Keep) -> None:
+    async def test_what_cannot_be_read_is_corrupt_by_name_and_never_skipped(
+        self, database: Database, keep: Keep
+    ) -> None:
         await keep.sessions.create("s")
         await keep.messages.append("s", numbered(2))
-        await with_unreadable(await place.adapter())
+        await with_unreadable(await database.adapter())
         await keep.messages.append("s", numbered(1, start=3))
         reads: list[tuple[str, Any]] = [
             ("bad", keep.sessions.get("bad")),
@@ -142,9 +144,9 @@ class Errors:
         assert [message.id for message in await keep.messages.tail("s", 1)] == ["m3"]
 
     @proves("ERR-4", "IDEM-1")
-    async def test_what_cannot_be_read_is_never_overwritten(self, place: Place, keep: Keep) -> None:
+    async def test_what_cannot_be_read_is_never_overwritten(self, database: Database, keep: Keep) -> None:
         await keep.sessions.create("s")
-        adapter = await place.adapter()
+        adapter = await database.adapter()
         await with_unreadable(adapter)
         with pytest.raises(Conflict):
             await keep.messages.append("s", [said("good", id="bad")])
@@ -158,10 +160,10 @@ class Errors:
         assert await keep.sessions.count() == 2
 
     @proves("ERR-3")
-    async def test_no_secret_of_a_url_is_shown(self, place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_no_secret_of_a_url_is_shown(self, database: Database, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG)
-        kind = type(await place.adapter())
-        scheme = (await place.adapter()).name
+        kind = type(await database.adapter())
+        scheme = (await database.adapter()).name
         shown: list[str] = []
         for url in (
             f"{scheme}://user:{SECRET}@127.0.0.1:1/d",
@@ -180,7 +182,7 @@ class Errors:
         assert not [text for text in [*shown, caplog.text] if SECRET in text]
 
     @proves("ERR-3", "ERR-1")
-    async def test_no_content_is_logged(self, place: Place, keep: Keep, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_no_content_is_logged(self, database: Database, keep: Keep, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG)
         await keep.sessions.create("s", title=SECRET, state={"k": SECRET}, metadata={"k": SECRET})
         await keep.messages.append("s", [said(SECRET, id="m", metadata={"k": SECRET})])
@@ -189,5 +191,5 @@ class Errors:
         with pytest.raises(AlreadyExists):
             await keep.sessions.create("s", title=SECRET, ttl=timedelta(hours=1))
         await keep.sessions.count(metadata={"k": SECRET})
-        assert (await keep.health()).adapter == (await place.adapter()).name
+        assert (await keep.health()).adapter == (await database.adapter()).name
         assert SECRET not in caplog.text + str(caught.value) + repr(keep)

@@ -12,8 +12,8 @@ import pytest
 from agentkeep import Keep, NewMessage, PersistenceError, Unavailable
 
 from agentkeep_conformance.clauses import needs_wire, proves
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.operations import READS, WRITES, Expectation, expectation, furnish, world_of
-from agentkeep_conformance.place import Place
 from agentkeep_conformance.proxy import Fault, Proxy
 
 _CUTS = (Fault.CUT_BEFORE_SEND, Fault.CUT_BEFORE_REPLY, Fault.CUT_MID_REPLY)
@@ -51,15 +51,15 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench_of(place: Place, **options: Any) -> AsyncGenerator[Bench, None]:
+async def bench_of(database: Database, **options: Any) -> AsyncGenerator[Bench, None]:
     """Opened and closed around one test."""
-    address = place.enrolment.server.address
+    address = database.enrolment.server.address
     assert address is not None, "an embedded adapter has no wire"
     async with Proxy(*address) as proxy:
-        victim = Keep(place.enrolment.open(proxy.through(place.dsn), place.namespace, **options))
+        victim = Keep(database.enrolment.open(proxy.through(database.dsn), database.namespace, **options))
         await victim.open()
         try:
-            yield Bench(proxy, victim, await place.keep())
+            yield Bench(proxy, victim, await database.keep())
         finally:
             proxy.restore()
             await within(victim.close())
@@ -83,9 +83,9 @@ class Faults:
     @proves("ERR-2", "ERR-1", "FLT-1", "FLT-2")
     @needs_wire
     @pytest.mark.parametrize("name", WRITES)
-    async def test_a_cut_write_is_done_once_or_not_at_all(self, place: Place, name: str) -> None:
+    async def test_a_cut_write_is_done_once_or_not_at_all(self, database: Database, name: str) -> None:
         operation = WRITES[name]
-        async with bench_of(place) as bench:
+        async with bench_of(database) as bench:
             expected = await bench.expected(name)
             for nth in range(1, 1 + await bench.round_trips(operation.run)):
                 for fault in _CUTS:
@@ -101,9 +101,9 @@ class Faults:
     @proves("ERR-2", "FLT-1", "FLT-2")
     @needs_wire
     @pytest.mark.parametrize("name", WRITES)
-    async def test_a_server_that_goes_away_in_a_write_is_said_so(self, place: Place, name: str) -> None:
+    async def test_a_server_that_goes_away_in_a_write_is_said_so(self, database: Database, name: str) -> None:
         operation = WRITES[name]
-        async with bench_of(place) as bench:
+        async with bench_of(database) as bench:
             expected = await bench.expected(name)
             for fault in _CUTS:
                 victim, witness = await bench.furnished()
@@ -127,9 +127,9 @@ class Faults:
     @proves("ERR-1", "FLT-2")
     @needs_wire
     @pytest.mark.parametrize("name", READS)
-    async def test_a_cut_read_is_answered_or_unavailable(self, place: Place, name: str) -> None:
+    async def test_a_cut_read_is_answered_or_unavailable(self, database: Database, name: str) -> None:
         read = READS[name]
-        async with bench_of(place) as bench:
+        async with bench_of(database) as bench:
             for nth in range(1, 1 + await bench.round_trips(read)):
                 for fault, then_refuse in [(fault, refuse) for fault in _CUTS for refuse in (False, True)]:
                     victim, witness = await bench.furnished()
@@ -143,8 +143,8 @@ class Faults:
     @proves("FLT-2")
     @needs_wire
     @pytest.mark.parametrize("name", WRITES)
-    async def test_a_connection_that_died_while_idle_costs_no_error(self, place: Place, name: str) -> None:
-        async with bench_of(place) as bench:
+    async def test_a_connection_that_died_while_idle_costs_no_error(self, database: Database, name: str) -> None:
+        async with bench_of(database) as bench:
             expected = await bench.expected(name)
             victim, witness = await bench.furnished()
             bench.proxy.cut()
@@ -155,8 +155,8 @@ class Faults:
     @proves("FLT-2", "ERR-2")
     @needs_wire
     @pytest.mark.parametrize("fault", _STALLS, ids=[fault.name.lower() for fault in _STALLS])
-    async def test_a_silent_server_is_given_up(self, place: Place, fault: Fault) -> None:
-        async with bench_of(place, **place.enrolment.impatient) as bench:
+    async def test_a_silent_server_is_given_up(self, database: Database, fault: Fault) -> None:
+        async with bench_of(database, **database.enrolment.short_timeout) as bench:
             for name in ("append a batch", "update"):
                 expected = await bench.expected(name)
                 victim, witness = await bench.furnished()
@@ -169,9 +169,9 @@ class Faults:
                 await self._works_again(victim, witness, expected, error)
 
     @proves("FLT-4", "FLT-2")
-    async def test_one_connection_serves_everybody(self, place: Place) -> None:
+    async def test_one_connection_serves_everybody(self, database: Database) -> None:
         """Also between the pages of an iteration, and after each kind of refusal."""
-        keep = await place.keep(**place.enrolment.one_connection)
+        keep = await database.keep(**database.enrolment.one_connection)
         await furnish(keep)
         await keep.messages.append("s", [NewMessage(role="user") for _ in range(1000)])
         iteration = keep.messages.iterate("s")

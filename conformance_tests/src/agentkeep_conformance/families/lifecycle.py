@@ -8,7 +8,7 @@ import pytest
 from agentkeep import Closed, Keep, NewMessage, PersistenceError
 
 from agentkeep_conformance.clauses import needs, proves
-from agentkeep_conformance.place import Place
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.samples import PATIENCE_SECONDS, Verb, whole
 
 VERBS: dict[str, Verb] = {
@@ -53,80 +53,82 @@ async def count_sessions(keep: Keep) -> int:
 class LifeCycle:
     @proves("LIFE-2")
     @pytest.mark.parametrize("verb", VERBS)
-    async def test_use_outside_open_and_close_is_closed(self, place: Place, verb: str) -> None:
-        never = Keep(place.unopened())
+    async def test_use_outside_open_and_close_is_closed(self, database: Database, verb: str) -> None:
+        never = Keep(database.unopened())
         with pytest.raises(Closed):
             await VERBS[verb](never)
-        closed = await place.keep()
+        closed = await database.keep()
         await closed.close()
         with pytest.raises(Closed):
             await VERBS[verb](closed)
 
     @proves("LIFE-2")
-    async def test_open_and_close_are_idempotent(self, place: Place) -> None:
-        keep = await place.keep()
+    async def test_open_and_close_are_idempotent(self, database: Database) -> None:
+        keep = await database.keep()
         await keep.sessions.create("s")
         await keep.open()
         assert (await keep.sessions.get("s")).id == "s"
         await keep.close()
         await keep.close()
-        await Keep(place.unopened()).close()
+        await Keep(database.unopened()).close()
 
     @proves("LIFE-2", "ORD-5")
-    async def test_what_was_written_outlives_the_instance_that_wrote_it(self, place: Place) -> None:
-        first = await place.keep()
+    async def test_what_was_written_outlives_the_instance_that_wrote_it(self, database: Database) -> None:
+        first = await database.keep()
         await first.sessions.create("s", title="kept")
         await first.messages.append("s", [NewMessage(role="user", content="hello", id="m")])
-        await place.keep()
+        await database.keep()
         await first.close()
-        again = await place.keep()
+        again = await database.keep()
         assert (await again.sessions.get("s")).title == "kept"
         assert (await again.messages.get("s", "m")).content == "hello"
         assert (await again.messages.append("s", [NewMessage(role="user")]))[0].seq == 2
 
     @proves("LIFE-2")
-    async def test_an_instance_opened_again_goes_on(self, place: Place) -> None:
-        keep = await place.keep()
-        await place.keep()
+    async def test_an_instance_opened_again_goes_on(self, database: Database) -> None:
+        keep = await database.keep()
+        await database.keep()
         await keep.sessions.create("s")
         await keep.close()
         await keep.open()
         assert (await keep.sessions.get("s")).id == "s"
 
     @proves("LIFE-2")
-    async def test_closing_one_instance_leaves_the_others_open(self, place: Place, keep: Keep, twin: Keep) -> None:
+    async def test_closing_one_instance_leaves_the_others_open(
+        self, database: Database, keep: Keep, twin: Keep
+    ) -> None:
         await twin.close()
         await keep.sessions.create("s")
         assert await keep.sessions.count() == 1
 
     @proves("LIFE-2")
-    @needs("over_given", "it is never given a client of the caller's")
-    async def test_what_the_caller_gave_stays_open(self, place: Place) -> None:
-        async with place.enrolment.over_given(place.dsn, place.namespace) as given:
+    @needs("over_client", "it takes no client of the caller's")
+    async def test_what_the_caller_gave_stays_open(self, database: Database) -> None:
+        async with database.enrolment.over_client(database.dsn, database.namespace) as over:
             for _ in range(2):
-                async with Keep(given.adapter) as keep:
+                async with Keep(over.adapter) as keep:
                     assert (await keep.sessions.get_or_create("s")).id == "s"
-                assert await given.usable()
-            await given.adapter.close()
-            assert await given.usable()
+                assert await over.client_works()
+            await over.adapter.close()
+            assert await over.client_works()
 
     @proves("LIFE-1")
-    async def test_twenty_instances_open_an_empty_database_at_once(self, place: Place) -> None:
-        keeps = await asyncio.gather(*(place.keep() for _ in range(20)))
+    async def test_twenty_instances_open_an_empty_database_at_once(self, database: Database) -> None:
+        keeps = await asyncio.gather(*(database.keep() for _ in range(20)))
         await asyncio.gather(*(keep.sessions.create(f"s{n}") for n, keep in enumerate(keeps)))
         assert {await keep.sessions.count() for keep in keeps} == {20}
 
     @proves("LIFE-1")
-    async def test_opening_changes_nothing_that_is_stored(self, place: Place, keep: Keep) -> None:
+    async def test_opening_changes_nothing_that_is_stored(self, database: Database, keep: Keep) -> None:
         await keep.sessions.create("s", user_id="u", metadata={"k": 1})
         await keep.messages.append("s", [NewMessage(role="user", content="hello")])
         before = await whole(keep, "s")
         for _ in range(3):
-            assert await whole(await place.keep(), "s") == before
+            assert await whole(await database.keep(), "s") == before
 
     @proves("LIFE-2")
-    async def test_closing_while_calls_run_ends_them_cleanly(self, place: Place, keep: Keep) -> None:
-        busy = await place.keep()
+    async def test_closing_while_calls_run_ends_them_cleanly(self, database: Database, keep: Keep) -> None:
+        busy = await database.keep()
         await busy.sessions.create("s")
         calls = [asyncio.create_task(busy.messages.append("s", [NewMessage(role="user")])) for _ in range(20)]
         await asyncio.sleep(0)
@@ -138,7 +140,7 @@ class LifeCycle:
         assert await keep.messages.count("s") >= acknowledged
 
     @proves("LIFE-3")
-    async def test_a_second_event_loop_works_or_is_told_what_to_do(self, place: Place, keep: Keep) -> None:
+    async def test_a_second_event_loop_works_or_is_told_what_to_do(self, database: Database, keep: Keep) -> None:
         await keep.sessions.create("s")
 
         def in_a_loop_of_its_own() -> str:
@@ -155,6 +157,6 @@ class LifeCycle:
         assert await keep.messages.count("s") == 1
 
     @proves("ORD-5")
-    async def test_a_second_process_sees_the_data_where_it_is_shared(self, place: Place, keep: Keep) -> None:
+    async def test_a_second_process_sees_the_data_where_it_is_shared(self, database: Database, keep: Keep) -> None:
         await keep.sessions.create("s")
-        assert await place.in_process(count_sessions) == (1 if keep.capabilities.shared else 0)
+        assert await database.in_process(count_sessions) == (1 if keep.capabilities.shared else 0)

@@ -10,7 +10,7 @@ from agentkeep import Conflict, InvalidInput, Keep, MessageNotFound, NewMessage,
 from msgspec.structs import asdict
 
 from agentkeep_conformance.clauses import proves
-from agentkeep_conformance.place import Place
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.samples import HandClock, Verb, ids, log, numbered, said, seqs, whole
 
 LONG_AGO = datetime(2001, 2, 3, 4, 5, 6, 789_012, tzinfo=UTC)
@@ -217,14 +217,14 @@ class Messages:
 
     @proves("CNT-1", "TTL-1")
     @pytest.mark.parametrize("cut", CUTS)
-    async def test_updated_at_is_the_time_of_the_change(self, place: Place, keep: Keep, cut: str) -> None:
+    async def test_updated_at_is_the_time_of_the_change(self, database: Database, keep: Keep, cut: str) -> None:
         if keep.capabilities.server_clock:
             before = await with_log(keep)
             await CUTS[cut](keep)
             assert (await keep.sessions.get("s")).updated_at > before.updated_at
             return
         clock = HandClock()
-        timed = await place.keep(clock=clock)
+        timed = await database.keep(clock=clock)
         before = await with_log(timed)
         assert before.created_at == before.updated_at == before.last_message_at == clock.now
         clock.move(microseconds=1)

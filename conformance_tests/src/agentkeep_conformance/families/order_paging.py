@@ -10,7 +10,7 @@ from agentkeep import InvalidInput, Keep, Message, Page, Session
 from agentkeep.sessions import Order
 
 from agentkeep_conformance.clauses import proves
-from agentkeep_conformance.place import Place
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.samples import HandClock, at_once, everything, ids, numbered, said, seqs
 
 CAPS = [9, 10, 11, 99, 100, 101, 199, 200, 201, 500, 501, 1_000, 1_001]
@@ -49,9 +49,9 @@ async def with_messages(keep: Keep, count: int) -> None:
 class OrderAndPaging:
     @proves("READ-2", "READ-1")
     @pytest.mark.parametrize("order", ORDERS)
-    async def test_a_thousand_ties_are_each_met_once(self, place: Place, keep: Keep, order: Order) -> None:
+    async def test_a_thousand_ties_are_each_met_once(self, database: Database, keep: Keep, order: Order) -> None:
         if not keep.capabilities.server_clock:
-            keep = await place.keep(clock=HandClock())
+            keep = await database.keep(clock=HandClock())
         await fill(keep, 1_000)
         rows = await all_pages(keep, 37, order=order)
         assert len(rows) == 1_000
@@ -62,9 +62,11 @@ class OrderAndPaging:
 
     @proves("READ-2", "ISO-2")
     @pytest.mark.parametrize("order", ORDERS)
-    async def test_ties_stand_in_the_order_of_their_ids_bytes(self, place: Place, keep: Keep, order: Order) -> None:
+    async def test_ties_stand_in_the_order_of_their_ids_bytes(
+        self, database: Database, keep: Keep, order: Order
+    ) -> None:
         clock = HandClock()
-        keep = keep if keep.capabilities.server_clock else await place.keep(clock=clock)
+        keep = keep if keep.capabilities.server_clock else await database.keep(clock=clock)
         for name in COLLATING:
             await keep.sessions.create(name)
         rows = await all_pages(keep, 1, order=order)

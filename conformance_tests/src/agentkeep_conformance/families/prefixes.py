@@ -6,17 +6,17 @@ import pytest
 from agentkeep import Keep
 
 from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.isolation import furnish, seen, try_verb
 from agentkeep_conformance.families.lifecycle import VERBS
-from agentkeep_conformance.place import Place
 from agentkeep_conformance.samples import log, numbered, seqs
 
 
 class Prefixes:
     @proves("ISO-3")
     @pytest.mark.parametrize("verb", VERBS)
-    async def test_two_prefixes_in_one_database_never_meet(self, place: Place, keep: Keep, verb: str) -> None:
-        neighbour = await place.elsewhere(f"{place.namespace}_").keep()
+    async def test_two_prefixes_in_one_database_never_meet(self, database: Database, keep: Keep, verb: str) -> None:
+        neighbour = await database.other_namespace(f"{database.namespace}_").keep()
         await furnish(keep, "canary")
         before = await seen(keep)
         assert "canary" not in await try_verb(neighbour, verb)
@@ -25,10 +25,10 @@ class Prefixes:
         assert await seen(keep) == before
 
     @proves("ISO-3")
-    async def test_prefixes_that_look_like_patterns_of_each_other(self, place: Place, keep: Keep) -> None:
-        name = place.namespace
+    async def test_prefixes_that_look_like_patterns_of_each_other(self, database: Database, keep: Keep) -> None:
+        name = database.namespace
         neighbours = [
-            await place.elsewhere(other).keep() for other in (f"{name}s", name[:-1] + "_", name[:-1], name[:6])
+            await database.other_namespace(other).keep() for other in (f"{name}s", name[:-1] + "_", name[:-1], name[:6])
         ]
         for number, neighbour in enumerate([keep, *neighbours]):
             await neighbour.sessions.create("s", title=str(number))

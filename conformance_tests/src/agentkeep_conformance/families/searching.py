@@ -9,7 +9,7 @@ import pytest
 from agentkeep import CapabilityNotSupported, Keep, NewMessage, SessionNotFound
 
 from agentkeep_conformance.clauses import proves
-from agentkeep_conformance.place import Place
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.samples import Verb, ids, said, until, whole
 from agentkeep_conformance.tables import IDS, TEXTS
 
@@ -59,7 +59,7 @@ REMOVALS: dict[str, Verb] = {
 """Every way by which the word of message "m" goes."""
 
 
-async def searches(place: Place, keep: Keep) -> bool:
+async def searches(database: Database, keep: Keep) -> bool:
     """True where search is declared; else shows that it is refused, with nothing touched."""
     if keep.capabilities.search:
         return True
@@ -70,7 +70,7 @@ async def searches(place: Place, keep: Keep) -> bool:
         await keep.messages.search("word")
     assert caught.value.name == "search"
     assert await whole(keep, "refused") == before
-    place.refused("search")
+    database.refused("search")
     return False
 
 
@@ -82,9 +82,9 @@ class Searching:
     @proves("SRCH-1", "ORD-5")
     @pytest.mark.parametrize("row", FINDS)
     async def test_a_message_is_found_as_soon_as_it_is_appended(
-        self, place: Place, keep: Keep, twin: Keep, row: str
+        self, database: Database, keep: Keep, twin: Keep, row: str
     ) -> None:
-        if await searches(place, keep):
+        if await searches(database, keep):
             text, query = FINDS[row]
             await keep.sessions.create("s")
             [message] = await keep.messages.append("s", [said(text, id="m")])
@@ -95,8 +95,8 @@ class Searching:
             assert await found(twin, query) == ["m"]
 
     @proves("SRCH-1")
-    async def test_all_words_must_occur_and_the_best_come_first(self, place: Place, keep: Keep) -> None:
-        if await searches(place, keep):
+    async def test_all_words_must_occur_and_the_best_come_first(self, database: Database, keep: Keep) -> None:
+        if await searches(database, keep):
             await keep.sessions.create("s")
             texts = ["alpha beta", "alpha gamma", "beta alpha beta gamma", "delta"]
             await keep.messages.append("s", [said(text, id=f"m{n}") for n, text in enumerate(texts)])
@@ -110,8 +110,8 @@ class Searching:
                 assert any("**alpha**" in highlight for highlight in hit.highlights)
 
     @proves("SRCH-1")
-    async def test_parts_and_tool_calls_are_searched(self, place: Place, keep: Keep) -> None:
-        if await searches(place, keep):
+    async def test_parts_and_tool_calls_are_searched(self, database: Database, keep: Keep) -> None:
+        if await searches(database, keep):
             await keep.sessions.create("s")
             call = {"id": "c", "function": {"name": "bookFlight", "arguments": '{"city": "Lisbon"}'}}
             parts = [{"type": "text", "text": "see the picture"}, {"type": "text", "text": "of Porto"}]
@@ -121,8 +121,8 @@ class Searching:
             assert await found(keep, "Porto picture") == ["parts"]
 
     @proves("SRCH-1", "ISO-2")
-    async def test_any_query_text_is_legal_and_finds_nothing_foreign(self, place: Place, keep: Keep) -> None:
-        if await searches(place, keep):
+    async def test_any_query_text_is_legal_and_finds_nothing_foreign(self, database: Database, keep: Keep) -> None:
+        if await searches(database, keep):
             await keep.sessions.create("s")
             await keep.messages.append("s", [said("ωωω", id="m")])
             for query in [*SYNTAX, *TEXTS.values(), *IDS.values()]:
@@ -130,8 +130,8 @@ class Searching:
             assert await found(keep, "ωωω") == ["m"]
 
     @proves("SRCH-1")
-    async def test_filters_narrow_and_an_absent_session_is_not_found(self, place: Place, keep: Keep) -> None:
-        if await searches(place, keep):
+    async def test_filters_narrow_and_an_absent_session_is_not_found(self, database: Database, keep: Keep) -> None:
+        if await searches(database, keep):
             for name, user, agent in (("a", "u1", "sales"), ("b", "u1", "support"), ("c", "u2", "sales")):
                 await keep.sessions.create(name, user_id=user, agent_name=agent)
                 await keep.messages.append(name, [said("word", id=f"{name}1")])
@@ -149,8 +149,8 @@ class Searching:
                     await view.messages.search("word", session_id=name)
 
     @proves("SRCH-1", "READ-1")
-    async def test_the_limit_is_the_callers(self, place: Place, keep: Keep) -> None:
-        if await searches(place, keep):
+    async def test_the_limit_is_the_callers(self, database: Database, keep: Keep) -> None:
+        if await searches(database, keep):
             await keep.sessions.create("s")
             for _ in range(3):
                 await keep.messages.append("s", [said("word")] * 400)
@@ -159,8 +159,10 @@ class Searching:
 
     @proves("SRCH-1", "SES-6")
     @pytest.mark.parametrize("removal", REMOVALS)
-    async def test_what_is_removed_is_never_found(self, place: Place, keep: Keep, twin: Keep, removal: str) -> None:
-        if await searches(place, keep):
+    async def test_what_is_removed_is_never_found(
+        self, database: Database, keep: Keep, twin: Keep, removal: str
+    ) -> None:
+        if await searches(database, keep):
             for name in ("s", "stays"):
                 await keep.sessions.create(name, user_id="u" if name == "s" else "other")
                 await keep.messages.append(name, [said("canary", id="m" if name == "s" else "kept")])
@@ -172,8 +174,8 @@ class Searching:
             assert await found(twin, "canary") == ["kept", "new"]
 
     @proves("SRCH-1")
-    async def test_a_replaced_text_is_found_by_its_new_words(self, place: Place, keep: Keep) -> None:
-        if await searches(place, keep):
+    async def test_a_replaced_text_is_found_by_its_new_words(self, database: Database, keep: Keep) -> None:
+        if await searches(database, keep):
             await keep.sessions.create("s")
             await keep.messages.append("s", [said("before", id="m")])
             await keep.messages.update("s", "m", content="afterwards")
@@ -181,8 +183,8 @@ class Searching:
             assert await found(keep, "before") == []
 
     @proves("SRCH-1", "TTL-1")
-    async def test_an_expired_message_is_not_found(self, place: Place, keep: Keep) -> None:
-        if await searches(place, keep):
+    async def test_an_expired_message_is_not_found(self, database: Database, keep: Keep) -> None:
+        if await searches(database, keep):
             await keep.sessions.create("s", ttl=timedelta(milliseconds=400))
             await keep.messages.append("s", [said("canary")])
 
@@ -195,8 +197,8 @@ class Searching:
             assert await keep.messages.search("canary") == []
 
     @proves("SRCH-1", "SES-5")
-    async def test_a_forks_messages_are_found_in_it(self, place: Place, keep: Keep) -> None:
-        if await searches(place, keep):
+    async def test_a_forks_messages_are_found_in_it(self, database: Database, keep: Keep) -> None:
+        if await searches(database, keep):
             await keep.sessions.create("s")
             await keep.messages.append("s", [said("canary", id="m1"), said("canary", id="m2")])
             await keep.sessions.fork("s", at_seq=1, new_id="copy")

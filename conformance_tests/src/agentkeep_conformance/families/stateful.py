@@ -17,9 +17,9 @@ from hypothesis.stateful import initialize, precondition, rule, run_state_machin
 from agentkeep_conformance import programs as a
 from agentkeep_conformance.agreement import value_of
 from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.machine import IDLE_TTL, ComparingMachine
-from agentkeep_conformance.place import Place
 
 
 class Programs(ComparingMachine):
@@ -249,23 +249,23 @@ class Programs(ComparingMachine):
 
 class Stateful:
     @proves("ORD-1", "ORD-5", "ORD-6", "IDEM-1", "CNT-1", "SES-1", "SES-2", "READ-2", "ISO-1", "ISO-2")
-    async def test_random_programs_agree_with_the_model(self, place: Place) -> None:
-        for number in range(rounds_of(place, 1, nightly=20)):
-            await asyncio.to_thread(_run_programs, place.elsewhere(), place.seed + number)
+    async def test_random_programs_agree_with_the_model(self, database: Database) -> None:
+        for number in range(rounds_of(database, 1, nightly=20)):
+            await asyncio.to_thread(_run_programs, database.other_namespace(), database.seed + number)
 
 
-def _run_programs(place: Place, number: int) -> None:
+def _run_programs(database: Database, number: int) -> None:
     """Hypothesis is no async library: it gets a thread, and in it an event loop for all examples.
 
     It remembers all that it tried, and a database all that they stored: so thousands are run in parts.
     """
     with asyncio.Runner() as loop:
-        keeps = tuple(Keep(place.unopened(), idle_ttl=idle_ttl) for idle_ttl in (None, IDLE_TTL))
+        keeps = tuple(Keep(database.unopened(), idle_ttl=idle_ttl) for idle_ttl in (None, IDLE_TTL))
         try:
             for keep in keeps:
                 loop.run(keep.open())
             machine = seed(number)(type("Programs", (Programs,), {"loop": loop, "keeps": keeps}))
-            run_state_machine_as_test(machine, settings=_settings(nightly=place.tier == "nightly"))
+            run_state_machine_as_test(machine, settings=_settings(nightly=database.tier == "nightly"))
         finally:
             for keep in keeps:
                 loop.run(keep.close())

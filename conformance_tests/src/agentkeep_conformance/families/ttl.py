@@ -9,8 +9,8 @@ import pytest
 from agentkeep import InvalidInput, Keep, SessionNotFound
 
 from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.sessions import ON_ABSENT
-from agentkeep_conformance.place import Place
 from agentkeep_conformance.samples import FULL_SESSION, HandClock, everything, ids, log, numbered, said, seqs, until
 
 SHORT = timedelta(milliseconds=500)
@@ -31,21 +31,21 @@ async def expired(keep: Keep, session_id: str) -> None:
 
 class TimeToLive:
     @proves("TTL-1")
-    async def test_a_session_expires_when_it_was_told_to(self, place: Place, keep: Keep) -> None:
+    async def test_a_session_expires_when_it_was_told_to(self, database: Database, keep: Keep) -> None:
         assert (await keep.sessions.create("forever")).expires_at is None
         session = await keep.sessions.create("hour", ttl=HOUR)
         assert session.expires_at is not None
         assert abs(session.expires_at - session.created_at - HOUR) < ROUNDING
         assert (await keep.sessions.get("hour")).expires_at == session.expires_at
-        idle = await place.keep(idle_ttl=HOUR * 2)
+        idle = await database.keep(idle_ttl=HOUR * 2)
         for name, ttl in (("idle", None), ("own", HOUR)):
             session = await idle.sessions.create(name, ttl=ttl)
             assert session.expires_at is not None
             assert abs(session.expires_at - session.created_at - (ttl or HOUR * 2)) < ROUNDING
 
     @proves("TTL-1")
-    async def test_activity_slides_the_end_and_never_shortens_a_life(self, place: Place) -> None:
-        keep = await place.keep(idle_ttl=HOUR)
+    async def test_activity_slides_the_end_and_never_shortens_a_life(self, database: Database) -> None:
+        keep = await database.keep(idle_ttl=HOUR)
         before = await keep.sessions.create("s")
         await keep.messages.append("s", numbered(1))
         appended = await keep.sessions.get("s")
@@ -139,14 +139,14 @@ class TimeToLive:
             assert len(await twin.messages.search("text 2", limit=1)) == 1
 
     @proves("TTL-1")
-    async def test_the_instant_of_expiry_belongs_to_death(self, place: Place, keep: Keep) -> None:
+    async def test_the_instant_of_expiry_belongs_to_death(self, database: Database, keep: Keep) -> None:
         if keep.capabilities.server_clock:
             await keep.sessions.create("s", ttl=SHORT)
             await expired(keep, "s")
             assert await keep.sessions.count() == 0
             return
         clock = HandClock()
-        timed = await place.keep(clock=clock)
+        timed = await database.keep(clock=clock)
         await timed.sessions.create("s", ttl=HOUR)
         await timed.messages.append("s", numbered(1))
         clock.now += HOUR - timedelta(microseconds=1)
@@ -156,10 +156,10 @@ class TimeToLive:
         assert await timed.sessions.count() == 0
 
     @proves("TTL-1", "SES-5")
-    async def test_a_fork_expires_by_idle_ttl_or_with_its_parent(self, place: Place, keep: Keep) -> None:
+    async def test_a_fork_expires_by_idle_ttl_or_with_its_parent(self, database: Database, keep: Keep) -> None:
         parent = await keep.sessions.create("s", ttl=HOUR)
         assert (await keep.sessions.fork("s")).expires_at == parent.expires_at
-        idle = await place.keep(idle_ttl=HOUR * 3)
+        idle = await database.keep(idle_ttl=HOUR * 3)
         copy = await idle.sessions.fork("s")
         assert copy.expires_at is not None
         assert abs(copy.expires_at - copy.created_at - HOUR * 3) < ROUNDING

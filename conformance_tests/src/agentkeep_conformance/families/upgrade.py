@@ -10,7 +10,7 @@ from agentkeep import Keep, NewMessage, SchemaMissing, SchemaTooNew
 
 from agentkeep_conformance import corpus
 from agentkeep_conformance.clauses import needs, proves
-from agentkeep_conformance.place import Place
+from agentkeep_conformance.database import Database
 
 NO_CORPUS = "no stored format was released before this one"
 NO_SCHEMA = "it keeps no schema"
@@ -19,9 +19,9 @@ NO_SCHEMA = "it keeps no schema"
 class Upgrade:
     @proves("LIFE-1", "FID-1", "ORD-1")
     @needs("corpora", NO_CORPUS)
-    async def test_what_each_release_stored_is_read_and_written_on(self, place: Place) -> None:
-        for file in place.enrolment.corpora:
-            older = await _loaded(place, file)
+    async def test_what_each_release_stored_is_read_and_written_on(self, database: Database) -> None:
+        for file in database.enrolment.corpora:
+            older = await _loaded(database, file)
             keep = await older.keep()
             assert await corpus.read(keep) == corpus.expected(file), f"{file.name} is read differently today"
             await self._goes_on(keep, await older.keep())
@@ -41,45 +41,44 @@ class Upgrade:
 
     @proves("LIFE-1")
     @needs("corpora", NO_CORPUS)
-    async def test_two_instances_migrate_at_once(self, place: Place) -> None:
-        for file in place.enrolment.corpora:
-            older = await _loaded(place, file)
+    async def test_two_instances_migrate_at_once(self, database: Database) -> None:
+        for file in database.enrolment.corpora:
+            older = await _loaded(database, file)
             keeps = await asyncio.gather(*(older.keep() for _ in range(4)))
             for keep in keeps:
                 assert await corpus.read(keep) == corpus.expected(file)
 
     @proves("LIFE-1")
     @needs("make_newer", NO_SCHEMA)
-    async def test_a_newer_schema_is_refused(self, place: Place, keep: Keep) -> None:
+    async def test_a_newer_schema_is_refused(self, database: Database, keep: Keep) -> None:
         await keep.sessions.create("s")
         await keep.close()
-        await place.enrolment.make_newer(place.dsn, place.namespace)
+        await database.enrolment.make_newer(database.dsn, database.namespace)
         for _ in range(2):
             with pytest.raises(SchemaTooNew) as caught:
-                await place.keep()
+                await database.keep()
             assert str(caught.value)
 
     @proves("LIFE-1")
-    @needs("unmanaged", NO_SCHEMA)
-    async def test_a_schema_that_is_anothers_is_used_and_never_made(self, place: Place) -> None:
-        unmanaged = place.enrolment.unmanaged
+    @needs("has_schema", NO_SCHEMA)
+    async def test_a_schema_that_is_anothers_is_used_and_never_made(self, database: Database) -> None:
         for _ in range(2):
             with pytest.raises(SchemaMissing) as caught:
-                await place.keep(**unmanaged)
+                await database.keep(manage_schema=False)
             assert str(caught.value)
-        await (await place.keep()).close()
-        keep = await place.keep(**unmanaged)
+        await (await database.keep()).close()
+        keep = await database.keep(manage_schema=False)
         await keep.sessions.create("s")
         assert await keep.messages.append("s", [NewMessage(role="user", id="m")])
         assert await keep.sessions.delete("s")
 
 
-async def _loaded(place: Place, file: Path) -> Place:
+async def _loaded(database: Database, file: Path) -> Database:
     """A namespace that holds the corpus; where the database is a file, in a directory of its own."""
-    older = place.elsewhere()
-    if place.enrolment.server.embedded:
-        older.dsn = await asyncio.to_thread(_directory, place.dsn, older.namespace)
-    await place.enrolment.load_corpus(older.dsn, older.namespace, file)
+    older = database.other_namespace()
+    if database.enrolment.server.embedded:
+        older.dsn = await asyncio.to_thread(_directory, database.dsn, older.namespace)
+    await database.enrolment.load_corpus(older.dsn, older.namespace, file)
     return older
 
 
@@ -87,9 +86,3 @@ def _directory(parent: str, name: str) -> str:
     directory = Path(parent, name)
     directory.mkdir()
     return str(directory)
-
-
-def released(folder: Path) -> list[Path]:
-    """The corpora of a folder, oldest release first, for an enrolment's `corpora`."""
-    files = folder.glob("*.stored")
-    return sorted(files, key=lambda file: [int(part) for part in file.stem.split(".")])

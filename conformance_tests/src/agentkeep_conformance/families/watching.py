@@ -11,11 +11,11 @@ import pytest
 from agentkeep import CapabilityNotSupported, Closed, Keep, Message, SessionNotFound
 
 from agentkeep_conformance.clauses import proves
-from agentkeep_conformance.place import Place
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.samples import PATIENCE_SECONDS, ids, numbered, said, seqs, whole
 
 
-async def watches(place: Place, keep: Keep) -> bool:
+async def watches(database: Database, keep: Keep) -> bool:
     """True where watch is declared; else shows that it is refused, with nothing touched."""
     if keep.capabilities.watch:
         return True
@@ -25,7 +25,7 @@ async def watches(place: Place, keep: Keep) -> bool:
         await anext(keep.messages.watch("refused", after_seq=0))
     assert caught.value.name == "watch"
     assert await whole(keep, "refused") == before
-    place.refused("watch")
+    database.refused("watch")
     return False
 
 
@@ -60,9 +60,9 @@ async def met_so_far(met: list[Message], count: int) -> list[Message]:
 class Watching:
     @proves("WATCH-1")
     async def test_what_was_there_and_what_lands_is_met_once_in_order(
-        self, place: Place, keep: Keep, twin: Keep
+        self, database: Database, keep: Keep, twin: Keep
     ) -> None:
-        if await watches(place, keep):
+        if await watches(database, keep):
             await keep.sessions.create("s")
             await keep.messages.append("s", numbered(3))
             async with watching(keep, "s") as met:
@@ -75,8 +75,8 @@ class Watching:
 
     @proves("WATCH-1")
     @pytest.mark.parametrize("after_seq", [0, 2, 3, 7])
-    async def test_a_watch_begins_behind_its_seq(self, place: Place, keep: Keep, after_seq: int) -> None:
-        if await watches(place, keep):
+    async def test_a_watch_begins_behind_its_seq(self, database: Database, keep: Keep, after_seq: int) -> None:
+        if await watches(database, keep):
             await keep.sessions.create("s")
             await keep.messages.append("s", numbered(3))
             async with watching(keep, "s", after_seq) as met:
@@ -85,9 +85,9 @@ class Watching:
 
     @proves("WATCH-1", "ORD-3")
     async def test_racing_appends_are_each_met_once_by_every_watcher(
-        self, place: Place, keep: Keep, twin: Keep
+        self, database: Database, keep: Keep, twin: Keep
     ) -> None:
-        if await watches(place, keep):
+        if await watches(database, keep):
             await keep.sessions.create("s")
             async with watching(keep, "s") as one, watching(twin, "s") as other:
                 await asyncio.gather(*(instance.messages.append("s", [said()] * 2) for instance in (keep, twin) * 25))
@@ -96,9 +96,9 @@ class Watching:
 
     @proves("WATCH-1")
     async def test_a_watcher_that_comes_back_misses_and_repeats_nothing(
-        self, place: Place, keep: Keep, twin: Keep
+        self, database: Database, keep: Keep, twin: Keep
     ) -> None:
-        if await watches(place, keep):
+        if await watches(database, keep):
             await keep.sessions.create("s")
             met: list[int] = []
             for round_ in range(5):
@@ -109,8 +109,8 @@ class Watching:
             assert met == list(range(1, len(met) + 1))
 
     @proves("WATCH-1", "ISO-1")
-    async def test_only_its_own_session_is_met(self, place: Place, keep: Keep) -> None:
-        if await watches(place, keep):
+    async def test_only_its_own_session_is_met(self, database: Database, keep: Keep) -> None:
+        if await watches(database, keep):
             other = keep.for_tenant("other")
             for view, name in ((keep, "s"), (keep, "t"), (other, "s")):
                 await view.sessions.create(name)
@@ -120,8 +120,8 @@ class Watching:
                 assert ids(await met_so_far(met, 1)) == [f"s of {keep!r}"]
 
     @proves("WATCH-1", "ORD-1")
-    async def test_cuts_do_not_confuse_a_watcher(self, place: Place, keep: Keep, twin: Keep) -> None:
-        if await watches(place, keep):
+    async def test_cuts_do_not_confuse_a_watcher(self, database: Database, keep: Keep, twin: Keep) -> None:
+        if await watches(database, keep):
             await keep.sessions.create("s")
             async with watching(keep, "s") as met:
                 await twin.messages.append("s", numbered(3))
@@ -134,8 +134,8 @@ class Watching:
 
     @proves("WATCH-1", "SES-4")
     @pytest.mark.parametrize("end", ["delete", "delete and create", "expiry"])
-    async def test_a_watch_ends_with_its_session(self, place: Place, keep: Keep, twin: Keep, end: str) -> None:
-        if await watches(place, keep):
+    async def test_a_watch_ends_with_its_session(self, database: Database, keep: Keep, twin: Keep, end: str) -> None:
+        if await watches(database, keep):
             await keep.sessions.create("s", ttl=timedelta(milliseconds=500) if end == "expiry" else None)
             await keep.messages.append("s", numbered(2))
             async with aclosing(keep.messages.watch("s", after_seq=0)) as messages:
@@ -150,8 +150,8 @@ class Watching:
                         await anext(messages)
 
     @proves("WATCH-1", "SES-4", "ISO-1")
-    async def test_an_absent_or_foreign_session_can_not_be_watched(self, place: Place, keep: Keep) -> None:
-        if await watches(place, keep):
+    async def test_an_absent_or_foreign_session_can_not_be_watched(self, database: Database, keep: Keep) -> None:
+        if await watches(database, keep):
             await keep.sessions.create("s", user_id="u")
             for view in (keep.for_tenant("other"), keep.for_user("u2")):
                 with pytest.raises(SessionNotFound):
@@ -160,8 +160,8 @@ class Watching:
                 await anext(keep.messages.watch("nobody", after_seq=0))
 
     @proves("LIFE-2", "WATCH-1")
-    async def test_a_watch_ends_when_its_keep_is_closed(self, place: Place, keep: Keep, twin: Keep) -> None:
-        if await watches(place, keep):
+    async def test_a_watch_ends_when_its_keep_is_closed(self, database: Database, keep: Keep, twin: Keep) -> None:
+        if await watches(database, keep):
             await keep.sessions.create("s")
             waiting = asyncio.ensure_future(anext(keep.messages.watch("s", after_seq=0)))
             await asyncio.sleep(0.1)

@@ -13,7 +13,7 @@ from typing import Any, cast
 import hypothesis
 import pytest
 
-from agentkeep_conformance.base import AdapterConformance
+from agentkeep_conformance.suite import AdapterConformance
 
 OPTIONS = [
     "-q",

@@ -48,6 +48,12 @@ def _redis_cluster() -> Recipe:
     return RedisCluster()
 
 
+def _redis_cluster_of_one() -> Recipe:
+    from agentkeep_conformance.servers.redis_cluster_of_one import RedisClusterOfOne
+
+    return RedisClusterOfOne()
+
+
 def _redis_sentinel() -> Recipe:
     from agentkeep_conformance.servers.redis_sentinel import RedisSentinel
 
@@ -96,6 +102,8 @@ REDIS_MEMORY = _redis("redis_memory", "no", "no")
 """Nothing on the disk: a killed server comes back empty."""
 REDIS_CLUSTER = ChosenServer("redis_cluster", _redis_cluster)
 """Three masters, each with a replica."""
+REDIS_CLUSTER_OF_ONE = ChosenServer("redis_cluster_of_one", _redis_cluster_of_one)
+"""One node with all slots: a proxy can stand before it."""
 REDIS_SENTINEL = ChosenServer("redis_sentinel", _redis_sentinel)
 """A primary and its replica under three Sentinels; both force each write to the disk before they answer."""
 REDIS_TLS = ChosenServer("redis_tls", _redis_tls)
@@ -126,6 +134,7 @@ __all__ = [
     "REDIS",
     "REDIS_ALWAYS",
     "REDIS_CLUSTER",
+    "REDIS_CLUSTER_OF_ONE",
     "REDIS_MEMORY",
     "REDIS_NO_FSYNC",
     "REDIS_SENTINEL",

@@ -41,7 +41,7 @@ class Recipe(Protocol):
         ...
 
 
-class Given:
+class UrlServer:
     """A server behind a URL that the user gave: not ours to kill."""
 
     def __init__(self, dsn: str) -> None:
@@ -133,7 +133,7 @@ class ChosenServer:
         except Exception as error:
             where = "{}:{}".format(*address_of(dsn))
             raise NotRun(f"{self._variable()}: {where} does not answer ({type(error).__name__})") from error
-        return Given(dsn)
+        return UrlServer(dsn)
 
 
 def _sources(variable: str) -> tuple[Source, ...]:

@@ -17,8 +17,8 @@ from agentkeep_conformance.servers.run import Run, current_run, free_ports
 from agentkeep_conformance.servers.started import Node, Started
 
 INSTALL = "docker/native/install redis"
-_IMAGE = "redis:8.2.1"
-_IMAGE_VARIABLE = "AGENTKEEP_TEST_REDIS_IMAGE"
+IMAGE = "redis:8.2.1"
+IMAGE_VARIABLE = "AGENTKEEP_TEST_REDIS_IMAGE"
 _NODES = 6
 _WITH_REPLICA = 4
 """Fields of a range of slots: its two ends, its master, and each replica that has the data."""
@@ -32,16 +32,16 @@ class Redis:
         self._settings = {"appendonly": appendonly, "appendfsync": appendfsync, "save": '""'}
 
     def check(self, dsn: str) -> str:
-        return _check(dsn)
+        return check(dsn)
 
     def in_container(self) -> Running:
         password = current_run().password
         container = start_container(
             self.name,
-            image=_IMAGE,
-            image_variable=_IMAGE_VARIABLE,
+            image=IMAGE,
+            image_variable=IMAGE_VARIABLE,
             port=6379,
-            command=_command(self._settings | {"requirepass": password}),
+            command=command_line(self._settings | {"requirepass": password}),
         )
         server = Started(f"redis://:{password}@{container.address}/0", [container], self.check)
         server.wait()
@@ -62,10 +62,10 @@ class RedisCluster:
     name = "redis_cluster"
 
     def check(self, dsn: str) -> str:
-        with _client(dsn) as client:
+        with client_of(dsn) as client:
             if client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
                 raise RuntimeError("the cluster does not serve all slots")
-        return _check(dsn)
+        return check(dsn)
 
     def in_container(self) -> Running:
         """On the host's own network: the nodes tell clients their addresses, so these have to hold outside too."""
@@ -75,10 +75,10 @@ class RedisCluster:
         containers = [
             start_container(
                 f"{self.name}_{number}",
-                image=_IMAGE,
-                image_variable=_IMAGE_VARIABLE,
+                image=IMAGE,
+                image_variable=IMAGE_VARIABLE,
                 port=None,
-                command=_command({"port": str(port)} | secret | _cluster_settings(bus)),
+                command=command_line({"port": str(port)} | secret | cluster_settings(bus)),
             )
             for number, (port, bus) in enumerate(nodes)
         ]
@@ -89,7 +89,7 @@ class RedisCluster:
         run = current_run()
         create = [program("redis-cli", INSTALL), *_create(nodes := _ports())[1:]]
         processes = [
-            start_redis(run, f"{self.name}_{number}", port, _cluster_settings(bus))
+            start_redis(run, f"{self.name}_{number}", port, cluster_settings(bus))
             for number, (port, bus) in enumerate(nodes)
         ]
         return self._joined(nodes, processes, lambda: _run_to_end(create, {"REDISCLI_AUTH": run.password}))
@@ -98,7 +98,7 @@ class RedisCluster:
         """One cluster of nodes that were just started."""
         dsns = [f"redis://:{current_run().password}@127.0.0.1:{port}" for port, _ in ports]
         for dsn, node in zip(dsns, nodes, strict=True):
-            Started(dsn, [node], _check).wait()
+            Started(dsn, [node], check).wait()
         join()
         cluster = Started(dsns[0], nodes, lambda _: self._settled(dsns))
         cluster.wait()
@@ -107,14 +107,14 @@ class RedisCluster:
     def _settled(self, dsns: list[str]) -> str:
         """Every node serves, and knows a replica of each master."""
         for dsn in dsns:
-            with _client(dsn) as client:
+            with client_of(dsn) as client:
                 ranges: list[list[Any]] = client.execute_command("CLUSTER SLOTS")
             if any(len(owners) < _WITH_REPLICA for owners in ranges):
                 raise RuntimeError("a master has no replica yet")
         return min(self.check(dsn) for dsn in dsns)
 
 
-def _cluster_settings(bus: int) -> dict[str, str]:
+def cluster_settings(bus: int) -> dict[str, str]:
     return {
         "appendonly": "yes",
         "appendfsync": "everysec",
@@ -155,12 +155,12 @@ def _run_to_end(command: list[str], environment: dict[str, str]) -> None:
         raise NotRun(f"redis-cli could not make the cluster: {' '.join(done.stdout.split())[-300:]}")
 
 
-def _command(settings: dict[str, str]) -> str:
+def command_line(settings: dict[str, str]) -> str:
     return " ".join(["redis-server", *(f"--{name} {value}" for name, value in settings.items())])
 
 
-def _check(dsn: str) -> str:
-    with _client(dsn) as client:
+def check(dsn: str) -> str:
+    with client_of(dsn) as client:
         client.ping()  # INFO is answered while the data is still being loaded
         return _version(client.info("server"))
 
@@ -174,6 +174,6 @@ def _version(info: dict[str, Any]) -> str:
     )
 
 
-def _client(dsn: str) -> Any:
+def client_of(dsn: str) -> Any:
     """redis-py leaves the types of its answers open."""
     return redis.Redis.from_url(dsn, socket_connect_timeout=5, socket_timeout=5)  # pyright: ignore[reportUnknownMemberType]

@@ -1,21 +1,17 @@
-"""What a test is handed: a place for data of its own in the enrolled database, and ways to open it."""
+"""What a test gets: a namespace of its own in the enrolled database, and ways to open it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 from uuid import uuid4
 
 from agentkeep import Keep, PersistenceAdapter
 
 from agentkeep_conformance import children
-
-if TYPE_CHECKING:
-    from agentkeep_conformance.base import Enrolment
-
-Tier = Literal["everyday", "nightly"]
+from agentkeep_conformance.enrolment import Enrolment, Tier
 
 
 def fresh_namespace() -> str:
@@ -23,7 +19,7 @@ def fresh_namespace() -> str:
     return f"n{uuid4().hex[:10]}"
 
 
-class Place:
+class Database:
     """One namespace of the enrolled database. All that is opened through it is closed when the test ends."""
 
     def __init__(self, enrolment: Enrolment, dsn: str, namespace: str, tier: Tier, seed: int = 0) -> None:
@@ -35,11 +31,11 @@ class Place:
         self.notes: list[tuple[str, object]] = []
         self._opened: list[Keep | PersistenceAdapter] = []
         self._children: list[children.Child] = []
-        self._others: list[Place] = []
+        self._others: list[Database] = []
         enrolment.prepare(dsn, namespace)
 
     async def keep(self, *, tenant: str = "default", idle_ttl: timedelta | None = None, **options: Any) -> Keep:
-        """A new opened instance on this place's data."""
+        """A new opened keep on this namespace's data."""
         keep = Keep(self.unopened(**options), tenant=tenant, idle_ttl=idle_ttl)
         self._opened.append(keep)
         return await keep.open()
@@ -55,9 +51,9 @@ class Place:
         """A new adapter that did nothing yet; opening and closing it is the test's."""
         return self.enrolment.open(self.dsn, self.namespace, **options)
 
-    def elsewhere(self, namespace: str | None = None) -> Place:
+    def other_namespace(self, namespace: str | None = None) -> Database:
         """Another namespace of the same database (ISO-3)."""
-        other = Place(self.enrolment, self.dsn, namespace or fresh_namespace(), self.tier, self.seed)
+        other = Database(self.enrolment, self.dsn, namespace or fresh_namespace(), self.tier, self.seed)
         self._others.append(other)
         return other
 

@@ -1,0 +1,159 @@
+"""What an adapter's author tells the suite: how to open the adapter, and which hooks and limits it has.
+
+Nothing here knows a test. `agentkeep_conformance.suite` adds the tests.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from types import FrameType
+from typing import Any, ClassVar, Literal
+
+from agentkeep import PersistenceAdapter
+
+from agentkeep_conformance.servers.model import EMBEDDED, Server
+
+Tier = Literal["everyday", "nightly"]
+
+
+@dataclass(frozen=True)
+class KnownFailure:
+    """A test that is known to fail. Strict: once it passes, or after `expires`, it fails the run."""
+
+    reason: str
+    issue: str
+    """A link."""
+    expires: date
+
+
+@dataclass(frozen=True)
+class OverClient:
+    """An adapter over a client, pool or engine that belongs to the caller."""
+
+    adapter: PersistenceAdapter
+    client_works: Callable[[], Awaitable[bool]]
+    """Whether the caller's client still works."""
+
+
+class Enrolment:
+    """Only `open` is required. A class attribute answers most of the rest."""
+
+    server: ClassVar[Server] = EMBEDDED
+    """The database server. The default is for a database inside the process."""
+
+    known_failures: ClassVar[dict[str, KnownFailure]] = {}
+    """By the test's name, with `[parameter]` if it has one."""
+
+    families: ClassVar[Collection[str]] = ()
+    """The families that this enrolment runs, such as "searching". Empty: all of them."""
+
+    nightly_runs_all: ClassVar[bool] = False
+    """True: the nightly tier, and a command that names this class, run every family whatever `families` says."""
+
+    everyday: ClassVar[bool] = True
+    """False: run only with `--require all`, in the nightly tier, and if the command names this class."""
+
+    wire: ClassVar[Literal["with", "without", "only"]] = "with"
+    """Whether it runs the tests that act on the wire. "without" is for a topology that a proxy can't stand before."""
+
+    one_connection: ClassVar[dict[str, Any]] = {}
+    """Options of `open` that leave the adapter one connection. Empty: it has no pool, or always one connection."""
+
+    short_timeout: ClassVar[dict[str, Any]] = {}
+    """Options of `open` that make a call give up after half a second or so. Empty: a call may take 90 seconds."""
+
+    round_trips: ClassVar[dict[str, int]] = {}
+    """What COST-1 allows this database instead of 1, if it has a wire: for "append", "append with ids", "read",
+    and "listing" (sessions), if that needs more than a "read": an index that names them, then the sessions.
+
+    "greeting": what its driver needs for each new connection before it can send a call (0 by default). It does not
+    count against the 3 round trips of LIFE-1.
+    """
+
+    has_schema: ClassVar[bool] = False
+    """True: `open` takes `manage_schema=False`, and then the adapter creates and migrates nothing (LIFE-1)."""
+
+    corpora: ClassVar[Sequence[Path]] = ()
+    """What each release stored, in files that `agentkeep_conformance.corpus` made, oldest first."""
+
+    def open(self, dsn: str, namespace: str, **options: Any) -> PersistenceAdapter:
+        """A new adapter, not opened. Its data is empty for each new `namespace`.
+
+        `dsn`: the server's URL; the path of a fresh directory if `server` is EMBEDDED. `namespace`: short, of
+        [a-z0-9_], for use as the prefix or schema. Two adapters of one namespace see the same data. `options`: the
+        suite passes `clock` if `capabilities.server_clock` is False, and no option that the adapter does not have.
+        """
+        raise NotImplementedError
+
+    def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes] | None:
+        """Every byte string that the whole database stores, of all namespaces, read without the adapter.
+
+        Write it as `async def … yield`. Without it no test can show that removed data is gone.
+        """
+        return None
+
+    async def drop(self, dsn: str, namespace: str) -> None:
+        """Remove the namespace after a test, if the server outlives the run."""
+
+    def prepare(self, dsn: str, namespace: str) -> None:
+        """Make a new namespace ready before anything opens it, if the adapter itself may not."""
+
+    async def save_corpus(self, dsn: str, namespace: str, file: Path) -> None:
+        """Write what the database stores for the namespace into a file. Every adapter on it is closed."""
+        raise NotImplementedError
+
+    async def load_corpus(self, dsn: str, namespace: str, file: Path) -> None:
+        """Put what such a file holds where an adapter of the namespace finds it, in a database without it."""
+        raise NotImplementedError
+
+    async def make_newer(self, dsn: str, namespace: str) -> None:
+        """Mark the namespace's schema as one of a later release."""
+        raise NotImplementedError
+
+    def over_client(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[OverClient]:
+        """An adapter over a client, pool or engine that the caller made and will close (LIFE-2).
+
+        Write it as `@asynccontextmanager async def … yield OverClient(adapter, client_works)`.
+        """
+        raise NotImplementedError
+
+    async def work(self, adapter: PersistenceAdapter, call: Callable[[], Awaitable[Any]]) -> int:
+        """How much is done for a call on an opened adapter, in a unit that neither a clock nor load changes.
+
+        By default the calls that Python makes in this thread. An embedded adapter whose database works elsewhere
+        counts there: the steps of its virtual machine, the rows that it read.
+        """
+        return await python_calls_of(call)
+
+
+def name_of(enrolment: type[Enrolment]) -> str:
+    """The adapter's name in tables and evidence: `TestSqlite` is sqlite."""
+    return enrolment.__name__.removeprefix("Test").lower()
+
+
+async def python_calls_of(call: Callable[[], Awaitable[Any]]) -> int:
+    """The function calls of this thread, built-in ones too, while the call runs."""
+    calls = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        await call()
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+def released(folder: Path) -> list[Path]:
+    """The corpora of a folder, oldest release first, for an enrolment's `corpora`."""
+    files = folder.glob("*.stored")
+    return sorted(files, key=lambda file: [int(part) for part in file.stem.split(".")])

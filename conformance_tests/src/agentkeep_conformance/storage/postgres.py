@@ -1,0 +1,142 @@
+"""What PostgreSQL stores, and roles and databases of a test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg.sql import SQL, Identifier, Literal
+
+from agentkeep_conformance.enrolment import Enrolment
+from agentkeep_conformance.storage.names import CORPUS_NAMESPACE
+
+_DROP = """
+DO $$
+DECLARE
+    prefix text := {};
+    found text;
+BEGIN
+    FOR found IN SELECT tablename FROM pg_tables WHERE starts_with(tablename, prefix) LOOP
+        EXECUTE format('DROP TABLE IF EXISTS %I CASCADE', found);
+    END LOOP;
+    FOR found IN SELECT oid::regprocedure::text FROM pg_proc WHERE starts_with(proname, prefix) LOOP
+        EXECUTE 'DROP ROUTINE IF EXISTS ' || found;
+    END LOOP;
+END
+$$
+"""
+
+
+class PostgresStorage(Enrolment):
+    """For an enrolment: reads, removes, saves and loads the tables whose names begin with the namespace."""
+
+    tables: ClassVar[Sequence[str]] = ()
+    """What a corpus holds, without the prefix; a table after those that it refers to."""
+
+    def schema(self, dsn: str, namespace: str) -> str:
+        """The SQL that makes the namespace's schema."""
+        raise NotImplementedError
+
+    def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
+        return stored_rows(dsn)
+
+    async def drop(self, dsn: str, namespace: str) -> None:
+        await drop_prefix(dsn, namespace)
+
+    async def save_corpus(self, dsn: str, namespace: str, file: Path) -> None:
+        await save_tables(dsn, namespace, file, schema=self.schema(dsn, namespace), tables=self.tables)
+
+    async def load_corpus(self, dsn: str, namespace: str, file: Path) -> None:
+        await load_tables(dsn, namespace, file, tables=self.tables)
+
+
+async def stored_rows(dsn: str) -> AsyncIterator[bytes]:
+    """Every row of every table of the database."""
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        tables = await connection.execute(
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname !~ '^(pg_|information_)'"
+        )
+        for name in await tables.fetchall():
+            rows = await connection.execute(SQL("SELECT t::text FROM {} AS t").format(Identifier(*name)))
+            async for (row,) in rows:
+                yield row.encode()
+
+
+async def drop_prefix(dsn: str, prefix: str) -> None:
+    """Remove every table and function whose name begins with the prefix."""
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        await connection.execute(SQL(_DROP).format(Literal(prefix)))
+
+
+async def save_tables(dsn: str, namespace: str, file: Path, *, schema: str, tables: Sequence[str]) -> None:
+    """Write a corpus: the schema's SQL, then the rows of each table as JSON. `tables`: without the prefix."""
+    parts = [schema]
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        for table in tables:
+            rows = SQL("SELECT coalesce(json_agg(t), '[]')::text FROM {} AS t").format(Identifier(namespace + table))
+            found = await (await connection.execute(rows)).fetchone()
+            parts += found or ()
+    await asyncio.to_thread(file.write_text, json.dumps(parts, indent=1).replace(namespace, CORPUS_NAMESPACE) + "\n")
+
+
+async def load_tables(dsn: str, namespace: str, file: Path, *, tables: Sequence[str]) -> None:
+    """Put a corpus into a database without it."""
+    text = await asyncio.to_thread(file.read_text)
+    schema, *rows = json.loads(text.replace(CORPUS_NAMESPACE, namespace))
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        await connection.execute(schema.encode())
+        for table, found in zip(tables, rows, strict=True):
+            insert = SQL("INSERT INTO {0} SELECT * FROM json_populate_recordset(NULL::{0}, %s)")
+            await connection.execute(insert.format(Identifier(namespace + table)), [found])
+
+
+def in_database(dsn: str, name: str) -> str:
+    """The URL of another database of the same server."""
+    return urlsplit(dsn)._replace(path=f"/{name}").geturl()
+
+
+def as_role(dsn: str, role: str) -> str:
+    """The URL with the credentials of a role that `create_role` made."""
+    address = urlsplit(dsn)
+    return address._replace(netloc=f"{role}:{role}@{address.hostname}:{address.port}").geturl()
+
+
+def execute(dsn: str, *statements: str) -> None:
+    """Run statements, each in a transaction of its own."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def create_role(dsn: str, role: str, rights: Sequence[str] = ()) -> None:
+    """A role that may log in and has these rights, such as "SELECT ON t"; its password is its name."""
+    name = SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(Identifier(role), Literal(role))
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(name)
+        for right in rights:
+            connection.execute(f"GRANT {right} TO {role}".encode())
+
+
+async def drop_role(dsn: str, role: str) -> None:
+    """Remove a role that owns nothing."""
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        await connection.execute(SQL("DROP ROLE IF EXISTS {}").format(Identifier(role)))
+
+
+def create_plain_database(dsn: str, name: str) -> None:
+    """A database without extensions, and a role of the same name that may create tables in it but no extension."""
+    execute(dsn, f"CREATE DATABASE {name} TEMPLATE template0")
+    create_role(dsn, name)
+    execute(in_database(dsn, name), f"GRANT USAGE, CREATE ON SCHEMA public TO {name}")
+
+
+async def drop_database(dsn: str, name: str) -> None:
+    """Remove what `create_plain_database` made."""
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        await connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+        await connection.execute(SQL("DROP ROLE {}").format(Identifier(name)))

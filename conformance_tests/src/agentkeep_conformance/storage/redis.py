@@ -1,0 +1,135 @@
+"""What Redis stores, on one server, behind Sentinels, and on each node of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from agentkeep import PersistenceAdapter
+from redis.asyncio import Redis, RedisCluster
+
+from agentkeep_conformance.enrolment import Enrolment, OverClient
+from agentkeep_conformance.storage.names import CORPUS_NAMESPACE
+
+_PAGE = 1_000
+
+
+class RedisStorage(Enrolment):
+    """For an enrolment: reads, removes, saves and loads the keys that begin with the namespace and a colon."""
+
+    def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
+        return stored_bytes(dsn)
+
+    async def drop(self, dsn: str, namespace: str) -> None:
+        await drop_prefix(dsn, namespace)
+
+    async def save_corpus(self, dsn: str, namespace: str, file: Path) -> None:
+        await save_keys(dsn, namespace, file)
+
+    async def load_corpus(self, dsn: str, namespace: str, file: Path) -> None:
+        await load_keys(dsn, namespace, file)
+
+
+@asynccontextmanager
+async def over_redis(client: Any, namespace: str, adapter: PersistenceAdapter) -> AsyncGenerator[OverClient]:
+    """For an enrolment's `over_client`: an adapter over this client, which is closed at the end."""
+
+    async def client_works() -> bool:
+        return bool(await client.set(f"{namespace}:works", 1, px=1))
+
+    async with client:
+        yield OverClient(adapter, client_works)
+
+
+def client_of(dsn: str) -> Any:
+    """A client of one server; the caller closes it."""
+    return Redis.from_url(dsn)  # pyright: ignore[reportUnknownMemberType] - the driver leaves it untyped
+
+
+async def primary_of(dsn: str) -> Any:
+    """A client of the server that the Sentinels of a URL name now; the caller closes it."""
+    parts = urlsplit(dsn)
+    host, _, port = parts.netloc.rpartition("@")[2].partition(",")[0].rpartition(":")
+    sentinel: Any = Redis(host=host, port=int(port))
+    async with sentinel:
+        state = await sentinel.sentinel_master(parts.path.split("/")[1])
+    return Redis(host=state["ip"], port=state["port"], password=parts.password)
+
+
+async def nodes_of(dsn: str) -> list[Any]:
+    """A client for each primary: one if there is no cluster. The caller closes them."""
+    if dsn.startswith("redis+sentinel://"):
+        return [await primary_of(dsn)]
+    first = client_of(dsn)
+    info = await first.info("cluster")
+    if not info.get("cluster_enabled"):
+        return [first]
+    await first.aclose()
+    cluster: Any = RedisCluster.from_url(dsn)
+    async with cluster:
+        addresses = [(node.host, node.port) for node in cluster.get_primaries()]
+        password = cluster.connection_kwargs.get("password")
+    return [Redis(host=host, port=port, password=password) for host, port in addresses]
+
+
+async def stored_bytes(dsn: str) -> AsyncIterator[bytes]:
+    """Every key, field and value of every node."""
+    for node in await nodes_of(dsn):
+        async with node:
+            async for key in node.scan_iter(count=_PAGE):
+                yield key
+                async for part in _parts(node, key):
+                    yield part
+
+
+async def _parts(node: Any, key: bytes) -> AsyncIterator[bytes]:
+    match await node.type(key):
+        case b"string":
+            yield await node.get(key) or b""
+        case b"list":
+            for item in await node.lrange(key, 0, -1):
+                yield item
+        case b"set":
+            for item in await node.smembers(key):
+                yield item
+        case b"zset":
+            for item in await node.zrange(key, 0, -1):
+                yield item
+        case b"hash":
+            for name, value in (await node.hgetall(key)).items():
+                yield name
+                yield value
+        case other:
+            assert other == b"none", f"{key!r} is a {other!r}, which no scan reads yet"
+
+
+async def drop_prefix(dsn: str, prefix: str) -> None:
+    """Remove every key that begins with the prefix and a colon."""
+    for node in await nodes_of(dsn):
+        async with node:
+            async for key in node.scan_iter(match=f"{prefix}:*", count=_PAGE):
+                await node.unlink(key)
+
+
+async def save_keys(dsn: str, namespace: str, file: Path) -> None:
+    """Write a corpus: each key with its end in milliseconds since 1970 (-1: none) and its value, as DUMP returns it."""
+    lines: list[str] = []
+    async with client_of(dsn) as client:
+        async for key in client.scan_iter(match=f"{namespace}:*", count=_PAGE):
+            ends, value = await client.pexpiretime(key), await client.dump(key)
+            lines.append(f"{key.decode().replace(namespace, CORPUS_NAMESPACE)} {ends} {value.hex()}")
+    await asyncio.to_thread(file.write_text, "\n".join(sorted(lines)) + "\n")
+
+
+async def load_keys(dsn: str, namespace: str, file: Path) -> None:
+    """Put a corpus into a database without it."""
+    text = await asyncio.to_thread(file.read_text)
+    async with client_of(dsn) as client:
+        for line in text.splitlines():
+            key, ends, value = line.split(" ")
+            name = key.replace(CORPUS_NAMESPACE, namespace)
+            await client.restore(name, max(0, int(ends)), bytes.fromhex(value), absttl=int(ends) > 0)

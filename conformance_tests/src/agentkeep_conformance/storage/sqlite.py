@@ -1,0 +1,63 @@
+"""What SQLite stores: rows and files."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from agentkeep_conformance.enrolment import Enrolment
+from agentkeep_conformance.storage.names import CORPUS_NAMESPACE
+
+_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
+
+
+class SQLiteStorage(Enrolment):
+    """For an enrolment: reads, saves and loads one file of the test's directory, `keep.db`."""
+
+    def file(self, dsn: str) -> Path:
+        return Path(dsn, "keep.db")
+
+    async def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
+        for part in stored_bytes(self.file(dsn)):
+            yield part
+
+    async def save_corpus(self, dsn: str, namespace: str, file: Path) -> None:
+        await asyncio.to_thread(_copy_renamed, self.file(dsn), namespace, file, CORPUS_NAMESPACE)
+
+    async def load_corpus(self, dsn: str, namespace: str, file: Path) -> None:
+        await asyncio.to_thread(_copy_renamed, file, CORPUS_NAMESPACE, self.file(dsn), namespace)
+
+
+def execute(path: Path, statement: str) -> None:
+    """Run one statement and commit."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+
+
+def stored_bytes(path: Path) -> Iterator[bytes]:
+    """Every row of every table, then the bytes of the files themselves."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for (table,) in connection.execute(_TABLES).fetchall():
+            for row in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - SQLite returned the name
+                yield repr(row).encode()
+    for file in path.parent.glob(f"{path.name}*"):
+        yield file.read_bytes()
+
+
+async def rows_of_engine(engine: Any) -> AsyncIterator[bytes]:
+    """Every row of every table of an SQLAlchemy engine's database, such as one in memory."""
+    async with engine.connect() as connection:
+        tables = await connection.exec_driver_sql(_TABLES)
+        for table in tables.scalars().all():
+            for row in await connection.exec_driver_sql(f"SELECT * FROM {table}"):  # noqa: S608 - SQLite's own name
+                yield repr(tuple(row)).encode()
+
+
+def _copy_renamed(source: Path, namespace: str, target: Path, new_namespace: str) -> None:
+    assert len(namespace) == len(new_namespace), "names of one length keep each byte where it is"
+    target.write_bytes(source.read_bytes().replace(namespace.encode(), new_namespace.encode()))

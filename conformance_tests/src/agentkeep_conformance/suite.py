@@ -1,0 +1,67 @@
+"""The class that an adapter's test module inherits from. Six lines enrol an adapter:
+
+from agentkeep_conformance import AdapterConformance
+from agentkeep_NAME import NameAdapter
+
+class TestName(AdapterConformance):
+    def open(self, dsn, namespace, **options):
+        return NameAdapter(dsn, prefix=namespace, **options)
+"""
+
+from agentkeep_conformance.families.archive import Archive
+from agentkeep_conformance.families.cancellation import Cancellation
+from agentkeep_conformance.families.capabilities import CapabilitiesDeclared
+from agentkeep_conformance.families.concurrency import Concurrency
+from agentkeep_conformance.families.cost import Cost
+from agentkeep_conformance.families.crashes import Crashes
+from agentkeep_conformance.families.erasure import Erasure
+from agentkeep_conformance.families.errors import Errors
+from agentkeep_conformance.families.faults import Faults
+from agentkeep_conformance.families.fidelity import Fidelity
+from agentkeep_conformance.families.forks import Forks
+from agentkeep_conformance.families.idempotency import Idempotency
+from agentkeep_conformance.families.isolation import Isolation
+from agentkeep_conformance.families.lifecycle import LifeCycle
+from agentkeep_conformance.families.messages import Messages
+from agentkeep_conformance.families.order_paging import OrderAndPaging
+from agentkeep_conformance.families.prefixes import Prefixes
+from agentkeep_conformance.families.processes import Processes
+from agentkeep_conformance.families.reading import Reading
+from agentkeep_conformance.families.searching import Searching
+from agentkeep_conformance.families.sessions import Sessions
+from agentkeep_conformance.families.stateful import Stateful
+from agentkeep_conformance.families.ttl import TimeToLive
+from agentkeep_conformance.families.upgrade import Upgrade
+from agentkeep_conformance.families.watching import Watching
+from agentkeep_conformance.fixtures import Fixtures
+
+
+class AdapterConformance(
+    Fixtures,
+    LifeCycle,
+    Sessions,
+    Forks,
+    Messages,
+    Idempotency,
+    OrderAndPaging,
+    Fidelity,
+    Isolation,
+    Prefixes,
+    Reading,
+    Searching,
+    Watching,
+    TimeToLive,
+    CapabilitiesDeclared,
+    Errors,
+    Archive,
+    Stateful,
+    Concurrency,
+    Processes,
+    Faults,
+    Crashes,
+    Cancellation,
+    Erasure,
+    Cost,
+    Upgrade,
+):
+    """The whole suite, for one adapter."""
