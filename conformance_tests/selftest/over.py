@@ -20,7 +20,7 @@ class Memory(MemoryAdapter):
 
     def plant(self, sessions: type[MemorySessions], messages: type[MemoryMessages]) -> None:
         self.sessions = sessions(self._tables, self._clock)
-        self.messages = messages(self._tables, self._clock)
+        self.messages = messages(self._tables, self._clock, self._notifier)
 
     def remembered(self) -> str:
         """What a lie keeps beside the data, as text."""

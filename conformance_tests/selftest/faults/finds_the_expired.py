@@ -16,7 +16,7 @@ CLAUSE = "SRCH-1"
 class Messages(MemoryMessages):
     async def search(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
 
-        later = MemoryMessages(self._tables, lambda: datetime.min.replace(tzinfo=UTC))
+        later = MemoryMessages(self._tables, lambda: datetime.min.replace(tzinfo=UTC), self._notifier)
         return await later.search(scope, query)
 
 

@@ -3,11 +3,10 @@
 The memory adapter of ours did, before its first release.
 """
 
-from agentkeep.spi.clock import Clock
+from typing import Any
+
 from agentkeep.spi.notify import Notifier
-from agentkeep_memory.messages import MemoryMessages
-from agentkeep_memory.tables import Tables
-from over import OverMemory
+from over import Memory, OverMemory
 
 FAMILY = "watching"
 CLAUSE = "LIFE-2"
@@ -19,11 +18,11 @@ class NeverCloses(Notifier):
         """Tell nobody."""
 
 
-class Messages(MemoryMessages):
-    def __init__(self, tables: Tables, clock: Clock) -> None:
-        super().__init__(tables, clock)
-        self.notifier = NeverCloses()
+class Adapter(Memory):
+    def __init__(self, database: str, **options: Any) -> None:
+        super().__init__(database, **options)
+        self._notifier = NeverCloses()
 
 
 class TestFault(OverMemory):
-    messages = Messages
+    adapter = Adapter

@@ -12,6 +12,7 @@ from agentkeep.errors import ConfigurationError
 from agentkeep.models import Health
 from agentkeep.records import Scope
 from agentkeep.spi.clock import Clock, utc_now
+from agentkeep.spi.notify import Notifier
 from agentkeep.spi.options import as_is, read_options
 from agentkeep.spi.urls import redact, split_url
 
@@ -39,7 +40,8 @@ class MemoryAdapter:
         self._tables: Tables = named_tables(database)
         self._clock = clock
         self.sessions = MemorySessions(self._tables, clock)
-        self.messages = MemoryMessages(self._tables, clock)
+        self._notifier = Notifier()
+        self.messages = MemoryMessages(self._tables, clock, self._notifier)
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
@@ -51,11 +53,11 @@ class MemoryAdapter:
 
     async def open(self) -> None:
         """The tables exist already."""
-        self._tables.notifiers.open(self.messages.notifier)
+        self._tables.notifiers.open(self._notifier)
 
     async def close(self) -> None:
         """The tables stay; watchers raise `Closed` (LIFE-2)."""
-        self._tables.notifiers.close(self.messages.notifier)
+        self._tables.notifiers.close(self._notifier)
 
     async def health(self) -> Health:
         started = perf_counter()

@@ -31,10 +31,10 @@ _EXCERPT = 40
 
 
 class MemoryMessages:
-    def __init__(self, tables: Tables, clock: Clock) -> None:
+    def __init__(self, tables: Tables, clock: Clock, notifier: Notifier) -> None:
         self._tables = tables
         self._clock = clock
-        self.notifier = Notifier()
+        self._notifier = notifier
 
     async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
         with self._tables.lock:
@@ -134,7 +134,7 @@ class MemoryMessages:
         return sorted(hits, key=lambda hit: -hit.score)[: query.limit]
 
     def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
-        return watch_session(self._tables, self._clock, self.notifier, scope, session_id, after_seq)
+        return watch_session(self._tables, self._clock, self._notifier, scope, session_id, after_seq)
 
 
 def stored_before(entry: Entry, drafts: Sequence[MessageDraft]) -> list[MessageRecord]:
