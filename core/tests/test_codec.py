@@ -12,7 +12,6 @@ import pytest
 from agentkeep import Corrupt, InvalidInput, NewMessage
 from agentkeep._codec import MAX_DEPTH, decode_message, encode_json, encode_payload
 from agentkeep.records import MessageRecord
-from agentkeep.spi.text import searchable_text
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -134,10 +133,3 @@ def test_fid_1_a_field_of_another_kind_is_refused(fields: dict[str, Any], says: 
     with pytest.raises(InvalidInput) as refused:
         encode_payload(NewMessage(role="user", **fields))
     assert says in str(refused.value)
-
-
-def test_srch_1_searchable_text_of_the_chat_formats() -> None:
-    calls = [{"id": "c1", "type": "function", "function": {"name": "book_flight", "arguments": '{"to": "SEA"}'}}]
-    blocks = [{"type": "text", "text": "Guten Tag"}, {"type": "tool_use", "name": "look_up", "input": {"text": "x9"}}]
-    payload = encode_payload(NewMessage(role="assistant", content=blocks, tool_calls=calls)).decode()
-    assert searchable_text(payload).split("\n") == ["Guten Tag", "x9", "look_up", "book_flight", '{"to": "SEA"}']

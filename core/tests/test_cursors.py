@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import pytest
 from agentkeep import InvalidInput
 from agentkeep._cursors import message_cursor, message_position, session_cursor, session_position
-from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
+from agentkeep.records import MessageRange, Scope, SessionOrder, SessionPosition, SessionQuery
+from msgspec.structs import replace
 
 SCOPE = Scope("acme", "u1")
 QUERY = SessionQuery(status="active", labels=("a", "b"))
@@ -59,19 +60,23 @@ def test_read_2_a_forged_position_is_refused(field: int, value: object) -> None:
     fields = json.loads(urlsafe_b64decode(session_cursor(SCOPE, QUERY, ORDER, POSITION)))
     fields[field] = value
     forged = urlsafe_b64encode(json.dumps(fields).encode()).decode()
-    with pytest.raises(InvalidInput, match="no cursor"):
+    with pytest.raises(InvalidInput, match="cursor is invalid"):
         session_position(forged, SCOPE, QUERY, ORDER)
 
 
-def test_read_2_message_cursors_are_of_one_session_and_direction() -> None:
-    cursor = message_cursor(SCOPE, "s1", newest_first=False, seq=41)
-    assert message_position(cursor, SCOPE, "s1", newest_first=False) == 41
-    for scope, session, newest_first in [
-        (SCOPE, "s2", False),
-        (SCOPE, "s1", True),
-        (Scope("other"), "s1", False),
+def test_read_2_message_cursors_are_of_one_session_direction_and_bounds() -> None:
+    window = MessageRange(after=3, before=90, limit=10)
+    cursor = message_cursor(SCOPE, "s1", window, 41)
+    assert message_position(cursor, SCOPE, "s1", window) == 41
+    assert message_position(cursor, SCOPE, "s1", replace(window, limit=20)) == 41
+    for scope, session, other in [
+        (SCOPE, "s2", window),
+        (SCOPE, "s1", replace(window, newest_first=True)),
+        (SCOPE, "s1", replace(window, after=4)),
+        (SCOPE, "s1", replace(window, before=None)),
+        (Scope("other"), "s1", window),
     ]:
-        with pytest.raises(InvalidInput):
-            message_position(cursor, scope, session, newest_first=newest_first)
+        with pytest.raises(InvalidInput, match="another query or scope"):
+            message_position(cursor, scope, session, other)
     with pytest.raises(InvalidInput):
-        message_position(session_cursor(SCOPE, QUERY, ORDER, POSITION), SCOPE, "s1", newest_first=False)
+        message_position(session_cursor(SCOPE, QUERY, ORDER, POSITION), SCOPE, "s1", window)

@@ -77,6 +77,7 @@ async def test_wrong_messages_are_refused_before_the_adapter(messages: Any, erro
 async def test_wrong_fields_and_filters_are_refused_before_the_adapter() -> None:
     async with Keep(Untouchable()) as keep:
         sessions: Any = keep.sessions
+        messages: Any = keep.messages
         calls: list[Coroutine[Any, Any, Any]] = [
             sessions.create(colour="red"),
             sessions.create("a\x00b"),
@@ -89,11 +90,15 @@ async def test_wrong_fields_and_filters_are_refused_before_the_adapter() -> None
             sessions.list(colour="red"),
             sessions.delete_many(),
             keep.messages.tail("s", 0),
-            keep.messages.tail("s", 1001),
             keep.messages.list("s", after=-1),
-            keep.messages.list("s", after="cursor"),
-            keep.messages.update("s", "m", seq=5),
-            keep.messages.update("s", "m"),
+            keep.messages.list("s", cursor="cursor"),
+            messages.get_many("s", "m"),
+            keep.messages.append("s", [], add={"Tokens": 1}),
+            messages.append("s", [], add={"tokens": True}),
+            messages.append("s", [], stored="ignore"),
+            sessions.create(ttl=float("nan")),
+            messages.update("s", "m", seq=5),
+            messages.update("s", "m"),
         ]
         for call in calls:
             with pytest.raises(InvalidInput):

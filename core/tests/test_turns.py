@@ -1,4 +1,4 @@
-"""READ-4: where a tail must begin so that each tool result stands behind its call."""
+"""READ-4: a tail of whole turns begins where a turn begins, and holds nothing beyond that turn."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from agentkeep import Keep, NewMessage, connect
-from agentkeep._turns import calls_of, results_of
+from agentkeep import Keep, Message, NewMessage, connect
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,72 +19,99 @@ async def keep() -> AsyncIterator[Keep]:
         yield opened
 
 
-def says(text: str = "words") -> NewMessage:
-    return NewMessage(role="assistant", content=text)
+def asks(turn: str | None = None) -> NewMessage:
+    return NewMessage(role="user", content="words", turn_id=turn)
 
 
-def calls(*ids: str) -> NewMessage:
-    return NewMessage(role="assistant", tool_calls=[{"id": id, "function": {"name": "f"}} for id in ids])
+def says(turn: str | None = None) -> NewMessage:
+    return NewMessage(role="assistant", content="words", turn_id=turn)
 
 
-def result(id: str) -> NewMessage:
-    return NewMessage(role="tool", tool_call_id=id, content="42")
+def result(turn: str | None = None) -> NewMessage:
+    return NewMessage(role="tool", tool_call_id="a", content="42", turn_id=turn)
 
 
-def anthropic(kind: str, **block: Any) -> NewMessage:
-    return NewMessage(role="user", content=[{"type": "text", "text": "so"}, {"type": kind, **block}])
-
-
-def responses(kind: str, call_id: str) -> NewMessage:
-    return NewMessage(role="assistant", event={"type": kind, "call_id": call_id, "id": "fc_1"})
+ANTHROPIC_RESULT = NewMessage(role="user", content=[{"type": "tool_result", "tool_use_id": "a"}])
+RESPONSES_RESULT = NewMessage(role="user", event={"type": "function_call_output", "call_id": "a"})
 
 
 @pytest.mark.parametrize(
     ("log", "n", "starts_at"),
     [
-        ([says(), calls("a"), result("a"), says()], 1, 4),
-        ([says(), calls("a"), result("a"), says()], 2, 2),
-        ([says(), calls("a"), result("a"), says()], 3, 2),
-        ([calls("a", "b"), result("b"), result("a"), says()], 2, 1),
-        ([says(), anthropic("tool_use", id="a"), anthropic("tool_result", tool_use_id="a")], 1, 2),
-        ([says(), responses("function_call", "a"), responses("function_call_output", "a")], 1, 2),
-        ([says(), result("gone"), says()], 2, 2),
-        ([calls("a"), calls("b"), result("b"), result("a")], 1, 1),
-        ([calls("a"), says(), calls("b"), result("a"), result("b")], 1, 1),
-        ([calls("a"), result("a"), says(), calls("a"), result("a")], 1, 4),
-        ([calls("open")], 1, 1),
+        ([asks(), says(), asks(), says()], 1, 3),
+        ([asks(), says(), asks(), says()], 2, 3),
+        ([asks(), says(), asks(), says()], 3, 1),
+        ([asks(), asks(), says()], 2, 2),
+        ([says(), says(), says()], 1, 1),
+        ([asks(), says(), ANTHROPIC_RESULT, says()], 2, 1),
+        ([asks(), says(), RESPONSES_RESULT, says()], 2, 1),
+        ([asks("1"), says("1"), asks("1"), says("1")], 2, 1),
+        ([asks("1"), says("1"), says("2"), says("2")], 1, 3),
+        ([asks("1"), says("1"), says(), says()], 1, 1),
+        ([asks(), says(), result("2"), says("2")], 1, 1),
+        ([asks(), says()], 5, 1),
     ],
-    ids=str,
 )
-async def test_read_4_a_tail_starts_outside_of_exchanges(
-    keep: Keep, log: list[NewMessage], n: int, starts_at: int
-) -> None:
-    session = await keep.sessions.create()
-    await keep.messages.append(session.id, log)
-    tail = await keep.messages.tail(session.id, n, whole_turns=True)
-    assert [message.seq for message in tail] == list(range(starts_at, len(log) + 1))
+async def test_read_4_a_tail_begins_with_its_turn(keep: Keep, log: list[NewMessage], n: int, starts_at: int) -> None:
+    await keep.sessions.create("s")
+    await keep.messages.append("s", log)
+    assert next(each.seq for each in await keep.messages.tail("s", n, whole_turns=True)) == starts_at
+    assert (await keep.sessions.resume("s", tail=n)).messages[0].seq == starts_at
 
 
-async def test_read_4_a_call_several_pages_back_is_found(keep: Keep) -> None:
-    session = await keep.sessions.create()
-    log = [says(), calls("far"), *[says(str(n)) for n in range(450)], result("far")]
-    await keep.messages.append(session.id, log)
-    tail = await keep.messages.tail(session.id, 1, whole_turns=True)
-    assert [message.seq for message in tail] == list(range(2, len(log) + 1))
+async def test_read_4_a_long_turn_is_read_in_pages(keep: Keep) -> None:
+    await keep.sessions.create("s")
+    await keep.messages.append("s", [asks(), *[says()] * 5, asks(), *[says()] * 650])
+    tail = await keep.messages.tail("s", 3, whole_turns=True)
+    assert [each.seq for each in tail] == list(range(7, 658))
+    resumed = await keep.sessions.resume("s", tail=3)
+    assert resumed.messages == tail
+    assert resumed.session == await keep.sessions.get("s")
 
 
-@given(st.lists(st.tuples(st.sampled_from("cr."), st.sampled_from("abc")), max_size=25), st.integers(1, 25))
-async def test_read_4_no_result_without_a_call_that_the_log_has(log: list[tuple[str, str]], n: int) -> None:
-    kinds = {"c": calls, "r": result, ".": says}
-    async with connect("memory://") as keep:
-        session = await keep.sessions.create()
-        await keep.messages.append(session.id, [kinds[kind](id) for kind, id in log])
-        everything = [message async for message in keep.messages.iterate(session.id)]
-        tail = await keep.messages.tail(session.id, n, whole_turns=True)
-    assert len(tail) >= min(n, len(everything))
-    assert everything[len(everything) - len(tail) :] == tail
-    cut = len(everything) - len(tail)
-    for index, message in enumerate(tail):
-        called_inside = {id for other in tail[: index + 1] for id in calls_of(other)}
-        called_before = {id for other in everything[:cut] for id in calls_of(other)}
-        assert not (results_of(message) - called_inside) & called_before
+async def test_read_1_a_tail_has_any_length(keep: Keep) -> None:
+    await keep.sessions.create("s")
+    for _ in range(3):
+        await keep.messages.append("s", [says()] * 900)
+    for n in (1, 999, 1000, 1001, 2500, 2700, 5000):
+        wanted = list(range(max(1, 2701 - n), 2701))
+        assert [each.seq for each in await keep.messages.tail("s", n)] == wanted
+        assert [each.seq for each in (await keep.sessions.resume("s", tail=n, whole_turns=False)).messages] == wanted
+    await keep.messages.clear("s")
+    assert await keep.messages.tail("s", 3, whole_turns=True) == []
+    assert (await keep.sessions.resume("s")).messages == []
+
+
+def begins(log: list[Message], index: int) -> bool:
+    """As the contract says it, of the whole log."""
+    message = log[index]
+    if index == 0:
+        return True
+    if message.role == "tool":
+        return False
+    if message.turn_id is not None:
+        return log[index - 1].turn_id != message.turn_id
+    return message.role == "user"
+
+
+_TURNS = st.sampled_from([None, None, "1", "2"])
+
+
+@given(
+    log=st.lists(st.one_of(st.builds(asks, _TURNS), st.builds(says, _TURNS), st.builds(result, _TURNS)), max_size=40),
+    n=st.integers(1, 45),
+)
+def test_read_4_the_latest_start_at_or_before_message_n(log: list[NewMessage], n: int) -> None:
+    import asyncio
+
+    async def check() -> None:
+        async with connect("memory://") as keep:
+            await keep.sessions.create("s")
+            whole: Any = (await keep.messages.append("s", log)) if log else []
+            tail = await keep.messages.tail("s", n, whole_turns=True)
+            start = max(0, len(whole) - n)
+            while start > 0 and not begins(list(whole), start):
+                start -= 1
+            assert tail == list(whole[start:])
+
+    asyncio.run(check())

@@ -6,6 +6,8 @@ surrogates. What it would change in silence (NaN to null, int keys to text, tupl
 
 from __future__ import annotations
 
+import hashlib
+from base64 import urlsafe_b64encode
 from enum import Enum
 from math import isfinite
 from typing import Any, cast
@@ -104,6 +106,17 @@ def encode_payload(message: NewMessage) -> bytes:
     )
 
 
+def content_key(role: str, payload: bytes) -> str:
+    """Equal for equal role and content (IDEM-1): a BLAKE2b digest of 16 bytes, as 22 letters of URL-safe base64.
+
+    A role holds no control character, so NUL ends it.
+    """
+    digest = hashlib.blake2b(role.encode(), digest_size=16)
+    digest.update(b"\0")
+    digest.update(payload)
+    return urlsafe_b64encode(digest.digest())[:22].decode()
+
+
 def _check_kind(value: object, kind: Any, where: str, right: str) -> None:
     if not isinstance(value, kind):
         raise InvalidInput(f"{where} is of type {type(value).__name__}: give {right}")
@@ -152,6 +165,7 @@ def decode_session(tenant: str, record: SessionRecord) -> Session:
         current_step=record.current_step,
         state=state,
         metadata=metadata,
+        counters=dict(record.counters),
         parent_id=record.parent_id,
         forked_at_seq=record.forked_at_seq,
         version=record.version,
@@ -162,5 +176,7 @@ def decode_session(tenant: str, record: SessionRecord) -> Session:
         updated_at=record.updated_at,
         last_message_at=record.last_message_at,
         completed_at=record.completed_at,
+        ends_at=record.ends_at,
+        idle_ttl=record.idle_ttl,
         expires_at=record.expires_at,
     )

@@ -11,10 +11,12 @@ import msgspec
 
 from agentkeep._validation import check_id
 from agentkeep.errors import InvalidInput
-from agentkeep.records import MAX_SEQ, Scope, SessionOrder, SessionPosition, SessionQuery
+from agentkeep.records import MAX_SEQ, MessageRange, Scope, SessionOrder, SessionPosition, SessionQuery
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MICROSECOND = timedelta(microseconds=1)
+_INVALID = "the cursor is invalid: give the `next_cursor` of a page, unchanged"
+_OTHER = "the cursor belongs to another query or scope: repeat the arguments of the call that returned it"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -31,33 +33,37 @@ class _MessageCursor(msgspec.Struct, array_like=True, forbid_unknown_fields=True
 
 
 def session_cursor(scope: Scope, query: SessionQuery, order: SessionOrder, position: SessionPosition) -> str:
-    """The cursor of the page behind `position`."""
+    """The cursor of the page after `position`."""
     at = (position.at - _EPOCH) // _MICROSECOND
     return _pack([_digest("sessions", scope, query, order), at, position.id])
 
 
 def session_position(cursor: str, scope: Scope, query: SessionQuery, order: SessionOrder) -> SessionPosition:
-    """Raises `InvalidInput` for what is no cursor, or one of another query or scope."""
+    """Raises `InvalidInput` for an invalid cursor, or one of another query or scope."""
     parsed = _unpack(cursor, _SessionCursor)
     _same_query(parsed.query, _digest("sessions", scope, query, order))
     try:
         return SessionPosition(_EPOCH + parsed.at * _MICROSECOND, check_id(parsed.id, "a cursor's id"))
     except (OverflowError, InvalidInput) as error:
-        raise InvalidInput("this is no cursor of Agentkeep's") from error
+        raise InvalidInput(_INVALID) from error
 
 
-def message_cursor(scope: Scope, session_id: str, *, newest_first: bool, seq: int) -> str:
-    """The cursor of the page behind `seq`."""
-    return _pack([_digest("messages", scope, session_id, newest_first), seq])
+def message_cursor(scope: Scope, session_id: str, window: MessageRange, seq: int) -> str:
+    """The cursor of the page after `seq`, in the direction of `window`."""
+    return _pack([_window_digest(scope, session_id, window), seq])
 
 
-def message_position(cursor: str, scope: Scope, session_id: str, *, newest_first: bool) -> int:
-    """Raises `InvalidInput` for what is no cursor, or one of another session, scope or direction."""
+def message_position(cursor: str, scope: Scope, session_id: str, window: MessageRange) -> int:
+    """Raises `InvalidInput` for an invalid cursor, or one of another session, scope, direction or bounds."""
     parsed = _unpack(cursor, _MessageCursor)
-    _same_query(parsed.query, _digest("messages", scope, session_id, newest_first))
+    _same_query(parsed.query, _window_digest(scope, session_id, window))
     if not 0 <= parsed.seq <= MAX_SEQ:
-        raise InvalidInput("this is no cursor of Agentkeep's")
+        raise InvalidInput(_INVALID)
     return parsed.seq
+
+
+def _window_digest(scope: Scope, session_id: str, window: MessageRange) -> str:
+    return _digest("messages", scope, session_id, window.after, window.before, window.newest_first)
 
 
 def _digest(*parts: Any) -> str:
@@ -66,7 +72,7 @@ def _digest(*parts: Any) -> str:
 
 def _same_query(found: str, wanted: str) -> None:
     if found != wanted:
-        raise InvalidInput("this cursor belongs to another query or scope: go on with the arguments that it came from")
+        raise InvalidInput(_OTHER)
 
 
 def _pack(fields: list[Any]) -> str:
@@ -78,8 +84,8 @@ _Cursor = TypeVar("_Cursor", _SessionCursor, _MessageCursor)
 
 def _unpack(cursor: object, kind: type[_Cursor]) -> _Cursor:
     if not isinstance(cursor, str):
-        raise InvalidInput(f"a cursor is a string, not a {type(cursor).__name__}")
+        raise InvalidInput(f"a cursor is of type {type(cursor).__name__}: give the `next_cursor` of a page")
     try:
         return msgspec.json.decode(b64decode(cursor.encode(), altchars=b"-_", validate=True), type=kind)
     except (ValueError, msgspec.MsgspecError) as error:
-        raise InvalidInput(f"{cursor[:80]!r} is no cursor of Agentkeep's") from error
+        raise InvalidInput(f"{_INVALID}: {cursor[:80]!r}") from error

@@ -1,13 +1,14 @@
-"""What users say, checked and encoded into what adapters take. Everything here raises before anything is written."""
+"""Sessions as users give them, checked and encoded into what adapters take. Nothing is written before that."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, cast
 from uuid import uuid4
 
-from agentkeep._codec import encode_json, encode_payload
+from agentkeep._codec import encode_json
 from agentkeep._labels import stored_labels, wanted_labels
 from agentkeep._validation import (
     check_duration,
@@ -21,8 +22,8 @@ from agentkeep._validation import (
 )
 from agentkeep.capabilities import Capabilities
 from agentkeep.errors import InvalidInput, LimitExceeded
-from agentkeep.models import NewMessage, Status
-from agentkeep.records import MessageDraft, Scope, SessionChanges, SessionDraft, SessionQuery
+from agentkeep.models import Status
+from agentkeep.records import Scope, SessionChanges, SessionDraft, SessionQuery
 
 
 class SessionFields(TypedDict, total=False):
@@ -33,13 +34,16 @@ class SessionFields(TypedDict, total=False):
     title: str | None
     state: dict[str, Any] | None
     metadata: dict[str, Any] | None
-    ttl: timedelta | None
+    ttl: timedelta | float | None
+    """A fixed end, from now; a number is seconds. None, or absent: none."""
+    idle_ttl: timedelta | float | None
+    """Slid by each append and touch. Absent: the keep's `idle_ttl`; None: none (TTL-3)."""
     parent_id: str | None
     schema_version: int | None
 
 
 class SessionUpdate(TypedDict, total=False):
-    """What an update may set. A JSON field is replaced whole."""
+    """What an update may set; a JSON field is replaced whole."""
 
     user_id: str | None
     agent_name: str | None
@@ -50,6 +54,10 @@ class SessionUpdate(TypedDict, total=False):
     state: dict[str, Any]
     metadata: dict[str, Any]
     schema_version: int | None
+    ttl: timedelta | float | None
+    """A new fixed end, from now; None takes it away (TTL-3)."""
+    idle_ttl: timedelta | float | None
+    """A new idle time, from now; None takes it away."""
 
 
 class SessionFilters(TypedDict, total=False):
@@ -67,6 +75,8 @@ class SessionFilters(TypedDict, total=False):
     updated_before: datetime | None
 
 
+_FIRST_VERSIONS = 2**52
+"""Half of what a version may be: the other half is for updates."""
 _SESSION_FIELDS = SessionFields.__annotations__.keys()
 _SESSION_FILTERS = SessionFilters.__annotations__.keys()
 
@@ -75,7 +85,7 @@ def session_draft(
     id: str | None, fields: SessionFields, scope: Scope, capabilities: Capabilities, idle_ttl: timedelta | None
 ) -> SessionDraft:
     """Raises `InvalidInput`, `LimitExceeded`."""
-    _only_known(fields, _SESSION_FIELDS, "a new session has no field")
+    only_known(fields, _SESSION_FIELDS, "a new session has no field")
     state = check_object(_or_empty(fields.get("state")), "state")
     metadata = check_object(_or_empty(fields.get("metadata")), "metadata")
     state_json = encode_json(state, "state")
@@ -91,8 +101,15 @@ def session_draft(
         labels=stored_labels(metadata),
         parent_id=check_optional_id(fields.get("parent_id"), "parent_id"),
         schema_version=check_schema_version(fields.get("schema_version")),
-        ttl=check_duration(fields.get("ttl"), "ttl") or idle_ttl,
+        ttl=check_duration(fields.get("ttl"), "ttl"),
+        idle_ttl=check_duration(fields["idle_ttl"], "idle_ttl") if "idle_ttl" in fields else idle_ttl,
+        version=first_version(),
     )
+
+
+def first_version() -> int:
+    """The version that a session's life begins with: drawn at random, so that no two lives of an id meet (SES-2)."""
+    return secrets.randbelow(_FIRST_VERSIONS) + 1
 
 
 def _required_status(value: object) -> Status:
@@ -110,14 +127,14 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "current_route": lambda value: check_text(value, "current_route"),
     "current_step": lambda value: check_text(value, "current_step"),
     "schema_version": check_schema_version,
+    "ttl": lambda value: check_duration(value, "ttl"),
+    "idle_ttl": lambda value: check_duration(value, "idle_ttl"),
 }
 
 
 def session_changes(fields: SessionUpdate, scope: Scope, capabilities: Capabilities) -> SessionChanges:
     """Raises `InvalidInput`, `LimitExceeded`."""
-    _only_known(fields, SessionUpdate.__annotations__.keys(), "an update can't set")
-    if not fields:
-        raise InvalidInput(f"an update names no field: give some of {', '.join(SessionUpdate.__annotations__)}")
+    only_known(fields, SessionUpdate.__annotations__.keys(), "an update can't set")
     changes = cast("SessionChanges", {name: _CHECKS[name](fields[name]) for name in _CHECKS if name in fields})
     size = 0
     if "state" in fields:
@@ -130,14 +147,14 @@ def session_changes(fields: SessionUpdate, scope: Scope, capabilities: Capabilit
         changes["metadata"] = text.decode()
         changes["labels"] = stored_labels(fields["metadata"])
     _check_session_size(size, capabilities)
-    if scope.user_id is not None and changes.get("user_id", scope.user_id) != scope.user_id:
-        raise InvalidInput(f"the view of user {scope.user_id!r} can't give a session to another user")
+    if scope.user_id is not None and (user_id := changes.get("user_id", scope.user_id)) != scope.user_id:
+        raise InvalidInput(f"user_id is {user_id!r} in the view of user {scope.user_id!r}: leave it out")
     return changes
 
 
 def session_query(filters: SessionFilters) -> SessionQuery:
     """Raises `InvalidInput`."""
-    _only_known(filters, _SESSION_FILTERS, "sessions have no filter")
+    only_known(filters, _SESSION_FILTERS, "sessions have no filter")
     return SessionQuery(
         user_id=check_optional_id(filters.get("user_id"), "user_id"),
         agent_name=check_optional_id(filters.get("agent_name"), "agent_name"),
@@ -149,34 +166,7 @@ def session_query(filters: SessionFilters) -> SessionQuery:
     )
 
 
-def message_draft(message: NewMessage, capabilities: Capabilities) -> MessageDraft:
-    """Raises `InvalidInput`, `LimitExceeded`."""
-    if not isinstance(message, NewMessage):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidInput(f"a message is of type {type(message).__name__}: give a NewMessage")
-    check_id(message.role, "role")
-    check_message_texts(message)
-    payload = encode_payload(message)
-    if len(payload) > capabilities.max_message_bytes:
-        raise LimitExceeded("a message in bytes", limit=capabilities.max_message_bytes, actual=len(payload))
-    return MessageDraft(
-        id=uuid4().hex if message.id is None else check_id(message.id, "message id"),
-        role=message.role,
-        payload=payload.decode(),
-        created_at=check_time(message.created_at, "created_at"),
-    )
-
-
-def check_message_texts(message: NewMessage) -> None:
-    """The type of the fields that are text; lone surrogates are found when the payload is encoded."""
-    if message.user_id is not None:
-        check_id(message.user_id, "user_id")
-    for name in ("name", "tool_call_id", "turn_id", "route", "step"):
-        value = getattr(message, name)
-        if not (value is None or isinstance(value, str)):
-            raise InvalidInput(f"{name} is of type {type(value).__name__}: give a string or None")
-
-
-def _only_known(given: Mapping[str, object], known: Any, what: str) -> None:
+def only_known(given: Mapping[str, object], known: Any, what: str) -> None:
     for name in given:
         if name not in known:
             raise InvalidInput(f"{what} {name!r}: there are {', '.join(known)}")
@@ -197,4 +187,4 @@ def _own_user(scope: Scope, user_id: str | None) -> str | None:
         return user_id
     if user_id is None:
         return scope.user_id
-    raise InvalidInput(f"user_id is {user_id!r} in the view of user {scope.user_id!r}")
+    raise InvalidInput(f"user_id is {user_id!r} in the view of user {scope.user_id!r}: leave it out")

@@ -14,17 +14,23 @@ import msgspec
 
 from agentkeep._codec import encode_json
 from agentkeep._validation import check_object
-from agentkeep.errors import InvalidInput
+from agentkeep.errors import InvalidInput, LimitExceeded
 
 MAX_LABEL_BYTES = 128
 """A longer label is replaced by its digest, so that every database's index can hold it."""
+
+MAX_LABELS = 2_000
+"""Filterable entries of one session: each is a row or key of its own in some databases (FID-4)."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 def stored_labels(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """The labels to store with a session."""
-    return tuple(_label(key, value) for key, value in metadata.items() if _is_scalar(value))
+    """The labels to store with a session. Raises `LimitExceeded` (FID-4)."""
+    labels = tuple(_label(key, value) for key, value in metadata.items() if _is_scalar(value))
+    if len(labels) > MAX_LABELS:
+        raise LimitExceeded("filterable entries of metadata", limit=MAX_LABELS, actual=len(labels))
+    return labels
 
 
 def wanted_labels(where: dict[str, Any] | None) -> tuple[str, ...]:

@@ -1,80 +1,52 @@
-"""Where tool exchanges begin and end, in the formats that agents use today (READ-4).
+"""Where a turn begins (READ-4).
 
-Known: OpenAI chat (`tool_calls[].id`, `tool_call_id`), OpenAI Responses items (`function_call`, `*_call_output` with
-`call_id`, in `content` or `event`), Anthropic blocks (`tool_use.id`, `tool_result.tool_use_id`).
+A turn begins at a message of role `user`, or at the first of adjacent messages that share a `turn_id`. A message that
+holds a tool's result never begins one, because its call stands before it: Anthropic puts results into user messages.
+
+Results are known in these formats: OpenAI chat (`tool_call_id`), OpenAI Responses items (`*_call_output`, in `content`
+or `event`), Anthropic blocks (`tool_result`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from typing import Any, cast
 
 from agentkeep.models import Message
 
 
-class OpenExchange:
-    """Finds how far back a tail must begin so that each tool result in it stands behind its call."""
+def whole_turns(newest_first: Sequence[Message], n: int, *, is_all: bool) -> int | None:
+    """How many of these messages to keep so that the oldest kept one begins a turn; at least `n`.
 
-    def __init__(self, tail: Iterable[Message]) -> None:
-        called: set[str] = set()
-        self.missing: set[str] = set()
-        """Calls that are answered in the tail and not made in it."""
-        self._skipped: set[str] = set()
-        for message in tail:
-            called |= calls_of(message)
-            self.missing |= results_of(message) - called
+    `is_all`: no message is older than these. None: older messages are needed to decide.
+    """
+    for kept in range(n, len(newest_first)):
+        if _begins_turn(newest_first[kept - 1], newest_first[kept]):
+            return kept
+    if is_all:
+        return len(newest_first)
+    return None
 
-    def reaches(self, earlier: Message) -> bool:
-        """Walk one message further back; True if the tail must begin here at the latest."""
-        self._skipped |= results_of(earlier)
-        calls = calls_of(earlier)
-        if self.missing.isdisjoint(calls):
-            self._skipped -= calls
-            return False
-        self.missing = (self.missing | self._skipped) - calls
-        self._skipped.clear()
+
+def _begins_turn(message: Message, before: Message) -> bool:
+    if _holds_result(message):
+        return False
+    if message.turn_id is not None:
+        return message.turn_id != before.turn_id
+    return message.role == "user"
+
+
+def _holds_result(message: Message) -> bool:
+    if message.tool_call_id is not None or message.role == "tool":
         return True
+    return any(_is_result(item) for item in (*_items(message.content), *_items([message.event])))
 
 
-def calls_of(message: Message) -> set[str]:
-    """The ids of the tool calls that a message makes."""
-    found: set[str] = set()
-    for call in _objects(message.tool_calls):
-        _add(found, call.get("id") or call.get("call_id"))
-    for item in _items(message):
-        kind = item.get("type")
-        if kind == "tool_use":
-            _add(found, item.get("id"))
-        elif isinstance(kind, str) and kind.endswith("_call"):
-            _add(found, item.get("call_id") or item.get("id"))
-    return found
+def _items(value: Any) -> list[dict[str, Any]]:
+    items = cast("list[Any]", value) if isinstance(value, list) else []
+    return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
 
 
-def results_of(message: Message) -> set[str]:
-    """The ids of the tool calls that a message answers."""
-    found: set[str] = set()
-    _add(found, message.tool_call_id)
-    for item in _items(message):
-        kind = item.get("type")
-        if kind == "tool_result":
-            _add(found, item.get("tool_use_id"))
-        elif isinstance(kind, str) and kind.endswith("_call_output"):
-            _add(found, item.get("call_id"))
-    return found
-
-
-def _items(message: Message) -> Iterator[dict[str, Any]]:
-    yield from _objects(message.content)
-    yield from _objects([message.event])
-
-
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, list):
-        for item in cast("list[Any]", value):
-            if isinstance(item, dict):
-                yield cast("dict[str, Any]", item)
-
-
-def _add(found: set[str], value: Any) -> None:
-    if isinstance(value, str):
-        found.add(value)
+def _is_result(item: dict[str, Any]) -> bool:
+    kind = item.get("type")
+    return kind == "tool_result" or (isinstance(kind, str) and kind.endswith("_call_output"))

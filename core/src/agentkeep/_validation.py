@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
-from agentkeep.errors import InvalidInput
+from agentkeep.errors import InvalidInput, LimitExceeded
 from agentkeep.models import Status
-from agentkeep.records import MAX_SEQ
+from agentkeep.records import MAX_COUNTERS, MAX_SEQ
 
 MAX_ID_BYTES = 255
 MAX_LIMIT = 1_000
 
 _NOT_IN_IDS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_COUNTER = re.compile(r"[a-z0-9_.-]{1,64}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _STATUSES: tuple[str, ...] = get_args(Status)
 
@@ -85,14 +87,46 @@ def check_time(value: object, what: str) -> datetime | None:
 
 
 def check_duration(value: object, what: str) -> timedelta | None:
-    """A positive `timedelta` of at least a millisecond (the finest that all servers can expire by)."""
+    """A `timedelta`, or a number of seconds, of at least a millisecond (the finest that all servers can expire by)."""
     if value is None:
         return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            value = timedelta(seconds=value)
+        except (OverflowError, ValueError) as error:
+            raise InvalidInput(f"{what} is {value} seconds: give between a millisecond and a hundred years") from error
     if not isinstance(value, timedelta):
-        raise InvalidInput(f"{what} is of type {type(value).__name__}: give a timedelta")
+        raise InvalidInput(f"{what} is of type {type(value).__name__}: give a timedelta or seconds")
     if not timedelta(milliseconds=1) <= value <= timedelta(days=36_500):
         raise InvalidInput(f"{what} is {value}: give between a millisecond and a hundred years")
     return value
+
+
+def check_ids(values: object, what: str) -> list[str]:
+    """A list of ids without its repetitions."""
+    if not isinstance(values, list | tuple | set | frozenset | dict):
+        raise InvalidInput(f"{what} is of type {type(values).__name__}: give a list of ids")
+    return list(dict.fromkeys(check_id(value, f"an id of {what}") for value in cast("list[object]", values)))
+
+
+def check_additions(add: object) -> dict[str, int] | None:
+    """What to add to which counters (CNT-2). An empty mapping is None."""
+    if add is None:
+        return None
+    if not isinstance(add, Mapping):
+        raise InvalidInput(f"add is of type {type(add).__name__}: give a dict of counter names and integers")
+    checked: dict[str, int] = {}
+    for name, amount in cast("Mapping[object, object]", add).items():
+        if not isinstance(name, str) or not _COUNTER.fullmatch(name):
+            raise InvalidInput(f"counter name {name!r}: give 1 to 64 of a-z, 0-9, _, . and -")
+        if not isinstance(amount, int) or isinstance(amount, bool):
+            raise InvalidInput(f"counter {name!r} is to grow by {amount!r}: give an integer")
+        if not -MAX_SEQ <= amount <= MAX_SEQ:
+            raise LimitExceeded(f"counter {name!r}", limit=MAX_SEQ, actual=amount)
+        checked[name] = amount
+    if len(checked) > MAX_COUNTERS:
+        raise LimitExceeded("counters of a session", limit=MAX_COUNTERS, actual=len(checked))
+    return checked or None
 
 
 def check_schema_version(value: object) -> int | None:

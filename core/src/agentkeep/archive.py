@@ -10,18 +10,21 @@ from collections.abc import Sequence
 from datetime import UTC
 
 from agentkeep._codec import encode_json
-from agentkeep._drafts import message_draft, session_changes, session_draft
+from agentkeep._drafts import first_version, session_changes, session_draft
 from agentkeep._labels import stored_labels
+from agentkeep._message_drafts import message_draft
 from agentkeep._shared import Shared
-from agentkeep._validation import check_count, check_time
+from agentkeep._validation import check_additions, check_count, check_duration, check_time
 from agentkeep.errors import InvalidInput
 from agentkeep.keep import Keep
 from agentkeep.models import Message, NewMessage, Session
-from agentkeep.records import MessageRecord, Scope, SessionRecord
+from agentkeep.records import RestoredMessage, Scope, SessionRecord
 
 
 async def restore(keep: Keep, session: Session, messages: Sequence[Message]) -> None:
     """Store a session and its whole log as given, all or nothing, in the keep's tenant.
+
+    Only its `version` is a new one: no version is given twice to an id (SES-2).
 
     Raises `AlreadyExists`, `InvalidInput`, `LimitExceeded`.
     """
@@ -57,15 +60,14 @@ def check_session(shared: Shared, scope: Scope, session: Session) -> None:
         scope,
         shared.capabilities,
     )
-    check_count(session.version, "version", least=1)
     check_count(session.last_seq, "last_seq")
-    for name in ("created_at", "updated_at", "completed_at", "expires_at"):
+    for name in ("created_at", "updated_at", "completed_at", "ends_at", "expires_at"):
         check_time(getattr(session, name), name)
 
 
-def message_records(shared: Shared, session: Session, messages: Sequence[Message]) -> list[MessageRecord]:
+def message_records(shared: Shared, session: Session, messages: Sequence[Message]) -> list[RestoredMessage]:
     """Raises `InvalidInput` for seqs that do not rise or pass the session's `last_seq`, and for an id given twice."""
-    records: list[MessageRecord] = []
+    records: list[RestoredMessage] = []
     before = 0
     for message in messages:
         if not before < message.seq <= session.last_seq:
@@ -73,12 +75,14 @@ def message_records(shared: Shared, session: Session, messages: Sequence[Message
         before = message.seq
         draft = message_draft(as_new(message), shared.capabilities)
         records.append(
-            MessageRecord(
+            RestoredMessage(
                 id=draft.id,
-                seq=message.seq,
                 role=draft.role,
                 payload=draft.payload,
+                content_key=draft.content_key,
+                search_text=draft.search_text,
                 created_at=draft.created_at or message.created_at,
+                seq=message.seq,
             )
         )
     if len({record.id for record in records}) < len(records):
@@ -91,7 +95,7 @@ def as_new(message: Message) -> NewMessage:
     return NewMessage(**{name: getattr(message, name) for name in NewMessage.__struct_fields__})
 
 
-def _session_record(session: Session, messages: Sequence[MessageRecord]) -> SessionRecord:
+def _session_record(session: Session, messages: Sequence[RestoredMessage]) -> SessionRecord:
     if session.message_count != len(messages):
         raise InvalidInput(
             f"session {session.id!r} says it holds {session.message_count} messages: {len(messages)} are given"
@@ -106,9 +110,10 @@ def _session_record(session: Session, messages: Sequence[MessageRecord]) -> Sess
         current_step=session.current_step,
         state=encode_json(session.state, "state").decode(),
         metadata=encode_json(session.metadata, "metadata").decode(),
+        counters=check_additions(session.counters) or {},
         parent_id=session.parent_id,
         forked_at_seq=session.forked_at_seq,
-        version=session.version,
+        version=first_version(),
         schema_version=session.schema_version,
         message_count=len(messages),
         last_seq=session.last_seq,
@@ -116,5 +121,7 @@ def _session_record(session: Session, messages: Sequence[MessageRecord]) -> Sess
         updated_at=session.updated_at.astimezone(UTC),
         last_message_at=messages[-1].created_at if messages else None,
         completed_at=check_time(session.completed_at, "completed_at"),
+        ends_at=check_time(session.ends_at, "ends_at"),
+        idle_ttl=check_duration(session.idle_ttl, "idle_ttl"),
         expires_at=check_time(session.expires_at, "expires_at"),
     )

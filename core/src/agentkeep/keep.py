@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from agentkeep._registry import adapter_for
 from agentkeep._shared import Shared
+from agentkeep._steps import in_steps
 from agentkeep._validation import check_count, check_duration, check_id
 from agentkeep.capabilities import MIN_MESSAGE_BYTES, Capabilities
 from agentkeep.errors import ConfigurationError, InvalidInput
@@ -129,7 +130,7 @@ class Keep:
         """
         self._shared.require_open()
         check_count(limit, "limit", least=1)
-        return await self._shared.adapter.sweep(self._sweeps, limit=limit)
+        return await in_steps(lambda step: self._shared.adapter.sweep(self._sweeps, limit=step), most=limit)
 
 
 def _duration(value: object) -> timedelta | None:

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any, cast
+from typing import Unpack, cast
 
-from agentkeep._codec import decode_message
+from agentkeep._codec import content_key, decode_message
 from agentkeep._cursors import message_cursor, message_position
-from agentkeep._drafts import SessionUpdate, message_draft, session_changes
+from agentkeep._drafts import SessionFields, SessionUpdate
+from agentkeep._highlights import highlights
+from agentkeep._message_drafts import (
+    MessageUpdate,
+    append_record,
+    check_update,
+    has_effect,
+    message_draft,
+    updated_message,
+)
 from agentkeep._shared import Shared
-from agentkeep._turns import OpenExchange
+from agentkeep._tails import tail
 from agentkeep._validation import (
     check_count,
     check_id,
+    check_ids,
     check_limit,
     check_optional_count,
     check_optional_id,
     check_text,
 )
-from agentkeep.errors import Conflict, InvalidInput, LimitExceeded
-from agentkeep.models import Hit, Message, NewMessage, Page
-from agentkeep.protocol import SupportsSearch, SupportsWatch
-from agentkeep.records import Append, MessageDraft, MessageRange, MessageRecord, Scope, SearchQuery
+from agentkeep.errors import Conflict, InvalidInput
+from agentkeep.models import Appended, Hit, Message, NewMessage, Page
+from agentkeep.protocol import MessageRepository, SupportsSearch, SupportsWatch
+from agentkeep.records import HitRecord, MessageRange, MessageRecord, Scope, SearchQuery, Stored
+from agentkeep.spi.text import message_text, query_words
 
 _ITERATE_PAGE = 500
-_TURN_PAGE = 100
 _REPLACE_TRIES = 20
-_UPDATABLE = frozenset(NewMessage.__struct_fields__) - {"id", "created_at"}
+_GET_MANY = 1_000
 
 
 class Messages:
@@ -35,83 +45,82 @@ class Messages:
     def __init__(self, shared: Shared, scope: Scope) -> None:
         self._shared = shared
         self._scope = scope
-        self._repository = shared.adapter.messages
+
+    @property
+    def _repository(self) -> MessageRepository:
+        """Of the open adapter, which may have made it in `open`. Raises `Closed`."""
+        self._shared.require_open()
+        return self._shared.adapter.messages
 
     async def append(
         self,
         session_id: str,
         messages: Sequence[NewMessage],
         *,
+        create: SessionFields | None = None,
         update: SessionUpdate | None = None,
+        add: dict[str, int] | None = None,
+        stored: Stored = "conflict",
         expected_version: int | None = None,
         expected_last_seq: int | None = None,
         truncate_after: int | None = None,
         keep_last: int | None = None,
-    ) -> list[Message]:
-        """Append messages, all or none, and return them as stored (ORD-1…6, IDEM-1).
+    ) -> Appended:
+        """Append messages, all or none, and return them as stored (ORD-1…6, IDEM-1…3).
 
-        `update`: session fields that land with them. `truncate_after`: remove what is behind that seq first (rewind and
-        append in one). `keep_last`: keep only the newest so many afterwards. `expected_*`: only if still so. Appending
-        nothing with no option only checks that the session exists.
-        Raises `SessionNotFound`, `Conflict`, `InvalidInput`, `LimitExceeded`.
+        `create`: fields of the session to make if there is none (SES-7). `update`: session fields, and `add`: counters
+        (CNT-2), that land with the messages. `stored="skip"`: leave out messages whose ids are stored; else a batch of
+        which some are stored is a `Conflict`. `truncate_after`: first remove what is after that seq (rewind and append
+        in one). `keep_last`: afterwards keep only the newest so many. `expected_*`: only if still so; version 0 means
+        that there is no session yet. Appending nothing with no option only checks that the session exists.
+        Raises `SessionNotFound`, `AlreadyExists` (`create` names another user: ISO-4), `Conflict`, `InvalidInput`,
+        `LimitExceeded`.
         """
-        shared = self._shared
-        shared.require_open()
-        check_id(session_id, "session_id")
-        append = Append(
-            session_id=session_id,
-            messages=self._drafts(messages),
-            caller_ids=any(message.id is not None for message in messages),
-            changes=None if update is None else session_changes(update, self._scope, shared.capabilities),
-            expected_version=check_optional_count(expected_version, "expected_version"),
-            expected_last_seq=check_optional_count(expected_last_seq, "expected_last_seq"),
-            truncate_after=check_optional_count(truncate_after, "truncate_after"),
-            keep_last=check_optional_count(keep_last, "keep_last", least=1),
-            idle_ttl=shared.idle_ttl,
+        repository = self._repository
+        append = append_record(
+            self._shared,
+            self._scope,
+            session_id,
+            messages,
+            {
+                "create": create,
+                "update": update,
+                "add": add,
+                "stored": stored,
+                "expected_version": expected_version,
+                "expected_last_seq": expected_last_seq,
+                "truncate_after": truncate_after,
+                "keep_last": keep_last,
+            },
         )
-        if append.caller_ids and keep_last is not None and keep_last < len(messages):
-            raise InvalidInput(
-                f"keep_last={keep_last} would drop messages of this very call, so repeating it could not be answered "
-                "as the first time (IDEM-1): give no ids, or keep as many as you append"
-            )
-        if not messages and _has_no_option(append):
-            await shared.adapter.sessions.get(self._scope, session_id)
-            return []
-        return self._decode(session_id, await self._repository.append(self._scope, append))
+        if not messages and not has_effect(append):
+            session = await self._shared.adapter.sessions.get(self._scope, session_id)
+            return Appended([], version=session.version, last_seq=session.last_seq, new=0)
+        result = await repository.append(self._scope, append)
+        landed = self._decode(session_id, result.messages)
+        return Appended(landed, version=result.version, last_seq=result.last_seq, new=result.new)
 
-    def _drafts(self, messages: Sequence[NewMessage]) -> list[MessageDraft]:
-        if not isinstance(cast("Any", messages), list | tuple):
-            raise InvalidInput(f"messages is of type {type(messages).__name__}: give a list of NewMessage")
-        capabilities = self._shared.capabilities
-        if len(messages) > capabilities.max_batch:
-            raise LimitExceeded("messages of one append", limit=capabilities.max_batch, actual=len(messages))
-        drafts = [message_draft(message, capabilities) for message in messages]
-        if len(drafts) > 1 and len({draft.id for draft in drafts}) < len(drafts):
-            raise InvalidInput("an id stands twice in one batch: each message of a session has an id of its own")
-        return drafts
-
-    async def update(self, session_id: str, id: str, **fields: Any) -> Message:
+    async def update(self, session_id: str, id: str, **fields: Unpack[MessageUpdate]) -> Message:
         """Replace fields of a stored message (redaction). `seq`, `id` and `created_at` stay; other fields are kept.
 
-        Raises `SessionNotFound`, `MessageNotFound`, `InvalidInput`, `LimitExceeded`, and `Conflict` where
-        others keep changing it.
+        Fields: `role`, `content`, `name`, `user_id`, `tool_calls`, `tool_call_id`, `turn_id`, `route`, `step`, `event`,
+        `metadata`. Raises `SessionNotFound`, `MessageNotFound`, `InvalidInput`, `LimitExceeded`, and `Conflict` if
+        others keep changing the message.
         """
-        self._shared.require_open()
+        repository = self._repository
         check_id(session_id, "session_id")
         check_id(id, "id")
-        unknown = fields.keys() - _UPDATABLE
-        if unknown or not fields:
-            names = ", ".join(sorted(_UPDATABLE))
-            raise InvalidInput(f"a message can't be given {sorted(unknown) or 'nothing'} anew: name some of {names}")
+        check_update(fields)
         for _ in range(_REPLACE_TRIES):
-            stored = await self._repository.get(self._scope, session_id, id)
-            draft = message_draft(_with_fields(decode_message(session_id, stored), fields), self._shared.capabilities)
-            replaced = await self._repository.replace(
-                self._scope, session_id, id, role=draft.role, payload=draft.payload, expected=stored
-            )
+            stored = await repository.get(self._scope, session_id, id)
+            message = updated_message(decode_message(session_id, stored), fields)
+            draft = message_draft(message, self._shared.capabilities)
+            expected = content_key(stored.role, stored.payload.encode())
+            replaced = await repository.replace(self._scope, session_id, draft, expected=expected)
             if replaced is not None:
                 return decode_message(session_id, replaced)
         raise Conflict(
+            "content",
             f"message {id!r} changed {_REPLACE_TRIES} times while it was being updated",
             expected="the content that was read",
             actual="other content",
@@ -121,85 +130,84 @@ class Messages:
         self,
         session_id: str,
         *,
-        after: int | str = 0,
-        before: int | str | None = None,
+        after: int = 0,
+        before: int | None = None,
         limit: int = 100,
         newest_first: bool = False,
+        cursor: str | None = None,
     ) -> Page[Message]:
         """Messages with `after` < seq < `before`, in order of seq (READ-1, READ-3, ORD-3).
 
-        To go on, hand the page's `next_cursor` back as `after` (as `before` where `newest_first`); the seq of the last
-        message serves as well. Raises `SessionNotFound`, `InvalidInput`.
+        To go on, repeat the call with the page's `next_cursor` as `cursor`. Raises `SessionNotFound`, `InvalidInput`.
         """
-        self._shared.require_open()
+        repository = self._repository
         check_id(session_id, "session_id")
         check_limit(limit)
-        window = MessageRange(
-            after=self._seq(session_id, after, "after", newest_first=False),
-            before=None if before is None else self._seq(session_id, before, "before", newest_first=True),
+        bounds = MessageRange(
+            after=check_count(after, "after"),
+            before=check_optional_count(before, "before"),
             limit=limit + 1,
             newest_first=newest_first,
         )
-        records = await self._repository.list(self._scope, session_id, window)
+        window = bounds if cursor is None else self._following(session_id, bounds, cursor)
+        records = await repository.list(self._scope, session_id, window)
         items = self._decode(session_id, records[:limit])
         if len(records) <= limit:
             return Page(items=items, next_cursor=None, has_more=False)
-        following = message_cursor(self._scope, session_id, newest_first=newest_first, seq=items[-1].seq)
+        following = message_cursor(self._scope, session_id, bounds, items[-1].seq)
         return Page(items=items, next_cursor=following, has_more=True)
 
-    def _seq(self, session_id: str, bound: int | str, what: str, *, newest_first: bool) -> int:
-        if isinstance(bound, str):
-            return message_position(bound, self._scope, session_id, newest_first=newest_first)
-        return check_count(bound, what)
+    def _following(self, session_id: str, bounds: MessageRange, cursor: str) -> MessageRange:
+        seq = message_position(cursor, self._scope, session_id, bounds)
+        if bounds.newest_first:
+            return MessageRange(after=bounds.after, before=seq, limit=bounds.limit, newest_first=True)
+        return MessageRange(after=seq, before=bounds.before, limit=bounds.limit)
 
-    async def iterate(self, session_id: str, *, after: int = 0) -> AsyncGenerator[Message, None]:
-        """All messages behind `after`, in order (READ-1). Nothing is held open between pages (FLT-4)."""
+    async def iterate(
+        self, session_id: str, *, after: int = 0, before: int | None = None, newest_first: bool = False
+    ) -> AsyncGenerator[Message, None]:
+        """All messages with `after` < seq < `before`, in order or newest first (READ-1).
+
+        Nothing is held open between pages (FLT-4).
+        """
+        cursor = None
         while True:
-            page = await self.list(session_id, after=after, limit=_ITERATE_PAGE)
+            page = await self.list(
+                session_id, after=after, before=before, limit=_ITERATE_PAGE, newest_first=newest_first, cursor=cursor
+            )
             for message in page.items:
                 yield message
             if not page.has_more:
                 return
-            after = page.items[-1].seq
+            cursor = page.next_cursor
 
     async def tail(self, session_id: str, n: int, *, whole_turns: bool = False) -> list[Message]:
-        """The newest `n` messages (1 to 1,000), oldest first (READ-3).
+        """The newest `n` messages, oldest first (READ-3); any n, read in pages of 1,000.
 
-        With `whole_turns` it begins earlier where message n is inside a tool exchange, so that each tool result has its
-        call (READ-4); the further reads are bounded by how far back the call is.
+        With `whole_turns`, also what is missing of the turn in which the oldest of them stands (READ-4).
         Raises `SessionNotFound`, `InvalidInput`.
         """
-        self._shared.require_open()
-        check_id(session_id, "session_id")
-        check_limit(n, "n")
-        records = await self._repository.list(self._scope, session_id, MessageRange(limit=n, newest_first=True))
-        messages = self._decode(session_id, records[::-1])
-        if whole_turns:
-            await self._complete_turns(session_id, messages)
-        return messages
-
-    async def _complete_turns(self, session_id: str, messages: list[Message]) -> None:
-        """Put earlier messages before `messages` until no tool result lacks a call that the log has (READ-4)."""
-        exchange = OpenExchange(messages)
-        earlier: list[Message] = []
-        needed = 0
-        while exchange.missing:
-            before = (earlier or messages[:1])[-1].seq
-            window = MessageRange(before=before, limit=_TURN_PAGE, newest_first=True)
-            page = self._decode(session_id, await self._repository.list(self._scope, session_id, window))
-            for message in page:
-                earlier.append(message)
-                if exchange.reaches(message):
-                    needed = len(earlier)
-            if len(page) < _TURN_PAGE:
-                break
-        messages[:0] = reversed(earlier[:needed])
+        return await tail(self._shared, self._scope, session_id, n, whole_turns=whole_turns)
 
     async def get(self, session_id: str, id: str) -> Message:
         """Raises `SessionNotFound`, `MessageNotFound`."""
-        self._shared.require_open()
+        repository = self._repository
         check_id(session_id, "session_id")
-        return decode_message(session_id, await self._repository.get(self._scope, session_id, check_id(id, "id")))
+        return decode_message(session_id, await repository.get(self._scope, session_id, check_id(id, "id")))
+
+    async def get_many(self, session_id: str, ids: Sequence[str]) -> dict[str, Message]:
+        """The messages of these ids that the session holds, in the order of `ids`; one round trip for each 1,000.
+
+        Raises `SessionNotFound`.
+        """
+        repository = self._repository
+        check_id(session_id, "session_id")
+        wanted = check_ids(ids, "ids")
+        found: dict[str, Message] = {}
+        for start in range(0, max(1, len(wanted)), _GET_MANY):
+            records = await repository.get_many(self._scope, session_id, wanted[start : start + _GET_MANY])
+            found |= {record.id: decode_message(session_id, record) for record in records}
+        return {id: found[id] for id in wanted if id in found}
 
     async def count(self, session_id: str) -> int:
         """How many messages the session holds (CNT-1). Raises `SessionNotFound`."""
@@ -208,27 +216,26 @@ class Messages:
         return session.message_count
 
     async def truncate(self, session_id: str, *, after_seq: int) -> int:
-        """Rewind: remove the messages behind `after_seq` and say how many. Raises `SessionNotFound`."""
-        self._shared.require_open()
+        """Rewind: remove the messages after `after_seq` and return how many. Raises `SessionNotFound`."""
+        repository = self._repository
         check_id(session_id, "session_id")
         check_count(after_seq, "after_seq")
-        return await self._repository.truncate(self._scope, session_id, after_seq=after_seq)
+        return await repository.truncate(self._scope, session_id, after_seq=after_seq)
 
     async def trim(self, session_id: str, *, keep_last: int) -> int:
-        """Rolling window: remove all but the newest `keep_last` and say how many. Raises `SessionNotFound`."""
-        self._shared.require_open()
+        """Rolling window: remove all but the newest `keep_last` and return how many. Raises `SessionNotFound`."""
+        repository = self._repository
         check_id(session_id, "session_id")
         check_count(keep_last, "keep_last")
-        return await self._repository.trim(self._scope, session_id, keep_last=keep_last)
+        return await repository.trim(self._scope, session_id, keep_last=keep_last)
 
     async def pop(self, session_id: str) -> Message | None:
-        """Remove and return the newest message; None where there is none. Raises `SessionNotFound`."""
-        self._shared.require_open()
+        """Remove and return the newest message; None if there is none. Raises `SessionNotFound`."""
         record = await self._repository.pop(self._scope, check_id(session_id, "session_id"))
         return None if record is None else decode_message(session_id, record)
 
     async def clear(self, session_id: str) -> int:
-        """Remove all messages and say how many; seqs go on. Raises `SessionNotFound`."""
+        """Remove all messages and return how many; seqs go on. Raises `SessionNotFound`."""
         return await self.truncate(session_id, after_seq=0)
 
     async def search(
@@ -241,29 +248,31 @@ class Messages:
         role: str | None = None,
         limit: int = 20,
     ) -> list[Hit]:
-        """Messages that hold all words of `query`, best first (SRCH-1). Any text is legal.
+        """Messages whose text contains each word of `query`, in any case of letters, best first (SRCH-1).
 
+        Any text is legal; one without words finds nothing.
         Raises `CapabilityNotSupported`, `SessionNotFound` (of `session_id`), `InvalidInput`.
         """
         self._shared.require("search", declared=self._shared.capabilities.search)
         if check_text(query, "query") is None:
             raise InvalidInput("query is None: give a string")
         wanted = SearchQuery(
-            text=query,
+            words=query_words(query),
             session_id=check_optional_id(session_id, "session_id"),
             user_id=check_optional_id(user_id, "user_id"),
             agent_name=check_optional_id(agent_name, "agent_name"),
             role=check_optional_id(role, "role"),
             limit=check_limit(limit),
         )
+        if not wanted.words:
+            if session_id is not None:
+                await self._shared.adapter.sessions.get(self._scope, session_id)
+            return []
         found = await cast("SupportsSearch", self._repository).search(self._scope, wanted)
-        return [
-            Hit(message=decode_message(hit.session_id, hit.message), score=hit.score, highlights=hit.highlights)
-            for hit in found
-        ]
+        return [_hit(hit, wanted.words) for hit in found]
 
     async def watch(self, session_id: str, *, after_seq: int) -> AsyncGenerator[Message, None]:
-        """Messages behind `after_seq` as they land, each once and in order, until the caller stops (WATCH-1).
+        """Messages after `after_seq` as they land, each once and in order, until the caller stops (WATCH-1).
 
         Raises `CapabilityNotSupported`, `SessionNotFound` (also when the session ends), `InvalidInput`.
         """
@@ -278,16 +287,6 @@ class Messages:
         return [decode_message(session_id, record) for record in records]
 
 
-def _has_no_option(append: Append) -> bool:
-    return (
-        append.changes is None
-        and append.expected_version is None
-        and append.expected_last_seq is None
-        and append.truncate_after is None
-        and append.keep_last is None
-    )
-
-
-def _with_fields(message: Message, fields: dict[str, Any]) -> NewMessage:
-    kept = {name: getattr(message, name) for name in NewMessage.__struct_fields__}
-    return NewMessage(**(kept | fields))
+def _hit(hit: HitRecord, words: Sequence[str]) -> Hit:
+    message = decode_message(hit.session_id, hit.message)
+    return Hit(message=message, score=hit.score, highlights=highlights(message_text(message), words))

@@ -32,7 +32,7 @@ class Session(Value, frozen=True, kw_only=True):
     """The data that the agent collected."""
     metadata: dict[str, Any]
     """Free; its top-level strings, numbers, bools and nulls can be filtered by."""
-    counters: dict[str, int] = field(default_factory=dict[str, int])
+    counters: dict[str, int]
     """Named integers that `add` adds to (CNT-2)."""
     parent_id: str | None
     forked_at_seq: int | None
@@ -50,9 +50,9 @@ class Session(Value, frozen=True, kw_only=True):
     last_message_at: datetime | None
     """`created_at` of the newest message held (the highest seq), None while there is none."""
     completed_at: datetime | None
-    ends_at: datetime | None = None
+    ends_at: datetime | None
     """The fixed end, if the session has one (TTL-3)."""
-    idle_ttl: timedelta | None = None
+    idle_ttl: timedelta | None
     """How long after its last append or touch the session ends, if it has such a limit (TTL-3)."""
     expires_at: datetime | None
     """The earlier of the two ends; None: the session never expires."""

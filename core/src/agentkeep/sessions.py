@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 from typing import Literal, Unpack
 from uuid import uuid4
@@ -13,17 +13,30 @@ from agentkeep._drafts import (
     SessionFields,
     SessionFilters,
     SessionUpdate,
+    first_version,
     session_changes,
     session_draft,
     session_query,
 )
 from agentkeep._shared import Shared
-from agentkeep._validation import check_duration, check_id, check_limit, check_optional_count, check_optional_id
+from agentkeep._steps import in_steps
+from agentkeep._tails import resumed
+from agentkeep._validation import (
+    check_additions,
+    check_duration,
+    check_id,
+    check_ids,
+    check_limit,
+    check_optional_count,
+    check_optional_id,
+)
 from agentkeep.errors import InvalidInput, SessionNotFound
-from agentkeep.models import Page, Session
-from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
+from agentkeep.models import Page, Resumed, Session
+from agentkeep.protocol import SessionRepository
+from agentkeep.records import Fork, Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
 
 Order = Literal["updated_at", "-updated_at", "created_at", "-created_at"]
+"""What a listing is sorted by; with `-`, newest first."""
 
 _ORDERS = {
     "updated_at": SessionOrder("updated_at", descending=False),
@@ -32,7 +45,7 @@ _ORDERS = {
     "-created_at": SessionOrder("created_at", descending=True),
 }
 _ITERATE_PAGE = 200
-_DELETE_BATCH = 100
+_GET_MANY = 1_000
 
 
 class Sessions:
@@ -41,53 +54,90 @@ class Sessions:
     def __init__(self, shared: Shared, scope: Scope) -> None:
         self._shared = shared
         self._scope = scope
-        self._repository = shared.adapter.sessions
+
+    @property
+    def _repository(self) -> SessionRepository:
+        """Of the open adapter, which may have made it in `open`. Raises `Closed`."""
+        self._shared.require_open()
+        return self._shared.adapter.sessions
 
     async def create(self, id: str | None = None, **fields: Unpack[SessionFields]) -> Session:
-        """Create a session; without `id` under a fresh one. It expires after `ttl`, else after the keep's `idle_ttl`.
+        """Create a session; without `id`, under a fresh one.
 
+        Fields: `user_id`, `agent_name`, `title`, `state`, `metadata` (JSON objects), `ttl` (a fixed end, from now),
+        `idle_ttl` (slid by each append and touch; default: the keep's; None: none), `parent_id`, `schema_version`.
         Raises `AlreadyExists` (SES-1), `InvalidInput`, `LimitExceeded`.
         """
-        shared = self._shared
-        shared.require_open()
+        repository, shared = self._repository, self._shared
         draft = session_draft(id, fields, self._scope, shared.capabilities, shared.idle_ttl)
-        return self._decode(await self._repository.create(self._scope, draft))
+        return self._decode(await repository.create(self._scope, draft))
 
     async def get_or_create(self, id: str, **fields: Unpack[SessionFields]) -> Session:
-        """The session of that id, created from `fields` where there is none (SES-1).
+        """The session of that id, created from `fields` (as in `create`) if there is none (SES-1).
 
-        Raises `SessionNotFound` where a user's view may not see the one there is (ISO-1), `InvalidInput`,
-        `LimitExceeded`.
+        Raises `AlreadyExists` if `fields` or the view name a user and the session is not that user's (ISO-4),
+        `InvalidInput`, `LimitExceeded`.
         """
-        shared = self._shared
-        shared.require_open()
+        repository, shared = self._repository, self._shared
         draft = session_draft(check_id(id, "id"), fields, self._scope, shared.capabilities, shared.idle_ttl)
-        return self._decode(await self._repository.create(self._scope, draft, or_get=True))
+        return self._decode(await repository.create(self._scope, draft, or_get=True))
 
     async def get(self, id: str) -> Session:
         """Raises `SessionNotFound`."""
-        self._shared.require_open()
         return self._decode(await self._repository.get(self._scope, check_id(id, "id")))
 
     async def find(self, id: str) -> Session | None:
-        """The session, or None where it is absent. A failing database raises, as everywhere (ERR-1)."""
+        """The session, or None if it is absent. A failing database raises, as everywhere (ERR-1)."""
         try:
             return await self.get(id)
         except SessionNotFound:
             return None
 
-    async def update(self, id: str, *, expected_version: int | None = None, **fields: Unpack[SessionUpdate]) -> Session:
+    async def get_many(self, ids: Sequence[str]) -> dict[str, Session]:
+        """The sessions of these ids that there are, in the order of `ids`; one round trip for each 1,000."""
+        repository = self._repository
+        wanted = check_ids(ids, "ids")
+        found: dict[str, Session] = {}
+        for start in range(0, len(wanted), _GET_MANY):
+            records = await repository.get_many(self._scope, wanted[start : start + _GET_MANY])
+            found |= {record.id: self._decode(record) for record in records}
+        return {id: found[id] for id in wanted if id in found}
+
+    async def resume(self, id: str, *, tail: int = 50, whole_turns: bool = True) -> Resumed:
+        """A session and its newest `tail` messages, oldest first, in one round trip: what an agent begins with.
+
+        With `whole_turns`, also what is missing of the turn in which the oldest of them stands (READ-4).
+        Raises `SessionNotFound`, `InvalidInput`.
+        """
+        return await resumed(self._shared, self._scope, id, tail, whole_turns=whole_turns)
+
+    async def update(
+        self,
+        id: str,
+        *,
+        expected_version: int | None = None,
+        add: dict[str, int] | None = None,
+        **fields: Unpack[SessionUpdate],
+    ) -> Session:
         """Set the named fields and keep the others (SES-2). With `expected_version`, only if that is still the version.
 
-        A JSON field is replaced whole. `status="completed"` sets `completed_at`, another status clears it (SES-3).
+        Fields: `user_id`, `agent_name`, `title`, `status`, `current_route`, `current_step`, `state`, `metadata`,
+        `schema_version`, `ttl`, `idle_ttl` (both from now; None takes that bound away: TTL-3). A JSON field is replaced
+        whole. `add` adds to counters (CNT-2). `status="completed"` sets `completed_at`, another clears it (SES-3).
         Raises `SessionNotFound`, `Conflict`, `InvalidInput`, `LimitExceeded`.
         """
-        self._shared.require_open()
+        repository = self._repository
         check_id(id, "id")
         check_optional_count(expected_version, "expected_version")
         changes = session_changes(fields, self._scope, self._shared.capabilities)
-        record = await self._repository.update(self._scope, id, changes, expected_version=expected_version)
-        return self._decode(record)
+        additions = check_additions(add)
+        if not changes and not additions:
+            raise InvalidInput(
+                f"an update names no field: give some of {', '.join(SessionUpdate.__annotations__)}, add"
+            )
+        return self._decode(
+            await repository.update(self._scope, id, changes, add=additions, expected_version=expected_version)
+        )
 
     async def list(
         self,
@@ -97,15 +147,20 @@ class Sessions:
         cursor: str | None = None,
         **filters: Unpack[SessionFilters],
     ) -> Page[Session]:
-        """A page of sessions, without their messages (READ-1, READ-2, READ-5). Raises `InvalidInput`."""
-        self._shared.require_open()
+        """A page of sessions, without their messages (READ-1, READ-2, READ-5).
+
+        Filters: `user_id`, `agent_name`, `status`, `parent_id`, `metadata` (each named top-level key equals the given
+        string, number, bool or null), `updated_after`, `updated_before` (both exclude their bound).
+        To go on, repeat the call with the page's `next_cursor` as `cursor`. Raises `InvalidInput`.
+        """
+        repository = self._repository
         check_limit(limit)
         query = session_query(filters)
         sort = _ORDERS.get(order)
         if sort is None:
             raise InvalidInput(f"order is {order!r}: give one of {', '.join(_ORDERS)}")
         after = None if cursor is None else session_position(cursor, self._scope, query, sort)
-        records = await self._repository.list(self._scope, query, sort, limit=limit + 1, after=after)
+        records = await repository.list(self._scope, query, sort, limit=limit + 1, after=after)
         items = [self._decode(record) for record in records[:limit]]
         if len(records) <= limit:
             return Page(items=items, next_cursor=None, has_more=False)
@@ -129,7 +184,6 @@ class Sessions:
 
     async def count(self, **filters: Unpack[SessionFilters]) -> int:
         """How many sessions match, exactly (ORD-5)."""
-        self._shared.require_open()
         return await self._repository.count(self._scope, session_query(filters))
 
     async def find_active(self, user_id: str) -> Session | None:
@@ -137,59 +191,57 @@ class Sessions:
         page = await self.list(user_id=check_id(user_id, "user_id"), status="active", limit=1)
         return page.items[0] if page.items else None
 
-    async def touch(self, id: str, ttl: timedelta | None = None) -> Session:
-        """Mark a session as used: set `updated_at`, and `expires_at` to now + `ttl`, or slide it by `idle_ttl` (TTL-1).
+    async def touch(self, id: str, ttl: timedelta | float | None = None) -> Session:
+        """Mark a session as used: set `updated_at` and slide its idle time; with `ttl`, set a new fixed end (TTL-3).
 
         Raises `SessionNotFound`, `InvalidInput`.
         """
-        self._shared.require_open()
-        check_id(id, "id")
-        check_duration(ttl, "ttl")
-        return self._decode(await self._repository.touch(self._scope, id, ttl=ttl, idle_ttl=self._shared.idle_ttl))
+        repository = self._repository
+        return self._decode(await repository.touch(self._scope, check_id(id, "id"), ttl=check_duration(ttl, "ttl")))
 
-    async def fork(self, id: str, *, at_seq: int | None = None, new_id: str | None = None) -> Session:
-        """Copy a session and its log up to `at_seq` (all of it by default) under a new id (SES-5).
+    async def fork(
+        self, id: str, *, at_seq: int | None = None, new_id: str | None = None, update: SessionUpdate | None = None
+    ) -> Session:
+        """Copy a session and its log up to `at_seq` (by default all of it) under a new id, in one step (SES-5).
 
-        The copy expires after `idle_ttl` where that is set, else when its parent does.
-        Raises `SessionNotFound`, `AlreadyExists`, `InvalidInput` (an `at_seq` that was never given).
+        `update`: fields that land with the copy, as in `update`. The parent's time to live is copied (TTL-3).
+        Raises `SessionNotFound`, `AlreadyExists`, `InvalidInput` (an `at_seq` that was never given), `LimitExceeded`.
         """
-        self._shared.require_open()
-        check_id(id, "id")
-        check_optional_id(new_id, "new_id")
-        check_optional_count(at_seq, "at_seq")
-        last_seq = (await self._repository.get(self._scope, id)).last_seq
-        if at_seq is None:
-            at_seq = last_seq
-        elif at_seq > last_seq:
-            raise InvalidInput(f"at_seq is {at_seq}: the session's last seq is {last_seq}")
-        record = await self._repository.fork(
-            self._scope, id, at_seq=at_seq, new_id=new_id or uuid4().hex, ttl=self._shared.idle_ttl
+        repository = self._repository
+        fork = Fork(
+            session_id=check_id(id, "id"),
+            new_id=check_optional_id(new_id, "new_id") or uuid4().hex,
+            at_seq=check_optional_count(at_seq, "at_seq"),
+            version=first_version(),
+            changes=session_changes(update, self._scope, self._shared.capabilities) if update else None,
         )
-        return self._decode(record)
+        return self._decode(await repository.fork(self._scope, fork))
 
-    async def delete(self, id: str) -> bool:
-        """Remove a session and everything of it (SES-6). False where there was none."""
-        self._shared.require_open()
-        return await self._repository.delete(self._scope, check_id(id, "id"))
+    async def delete(self, id: str, *, expected_version: int | None = None) -> bool:
+        """Remove a session and everything of it (SES-6). False if there was none.
+
+        With `expected_version`, only if that is still the version: else `Conflict`.
+        """
+        repository = self._repository
+        check_optional_count(expected_version, "expected_version")
+        return await repository.delete(self._scope, check_id(id, "id"), expected_version=expected_version)
 
     async def delete_many(self, *, dry_run: bool = False, **filters: Unpack[SessionFilters]) -> int:
-        """Remove all matching sessions, each as `delete` does, and say how many; with `dry_run` only say it.
+        """Remove all matching sessions, each as `delete` does, and return how many; with `dry_run` only count them.
 
-        At least one filter is needed. It works in batches: an error leaves whole sessions, some of them removed.
+        Filters as in `list`; at least one is needed. It works in steps (COST-3). Raises `InvalidInput`, and
+        `OutcomeUnknown` with `done` if a step failed after others had removed sessions (ERR-2).
         """
-        self._shared.require_open()
+        repository = self._repository
         query = session_query(filters)
         if query == SessionQuery():
             raise InvalidInput("delete_many without a filter would delete every session: name at least one filter")
         if dry_run:
-            return await self._repository.count(self._scope, query)
-        deleted = 0
-        while went := await self._repository.delete_many(self._scope, query, limit=_DELETE_BATCH):
-            deleted += went
-        return deleted
+            return await repository.count(self._scope, query)
+        return await in_steps(lambda limit: repository.delete_many(self._scope, query, limit=limit))
 
     async def delete_user(self, user_id: str) -> int:
-        """Remove all sessions of a user and say how many."""
+        """Remove all sessions of a user and return how many, as `delete_many` does."""
         return await self.delete_many(user_id=check_id(user_id, "user_id"))
 
     def _decode(self, record: SessionRecord) -> Session:

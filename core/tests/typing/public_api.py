@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import assert_type
 
-from agentkeep import Hit, Keep, Message, NewMessage, Page, Session, connect, sync
+from agentkeep import Appended, Hit, Keep, Message, NewMessage, Page, Session, connect, sync
 
 
 async def asynchronous() -> None:
@@ -18,7 +18,7 @@ async def asynchronous() -> None:
         assert_type(await keep.sessions.list(status="active", limit=5), Page[Session])
         assert_type(await keep.sessions.update("s", title="Trip", expected_version=3), Session)
         messages = [NewMessage(role="user", content="Hi")]
-        assert_type(await keep.messages.append("s", messages, update={"title": "Trip"}), list[Message])
+        assert_type(await keep.messages.append("s", messages, update={"title": "Trip"}), Appended)
         assert_type(await keep.messages.pop("s"), Message | None)
         assert_type(await keep.messages.search("hi"), list[Hit])
         async for message in keep.messages.watch("s", after_seq=0):

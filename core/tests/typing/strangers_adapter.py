@@ -13,9 +13,14 @@ from agentkeep import Capabilities, Health, Keep, PersistenceAdapter
 from agentkeep.protocol import SupportsSearch, SupportsWatch
 from agentkeep.records import (
     Append,
+    AppendedRecord,
+    Fork,
     HitRecord,
+    MessageDraft,
     MessageRange,
     MessageRecord,
+    RestoredMessage,
+    ResumedRecord,
     Scope,
     SearchQuery,
     SessionChanges,
@@ -34,8 +39,20 @@ class DuckSessions:
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
         raise NotImplementedError
 
+    async def get_many(self, scope: Scope, session_ids: Sequence[str]) -> Sequence[SessionRecord]:
+        raise NotImplementedError
+
+    async def resume(self, scope: Scope, session_id: str, *, tail: int) -> ResumedRecord:
+        raise NotImplementedError
+
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
         raise NotImplementedError
 
@@ -47,22 +64,18 @@ class DuckSessions:
     async def count(self, scope: Scope, query: SessionQuery) -> int:
         raise NotImplementedError
 
-    async def touch(
-        self, scope: Scope, session_id: str, *, ttl: timedelta | None, idle_ttl: timedelta | None
-    ) -> SessionRecord:
+    async def touch(self, scope: Scope, session_id: str, *, ttl: timedelta | None) -> SessionRecord:
         raise NotImplementedError
 
-    async def fork(
-        self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
-    ) -> SessionRecord:
+    async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
         raise NotImplementedError
 
     async def restore(
-        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[RestoredMessage]
     ) -> None:
         raise NotImplementedError
 
-    async def delete(self, scope: Scope, session_id: str) -> bool:
+    async def delete(self, scope: Scope, session_id: str, *, expected_version: int | None = None) -> bool:
         raise NotImplementedError
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
@@ -70,11 +83,11 @@ class DuckSessions:
 
 
 class DuckMessages:
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         raise NotImplementedError
 
     async def replace(
-        self, scope: Scope, session_id: str, message_id: str, *, role: str, payload: str, expected: MessageRecord
+        self, scope: Scope, session_id: str, message: MessageDraft, *, expected: str
     ) -> MessageRecord | None:
         raise NotImplementedError
 
@@ -82,6 +95,9 @@ class DuckMessages:
         raise NotImplementedError
 
     async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:
+        raise NotImplementedError
+
+    async def get_many(self, scope: Scope, session_id: str, message_ids: Sequence[str]) -> Sequence[MessageRecord]:
         raise NotImplementedError
 
     async def truncate(self, scope: Scope, session_id: str, *, after_seq: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from datetime import timedelta
 from time import perf_counter
 from typing import Any, Self
@@ -12,13 +11,14 @@ from agentkeep.errors import ConfigurationError
 from agentkeep.models import Health
 from agentkeep.records import Scope
 from agentkeep.spi.clock import Clock, utc_now
-from agentkeep.spi.notify import Notifier
 from agentkeep.spi.options import as_is, read_options
 from agentkeep.spi.urls import redact, split_url
 
+from agentkeep_memory.client import Client, named_database
 from agentkeep_memory.messages import MemoryMessages
+from agentkeep_memory.rows import Entry
 from agentkeep_memory.sessions import MemorySessions
-from agentkeep_memory.tables import Entry, Tables, is_expired, named_tables
+from agentkeep_memory.sweep import sweep
 
 Snapshot = dict[tuple[str, str], Entry]
 """What `snapshot` gives and `restore` takes; its inside is the adapter's own."""
@@ -37,31 +37,28 @@ class MemoryAdapter:
     )
 
     def __init__(self, database: str = "", *, clock: Clock = utc_now) -> None:
-        self._tables: Tables = named_tables(database)
-        self._clock = clock
-        self.sessions = MemorySessions(self._tables, clock)
-        self._notifier = Notifier()
-        self.messages = MemoryMessages(self._tables, clock, self._notifier)
+        self._client = Client(named_database(database), clock)
+        self.sessions = MemorySessions(self._client)
+        self.messages = MemoryMessages(self._client)
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
         """`memory://` or `memory://name`. Option: `clock`, a callable that gives the time in aware UTC."""
         parts = split_url(url)
         if parts.path.strip("/") or parts.fragment:
-            raise ConfigurationError(f"{redact(url)!r} names no memory database: give memory:// or memory://name")
+            raise ConfigurationError(f"{redact(url)!r} names no memory database; give memory:// or memory://name")
         return cls(parts.netloc, **read_options(cls.name, url, options, {"clock": as_is}))
 
     async def open(self) -> None:
-        """The tables exist already."""
-        self._tables.notifiers.open(self._notifier)
+        self._client.open()
 
     async def close(self) -> None:
-        """The tables stay; watchers raise `Closed` (LIFE-2)."""
-        self._tables.notifiers.close(self._notifier)
+        """The data stays; watchers raise `Closed` (LIFE-2)."""
+        self._client.close()
 
     async def health(self) -> Health:
         started = perf_counter()
-        with self._tables.lock:
+        with self._client.lock:
             latency = timedelta(seconds=perf_counter() - started)
         return Health(
             adapter=self.name,
@@ -73,37 +70,15 @@ class MemoryAdapter:
         )
 
     async def sweep(self, scope: Scope | None, *, limit: int) -> int:
-        with self._tables.lock:
-            now = self._clock()
-            found = [
-                key
-                for key, entry in self._tables.entries.items()
-                if is_expired(entry, now)
-                and (scope is None or (key[0] == scope.tenant and scope.user_id in (None, entry.record.user_id)))
-            ][:limit]
-            for key in found:
-                del self._tables.entries[key]
-                self._tables.notifiers.notify(key)
-            return len(found)
+        return sweep(self._client, scope, limit=limit)
 
     def snapshot(self) -> Snapshot:
         """All data as it is now, for a test to come back to."""
-        with self._tables.lock:
-            return {key: _copy(entry) for key, entry in self._tables.entries.items()}
+        with self._client.lock:
+            return {key: entry.copy() for key, entry in self._client.database.entries.items()}
 
     def restore(self, snapshot: Snapshot) -> None:
         """Make the data what it was at a `snapshot`, which can be used again."""
-        with self._tables.lock:
-            self._tables.entries = {key: _copy(entry) for key, entry in snapshot.items()}
-            self._tables.notifiers.notify_all()
-
-    def clear(self) -> None:
-        """Forget everything, of all tenants."""
-        self.restore({})
-
-
-def _copy(entry: Entry) -> Entry:
-    twin = copy(entry)
-    twin.log = list(entry.log)
-    twin.by_id = dict(entry.by_id)
-    return twin
+        with self._client.lock:
+            self._client.database.entries = {key: entry.copy() for key, entry in snapshot.items()}
+            self._client.database.notifiers.notify_all()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Sequence
-from operator import attrgetter
+from datetime import datetime
 
 import msgspec
-from agentkeep.errors import Conflict, MessageNotFound
+from agentkeep.errors import MessageNotFound, SessionNotFound
 from agentkeep.records import (
     Append,
+    AppendedRecord,
     HitRecord,
     MessageDraft,
     MessageRange,
@@ -17,162 +18,174 @@ from agentkeep.records import (
     Scope,
     SearchQuery,
     SessionQuery,
+    new_session,
 )
-from agentkeep.spi.clock import Clock
-from agentkeep.spi.notify import Notifier
-from agentkeep.spi.text import searchable_text
+from agentkeep.spi.outcomes import (
+    added,
+    batch_conflict,
+    check_owner,
+    check_visible,
+    last_seq_conflict,
+    message_id_conflict,
+    version_conflict,
+)
 
-from agentkeep_memory.sessions import check_version
-from agentkeep_memory.tables import Entry, Tables, changed, slide
+from agentkeep_memory.client import Client
+from agentkeep_memory.listing import matching
+from agentkeep_memory.rows import Entry, StoredMessage, seq_of, stored_message
+from agentkeep_memory.search import search
 from agentkeep_memory.watch import watch_session
-
-_seq = attrgetter("seq")
-_EXCERPT = 40
 
 
 class MemoryMessages:
-    def __init__(self, tables: Tables, clock: Clock, notifier: Notifier) -> None:
-        self._tables = tables
-        self._clock = clock
-        self._notifier = notifier
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
-        with self._tables.lock:
-            now = self._clock()
-            entry = self._tables.living(scope, append.session_id, now)
-            stored = stored_before(entry, append.messages)
-            if stored:
-                return stored
-            check_version(entry, append.expected_version)
-            last_seq = entry.record.last_seq
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
+        with self._client.lock:
+            now = self._client.now()
+            entry, is_new = self._entry_for(scope, append, now)
+            stored = _stored_already(entry, append)
+            if append.messages and len(stored) == len(append.messages):
+                return _repeated(stored, append)
+            version, last_seq = (0, 0) if is_new else (entry.record.version, entry.record.last_seq)
+            if append.expected_version not in (None, version):
+                raise version_conflict(append.expected_version or 0, version)
             if append.expected_last_seq not in (None, last_seq):
-                raise Conflict("the session's last seq", expected=append.expected_last_seq, actual=last_seq)
-            if append.truncate_after is not None:
-                _cut(entry, bisect_right(entry.log, append.truncate_after, key=_seq), len(entry.log))
-            added = [
-                MessageRecord(
-                    id=draft.id, seq=seq, role=draft.role, payload=draft.payload, created_at=draft.created_at or now
-                )
-                for seq, draft in enumerate(append.messages, last_seq + 1)
-            ]
-            entry.log += added
-            entry.by_id |= {message.id: message for message in added}
-            changed(entry, now, append.changes)
-            if append.keep_last is not None:
-                _cut(entry, 0, max(0, len(entry.log) - append.keep_last))
-                changed(entry, now, None)
-            slide(entry, now, append.idle_ttl)
-            self._tables.notifiers.notify((scope.tenant, append.session_id))
-            return added
+                raise last_seq_conflict(append.expected_last_seq or 0, last_seq)
+            if append.add is not None:
+                entry.record = msgspec.structs.replace(entry.record, counters=added(entry.record.counters, append.add))
+            new = self._write(entry, append, stored, now)
+            self._client.put(scope, entry)
+            by_id = {message.id: message for message in (*stored, *new)}
+            result: list[MessageRecord] = [by_id[draft.id] for draft in append.messages]
+            return AppendedRecord(result, entry.record.version, entry.record.last_seq, len(new))
+
+    def _entry_for(self, scope: Scope, append: Append, now: datetime) -> tuple[Entry, bool]:
+        """The session to append to, and whether it is new. A new one is not stored yet (SES-4, SES-7, ISO-4)."""
+        entry = self._client.find_any(scope, append.session_id, now)
+        if entry is None:
+            if append.create is None:
+                raise SessionNotFound(append.session_id)
+            return Entry(new_session(append.create, now), frozenset(append.create.labels)), True
+        if append.create is not None:
+            check_owner(scope, append.create, entry.record.user_id)
+        check_visible(scope, append.session_id, entry.record.user_id)
+        return entry, False
+
+    def _write(
+        self, entry: Entry, append: Append, stored: Sequence[StoredMessage], now: datetime
+    ) -> list[StoredMessage]:
+        """Nothing here raises (ORD-6). Returns the new messages."""
+        if append.truncate_after is not None:
+            entry.cut(bisect_right(entry.log, append.truncate_after, key=seq_of), len(entry.log))
+        version = entry.record.version + (append.changes is not None)
+        known = {message.id for message in stored}
+        drafts = [draft for draft in append.messages if draft.id not in known]
+        new = [
+            stored_message(draft, seq=seq, version=version, now=now)
+            for seq, draft in enumerate(drafts, entry.record.last_seq + 1)
+        ]
+        entry.add(new)
+        entry.touch(now, append.changes, slide=True)
+        if append.keep_last is not None:
+            entry.cut(0, max(0, len(entry.log) - append.keep_last))
+            entry.touch(now)
+        return new
 
     async def replace(
-        self, scope: Scope, session_id: str, message_id: str, *, role: str, payload: str, expected: MessageRecord
+        self, scope: Scope, session_id: str, message: MessageDraft, *, expected: str
     ) -> MessageRecord | None:
-        with self._tables.lock:
-            now = self._clock()
-            entry = self._tables.living(scope, session_id, now)
-            stored = _message(entry, message_id)
-            if (stored.role, stored.payload) != (expected.role, expected.payload):
+        with self._client.lock:
+            now = self._client.now()
+            entry = self._client.find(scope, session_id, now)
+            stored = _message(entry, message.id)
+            if stored.content_key != expected:
                 return None
-            record = msgspec.structs.replace(stored, role=role, payload=payload)
-            entry.log[bisect_left(entry.log, record.seq, key=_seq)] = record
-            entry.by_id[message_id] = record
-            changed(entry, now, None)
-            return record
+            replaced = msgspec.structs.replace(
+                stored,
+                role=message.role,
+                payload=message.payload,
+                content_key=message.content_key,
+                search_text=message.search_text,
+            )
+            entry.log[bisect_left(entry.log, replaced.seq, key=seq_of)] = replaced
+            entry.by_id[message.id] = replaced
+            entry.touch(now)
+            return replaced
 
-    async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
-        with self._tables.lock:
-            log = self._tables.living(scope, session_id, self._clock()).log
-            start = bisect_right(log, window.after, key=_seq)
-            end = len(log) if window.before is None else bisect_left(log, window.before, key=_seq)
-            if window.newest_first:
-                return log[max(start, end - window.limit) : end][::-1]
-            return log[start : min(end, start + window.limit)]
+    async def list(self, scope: Scope, session_id: str, window: MessageRange) -> Sequence[MessageRecord]:
+        with self._client.lock:
+            return self._client.find(scope, session_id, self._client.now()).range(window)
 
     async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:
-        with self._tables.lock:
-            return _message(self._tables.living(scope, session_id, self._clock()), message_id)
+        with self._client.lock:
+            return _message(self._client.find(scope, session_id, self._client.now()), message_id)
+
+    async def get_many(self, scope: Scope, session_id: str, message_ids: Sequence[str]) -> Sequence[MessageRecord]:
+        with self._client.lock:
+            by_id = self._client.find(scope, session_id, self._client.now()).by_id
+            return [by_id[message_id] for message_id in message_ids if message_id in by_id]
 
     async def truncate(self, scope: Scope, session_id: str, *, after_seq: int) -> int:
-        with self._tables.lock:
-            now = self._clock()
-            entry = self._tables.living(scope, session_id, now)
-            gone = _cut(entry, bisect_right(entry.log, after_seq, key=_seq), len(entry.log))
-            changed(entry, now, None)
-            return len(gone)
+        with self._client.lock:
+            now = self._client.now()
+            entry = self._client.find(scope, session_id, now)
+            removed = entry.cut(bisect_right(entry.log, after_seq, key=seq_of), len(entry.log))
+            entry.touch(now)
+            return len(removed)
 
     async def trim(self, scope: Scope, session_id: str, *, keep_last: int) -> int:
-        with self._tables.lock:
-            now = self._clock()
-            entry = self._tables.living(scope, session_id, now)
-            gone = _cut(entry, 0, max(0, len(entry.log) - keep_last))
-            changed(entry, now, None)
-            return len(gone)
+        with self._client.lock:
+            now = self._client.now()
+            entry = self._client.find(scope, session_id, now)
+            removed = entry.cut(0, max(0, len(entry.log) - keep_last))
+            entry.touch(now)
+            return len(removed)
 
     async def pop(self, scope: Scope, session_id: str) -> MessageRecord | None:
-        with self._tables.lock:
-            now = self._clock()
-            entry = self._tables.living(scope, session_id, now)
-            gone = _cut(entry, max(0, len(entry.log) - 1), len(entry.log))
-            changed(entry, now, None)
-            return gone[0] if gone else None
+        with self._client.lock:
+            now = self._client.now()
+            entry = self._client.find(scope, session_id, now)
+            removed = entry.cut(max(0, len(entry.log) - 1), len(entry.log))
+            entry.touch(now)
+            return removed[0] if removed else None
 
     async def search(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
-        words = query.text.casefold().split()
-        with self._tables.lock:
-            now = self._clock()
-            if query.session_id is not None:
-                self._tables.living(scope, query.session_id, now)
+        with self._client.lock:
+            now = self._client.now()
+            if query.session_id is None:
+                entries = self._client.visible(scope, now)
+            else:
+                entries = iter([self._client.find(scope, query.session_id, now)])
             wanted = SessionQuery(user_id=query.user_id, agent_name=query.agent_name)
-            hits = [
-                hit
-                for entry in self._tables.matching(scope, wanted, now)
-                if words and query.session_id in (None, entry.record.id)
-                for message in entry.log
-                if query.role in (None, message.role) and (hit := _hit(entry.record.id, message, words))
-            ]
-        return sorted(hits, key=lambda hit: -hit.score)[: query.limit]
+            return search(matching(entries, wanted), query)
 
     def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
-        return watch_session(self._tables, self._clock, self._notifier, scope, session_id, after_seq)
+        return watch_session(self._client, scope, session_id, after_seq)
 
 
-def stored_before(entry: Entry, drafts: Sequence[MessageDraft]) -> list[MessageRecord]:
-    """What is stored already of a batch (IDEM-1): all of it, or none. Raises `Conflict`."""
-    found = [entry.by_id[draft.id] for draft in drafts if draft.id in entry.by_id]
-    if found and len(found) < len(drafts):
-        raise Conflict("a batch of which some ids are stored", expected="all or none", actual=f"{len(found)}")
-    for stored, draft in zip(found, drafts, strict=False):
-        if (stored.role, stored.payload) != (draft.role, draft.payload):
-            raise Conflict(f"message {draft.id!r} is stored", expected="the same content", actual="other content")
-    return found
+def _stored_already(entry: Entry, append: Append) -> list[StoredMessage]:
+    """The call's messages that the session holds (IDEM-1, IDEM-3). Raises `Conflict`."""
+    stored = [entry.by_id[draft.id] for draft in append.messages if draft.id in entry.by_id]
+    if append.stored == "skip":
+        return stored
+    if stored and len(stored) < len(append.messages):
+        raise batch_conflict(len(stored), len(append.messages))
+    for message, draft in zip(stored, append.messages, strict=False):
+        if message.content_key != draft.content_key:
+            raise message_id_conflict(draft.id)
+    return stored
 
 
-def _message(entry: Entry, message_id: str) -> MessageRecord:
+def _repeated(stored: Sequence[StoredMessage], append: Append) -> AppendedRecord:
+    newest = max(stored, key=seq_of)
+    by_id = {message.id: message for message in stored}
+    return AppendedRecord([by_id[draft.id] for draft in append.messages], newest.version, newest.seq, 0)
+
+
+def _message(entry: Entry, message_id: str) -> StoredMessage:
     message = entry.by_id.get(message_id)
     if message is None:
         raise MessageNotFound(entry.record.id, message_id)
     return message
-
-
-def _cut(entry: Entry, start: int, end: int) -> list[MessageRecord]:
-    gone = entry.log[start:end]
-    del entry.log[start:end]
-    for message in gone:
-        del entry.by_id[message.id]
-    return gone
-
-
-def _hit(session_id: str, message: MessageRecord, words: list[str]) -> HitRecord | None:
-    text = searchable_text(message.payload)
-    folded = text.casefold()
-    if not all(word in folded for word in words):
-        return None
-    score = sum(folded.count(word) for word in words)
-    highlights = [_excerpt(text, folded.index(word), len(word)) for word in words]
-    return HitRecord(session_id=session_id, message=message, score=float(score), highlights=highlights)
-
-
-def _excerpt(text: str, start: int, length: int) -> str:
-    end = start + length
-    return f"{text[max(0, start - _EXCERPT) : start]}**{text[start:end]}**{text[end : end + _EXCERPT]}"

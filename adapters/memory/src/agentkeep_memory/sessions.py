@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import timedelta
-from heapq import nlargest, nsmallest
+from itertools import islice
 
 import msgspec
-from agentkeep.errors import AlreadyExists, Conflict, SessionNotFound
+from agentkeep.errors import AlreadyExists, SessionNotFound
 from agentkeep.records import (
-    MessageRecord,
+    Fork,
+    RestoredMessage,
+    ResumedRecord,
     Scope,
     SessionChanges,
     SessionDraft,
@@ -17,139 +20,130 @@ from agentkeep.records import (
     SessionPosition,
     SessionQuery,
     SessionRecord,
-    begun,
+    new_session,
 )
-from agentkeep.spi.clock import Clock
+from agentkeep.spi.outcomes import added, check_owner, forked_at, forked_session, version_conflict
 
-from agentkeep_memory.tables import Entry, Tables, changed, is_expired, slide
+from agentkeep_memory.client import Client
+from agentkeep_memory.listing import matching, page
+from agentkeep_memory.rows import Entry, seq_of, stored_message
 
 
 class MemorySessions:
-    def __init__(self, tables: Tables, clock: Clock) -> None:
-        self._tables = tables
-        self._clock = clock
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
-        with self._tables.lock:
-            now = self._clock()
-            existing = self._tables.entries.get((scope.tenant, draft.id))
-            if existing is not None and not is_expired(existing, now):
+        with self._client.lock:
+            now = self._client.now()
+            existing = self._client.find_any(scope, draft.id, now)
+            if existing is not None:
                 if not or_get:
                     raise AlreadyExists(draft.id)
-                return self._tables.living(scope, draft.id, now).record
-            record = begun(draft, now)
-            self._tables.entries[scope.tenant, draft.id] = Entry(record, frozenset(draft.labels))
+                check_owner(scope, draft, existing.record.user_id)
+                return existing.record
+            record = new_session(draft, now)
+            self._client.put(scope, Entry(record, frozenset(draft.labels)))
             return record
 
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
-        with self._tables.lock:
-            return self._tables.living(scope, session_id, self._clock()).record
+        with self._client.lock:
+            return self._client.find(scope, session_id, self._client.now()).record
+
+    async def get_many(self, scope: Scope, session_ids: Sequence[str]) -> list[SessionRecord]:
+        with self._client.lock:
+            now = self._client.now()
+            found = [self._client.find_any(scope, session_id, now) for session_id in session_ids]
+            return [entry.record for entry in found if entry and scope.user_id in (None, entry.record.user_id)]
+
+    async def resume(self, scope: Scope, session_id: str, *, tail: int) -> ResumedRecord:
+        with self._client.lock:
+            entry = self._client.find(scope, session_id, self._client.now())
+            return ResumedRecord(entry.record, entry.log[-tail:][::-1])
 
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
-        with self._tables.lock:
-            now = self._clock()
-            entry = self._tables.living(scope, session_id, now)
+        with self._client.lock:
+            now = self._client.now()
+            entry = self._client.find(scope, session_id, now)
             check_version(entry, expected_version)
-            changed(entry, now, changes)
+            if add is not None:
+                entry.record = msgspec.structs.replace(entry.record, counters=added(entry.record.counters, add))
+            entry.touch(now, changes)
             return entry.record
 
     async def list(
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> list[SessionRecord]:
-        def position(record: SessionRecord) -> tuple[object, bytes]:
-            return (record.updated_at if order.field == "updated_at" else record.created_at, record.id.encode())
-
-        with self._tables.lock:
-            records = (entry.record for entry in self._tables.matching(scope, query, self._clock()))
-            if after is None:
-                behind = records
-            elif order.descending:
-                behind = (record for record in records if position(record) < (after.at, after.id.encode()))
-            else:
-                behind = (record for record in records if position(record) > (after.at, after.id.encode()))
-            return (nlargest if order.descending else nsmallest)(limit, behind, key=position)
+        with self._client.lock:
+            found = matching(self._client.visible(scope, self._client.now()), query)
+            return page((entry.record for entry in found), order, limit=limit, after=after)
 
     async def count(self, scope: Scope, query: SessionQuery) -> int:
-        with self._tables.lock:
-            return sum(1 for _ in self._tables.matching(scope, query, self._clock()))
+        with self._client.lock:
+            return sum(1 for _ in matching(self._client.visible(scope, self._client.now()), query))
 
-    async def touch(
-        self, scope: Scope, session_id: str, *, ttl: timedelta | None, idle_ttl: timedelta | None
-    ) -> SessionRecord:
-        with self._tables.lock:
-            now = self._clock()
-            entry = self._tables.living(scope, session_id, now)
-            changed(entry, now, None)
-            if ttl is None:
-                slide(entry, now, idle_ttl)
-            else:
-                entry.record = msgspec.structs.replace(entry.record, expires_at=now + ttl)
+    async def touch(self, scope: Scope, session_id: str, *, ttl: timedelta | None) -> SessionRecord:
+        with self._client.lock:
+            now = self._client.now()
+            entry = self._client.find(scope, session_id, now)
+            if ttl is not None:
+                ends_at = max(now, entry.record.updated_at) + ttl
+                entry.record = msgspec.structs.replace(entry.record, ends_at=ends_at)
+            entry.touch(now, slide=True)
             return entry.record
 
-    async def fork(
-        self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
-    ) -> SessionRecord:
-        with self._tables.lock:
-            now = self._clock()
-            parent = self._tables.living(scope, session_id, now)
-            existing = self._tables.entries.get((scope.tenant, new_id))
-            if existing is not None and not is_expired(existing, now):
-                raise AlreadyExists(new_id)
-            log = [message for message in parent.log if message.seq <= at_seq]
-            record = msgspec.structs.replace(
-                parent.record,
-                id=new_id,
-                title=None,
-                status="active",
-                current_route=None,
-                current_step=None,
-                parent_id=session_id,
-                forked_at_seq=at_seq,
-                version=1,
-                message_count=len(log),
-                last_seq=at_seq,
-                created_at=now,
-                updated_at=now,
-                last_message_at=log[-1].created_at if log else None,
-                completed_at=None,
-                expires_at=parent.record.expires_at if ttl is None else now + ttl,
-            )
-            copy = Entry(record, parent.labels, log, {message.id: message for message in log})
-            self._tables.entries[scope.tenant, new_id] = copy
+    async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
+        with self._client.lock:
+            now = self._client.now()
+            parent = self._client.find(scope, fork.session_id, now)
+            self._client.check_free(scope, fork.new_id, now)
+            end = bisect_right(parent.log, forked_at(fork, parent.record.last_seq), key=seq_of)
+            log = [msgspec.structs.replace(message, version=fork.version) for message in parent.log[:end]]
+            last = log[-1].created_at if log else None
+            record = forked_session(parent.record, fork, now, count=len(log), last_message_at=last)
+            labels = (fork.changes or {}).get("labels")
+            copy = Entry(record, parent.labels if labels is None else frozenset(labels))
+            copy.add(log)
+            self._client.put(scope, copy)
             return record
 
     async def restore(
-        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[RestoredMessage]
     ) -> None:
-        with self._tables.lock:
-            existing = self._tables.entries.get((scope.tenant, record.id))
-            if existing is not None and not is_expired(existing, self._clock()):
-                raise AlreadyExists(record.id)
-            by_id = {message.id: message for message in messages}
-            self._tables.entries[scope.tenant, record.id] = Entry(record, frozenset(labels), list(messages), by_id)
-            self._tables.notifiers.notify((scope.tenant, record.id))
+        with self._client.lock:
+            now = self._client.now()
+            self._client.check_free(scope, record.id, now)
+            entry = Entry(record, frozenset(labels))
+            entry.add([stored_message(each, seq=each.seq, version=record.version, now=now) for each in messages])
+            self._client.put(scope, entry)
 
-    async def delete(self, scope: Scope, session_id: str) -> bool:
-        with self._tables.lock:
+    async def delete(self, scope: Scope, session_id: str, *, expected_version: int | None = None) -> bool:
+        with self._client.lock:
             try:
-                self._tables.living(scope, session_id, self._clock())
+                entry = self._client.find(scope, session_id, self._client.now())
             except SessionNotFound:
                 return False
-            del self._tables.entries[scope.tenant, session_id]
-            self._tables.notifiers.notify((scope.tenant, session_id))
+            check_version(entry, expected_version)
+            self._client.remove(scope.tenant, session_id)
             return True
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
-        with self._tables.lock:
-            found = [entry.record.id for entry in self._tables.matching(scope, query, self._clock())][:limit]
+        with self._client.lock:
+            entries = matching(self._client.visible(scope, self._client.now()), query)
+            found = [entry.record.id for entry in islice(entries, limit)]
             for session_id in found:
-                del self._tables.entries[scope.tenant, session_id]
-                self._tables.notifiers.notify((scope.tenant, session_id))
+                self._client.remove(scope.tenant, session_id)
             return len(found)
 
 
 def check_version(entry: Entry, expected: int | None) -> None:
     if expected is not None and expected != entry.record.version:
-        raise Conflict("the session's version", expected=expected, actual=entry.record.version)
+        raise version_conflict(expected, entry.record.version)

@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from agentkeep._drafts import SessionUpdate, message_draft
+from agentkeep._drafts import SessionUpdate
+from agentkeep._message_drafts import message_draft
 from agentkeep._validation import check_count, check_optional_id, check_time
 from agentkeep.archive import as_new
 from agentkeep.capabilities import Capabilities

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from agentkeep._drafts import SessionUpdate, message_draft, session_changes
+from agentkeep._drafts import SessionUpdate, session_changes
+from agentkeep._message_drafts import message_draft
 from agentkeep._validation import check_id
 from agentkeep.capabilities import Capabilities
 from agentkeep.errors import InvalidInput

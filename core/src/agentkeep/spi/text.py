@@ -1,33 +1,42 @@
-"""The text of a message that a search looks at."""
+"""The text that a search looks at, and the words of a query, folded alike (SRCH-1).
+
+A message is found if its folded text contains each word of the folded query as a part. So a search means the same on
+every backend: a backend compares characters, and neither knows languages nor cases.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, cast
 
-from agentkeep._codec import decode_payload
+from agentkeep.models import Message, NewMessage
+
+_NOT_TEXT = frozenset({"type", "role", "id", "data", "signature", "encrypted_content"})
+"""Keys whose strings are markers, ids or bytes, in the formats of today. Keys that end in `_id` are ids too."""
 
 
-def searchable_text(payload: str) -> str:
-    """What a search looks at: the texts of `content`, and the tools' names and arguments of `tool_calls`."""
-    parsed = decode_payload(payload)
-    parts: list[str] = []
-    _collect_texts(parsed.content, parts)
-    _collect_texts(parsed.tool_calls, parts)
-    return "\n".join(parts)
+def message_text(message: Message | NewMessage) -> str:
+    """All strings of `content`, or, if that is None, of `event`; one a line."""
+    return "\n".join(_strings(message.event if message.content is None else message.content))
 
 
-_TEXT_KEYS = ("text", "content", "input", "output", "refusal", "name", "arguments", "function")
-"""Where the chat formats of today keep words: OpenAI's parts and calls, Anthropic's blocks."""
-
-
-def _collect_texts(value: Any, parts: list[str]) -> None:
+def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        parts.append(value)
+        yield value
     elif isinstance(value, list):
         for item in cast("list[Any]", value):
-            _collect_texts(item, parts)
+            yield from _strings(item)
     elif isinstance(value, dict):
-        block = cast("dict[str, Any]", value)
-        for key in _TEXT_KEYS:
-            if key in block:
-                _collect_texts(block[key], parts)
+        for key, item in cast("dict[str, Any]", value).items():
+            if key not in _NOT_TEXT and not key.endswith("_id"):
+                yield from _strings(item)
+
+
+def fold(text: str) -> str:
+    """`text` without differences of case. NUL, which some databases can't hold, becomes a space."""
+    return text.casefold().replace("\0", " ")
+
+
+def query_words(query: str) -> tuple[str, ...]:
+    """The distinct folded words of a query, longest first."""
+    return tuple(sorted(dict.fromkeys(fold(query).split()), key=len, reverse=True))

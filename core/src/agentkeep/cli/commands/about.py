@@ -50,7 +50,7 @@ async def _exercise(keep: Keep) -> dict[str, str]:
     try:
         written = await keep.messages.append(session.id, [NewMessage(role="user", content="Zoë says 你好\0\n")])
         read = [message async for message in keep.messages.iterate(session.id)]
-        _require_same(written, read)
+        _require_same(list(written), read)
     finally:
         deleted = await keep.sessions.delete(session.id)
     if not deleted or await keep.sessions.find(session.id) is not None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import typer
 
-from agentkeep._drafts import message_draft
+from agentkeep._message_drafts import message_draft
 from agentkeep.cli.chat import from_item
 from agentkeep.cli.failures import INTERRUPTED, REFUSED, CommandError
 from agentkeep.cli.output import Output, counted, say
