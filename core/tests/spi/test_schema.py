@@ -31,7 +31,7 @@ def test_the_missing_steps(found: SchemaVersion | None, known: int, missing: lis
 def test_a_release_older_than_the_oldest_that_may_use_it_must_not(manage_schema: bool) -> None:
     with pytest.raises(SchemaTooNew) as caught:
         steps(SchemaVersion(5, 4), known=3, manage_schema=manage_schema)
-    assert (caught.value.found, caught.value.known) == (5, 3)
+    assert (caught.value.found, caught.value.known, caught.value.oldest) == (5, 3, 4)
 
 
 def test_without_manage_schema_nothing_is_run() -> None:

@@ -45,7 +45,7 @@ def missing_steps(
     version = 0 if found is None else found.version
     if found is not None and version > known:
         if known < found.oldest:
-            raise SchemaTooNew(found=version, known=known)
+            raise SchemaTooNew(found=version, known=known, oldest=found.oldest)
         return range(0)
     if version < known and not manage_schema:
         what = f"{name} has version {version}" if version else f"{name} does not exist"
