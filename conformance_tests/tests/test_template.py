@@ -47,6 +47,10 @@ def test_the_recipe_makes_an_adapter_that_the_suite_runs(tmp_path: Path, environ
     left += [str(file) for file in toy.rglob("*.*") if re.search("NAME|CLASS", file.read_text(encoding="utf-8"))]
     assert left == []
 
+    worked = "import agentkeep_toy.statements as sql; print(sorted(sql.statements('ak_')), len(sql.migrations('ak_')))"
+    loaded = shell(f'PYTHONPATH=src python -c "{worked}"', toy, environment)
+    assert loaded.stdout == "['get_message', 'get_session', 'is_visible'] 1\n", loaded.stderr
+
     one_test = "test_conformance.py::TestToy::test_open_and_close_are_idempotent"
     empty = shell(run.replace("test_conformance.py", one_test), toy, environment)
     assert empty.returncode == 1

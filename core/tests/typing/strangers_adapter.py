@@ -1,146 +1,53 @@
-"""An adapter as somebody outside writes it: checked by the type checker, never run.
+"""The template is an adapter as somebody outside begins it: checked by the type checker, never run.
 
-It stands on core's public names alone; if this file needs a change, every stranger's adapter does.
+It uses core's public names and `agentkeep.spi` alone. If the template needs a change, every stranger's adapter does.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
-from typing import Any, Self
 
-from agentkeep import Capabilities, Health, Keep, PersistenceAdapter
-from agentkeep.protocol import SupportsSearch, SupportsWatch
-from agentkeep.records import (
-    Append,
-    AppendedRecord,
-    Fork,
-    HitRecord,
-    MessageDraft,
-    MessageRange,
-    MessageRecord,
-    RestoredMessage,
-    ResumedRecord,
-    Scope,
-    SearchQuery,
-    SessionChanges,
-    SessionDraft,
-    SessionOrder,
-    SessionPosition,
-    SessionQuery,
-    SessionRecord,
-)
+from agentkeep import Keep, PersistenceAdapter
+from agentkeep.protocol import MessageRepository, SessionRepository, SupportsSearch, SupportsWatch
+from agentkeep.records import HitRecord, MessageRange, MessageRecord, Scope, SearchQuery
+from agentkeep.spi.notify import Key, Listener, Notifier
+from agentkeep.spi.watch import Life, watch
+from agentkeep_NAME import CLASSAdapter
+from agentkeep_NAME.messages import CLASSMessages
 
 
-class DuckSessions:
-    async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
+class NAMEListener:
+    def hears(self, key: Key) -> bool:
         raise NotImplementedError
 
-    async def get(self, scope: Scope, session_id: str) -> SessionRecord:
+    async def listen(self, key: Key) -> None:
         raise NotImplementedError
 
-    async def get_many(self, scope: Scope, session_ids: Sequence[str]) -> Sequence[SessionRecord]:
+    def forget(self, key: Key) -> None:
         raise NotImplementedError
 
-    async def resume(self, scope: Scope, session_id: str, *, tail: int) -> ResumedRecord:
-        raise NotImplementedError
-
-    async def update(
-        self,
-        scope: Scope,
-        session_id: str,
-        changes: SessionChanges,
-        *,
-        add: dict[str, int] | None = None,
-        expected_version: int | None = None,
-    ) -> SessionRecord:
-        raise NotImplementedError
-
-    async def list(
-        self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
-    ) -> list[SessionRecord]:
-        raise NotImplementedError
-
-    async def count(self, scope: Scope, query: SessionQuery) -> int:
-        raise NotImplementedError
-
-    async def touch(self, scope: Scope, session_id: str, *, ttl: timedelta | None) -> SessionRecord:
-        raise NotImplementedError
-
-    async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
-        raise NotImplementedError
-
-    async def restore(
-        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[RestoredMessage]
-    ) -> None:
-        raise NotImplementedError
-
-    async def delete(self, scope: Scope, session_id: str, *, expected_version: int | None = None) -> bool:
-        raise NotImplementedError
-
-    async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
+    def stop(self) -> None:
         raise NotImplementedError
 
 
-class DuckMessages:
-    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
+class OptionalAbilities(CLASSMessages):
+    notifier = Notifier(NAMEListener)
+
+    async def search(self, scope: Scope, query: SearchQuery) -> Sequence[HitRecord]:
         raise NotImplementedError
 
-    async def replace(
-        self, scope: Scope, session_id: str, message: MessageDraft, *, expected: str
-    ) -> MessageRecord | None:
-        raise NotImplementedError
+    def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
+        async def read(window: MessageRange) -> tuple[Life, Sequence[MessageRecord]]:
+            raise NotImplementedError
 
-    async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
-        raise NotImplementedError
-
-    async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:
-        raise NotImplementedError
-
-    async def get_many(self, scope: Scope, session_id: str, message_ids: Sequence[str]) -> Sequence[MessageRecord]:
-        raise NotImplementedError
-
-    async def truncate(self, scope: Scope, session_id: str, *, after_seq: int) -> int:
-        raise NotImplementedError
-
-    async def trim(self, scope: Scope, session_id: str, *, keep_last: int) -> int:
-        raise NotImplementedError
-
-    async def pop(self, scope: Scope, session_id: str) -> MessageRecord | None:
-        raise NotImplementedError
-
-    async def search(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
-        raise NotImplementedError
-
-    async def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
-        raise NotImplementedError
-        yield
+        return watch(self.notifier, scope, session_id, read, after_seq=after_seq)
 
 
-class DuckAdapter:
-    name = "duck"
-    capabilities = Capabilities(search=True, watch=True)
-
-    def __init__(self) -> None:
-        self.sessions = DuckSessions()
-        self.messages = DuckMessages()
-
-    @classmethod
-    def from_url(cls, url: str, **options: Any) -> Self:
-        return cls()
-
-    async def open(self) -> None: ...
-
-    async def close(self) -> None: ...
-
-    async def health(self) -> Health:
-        raise NotImplementedError
-
-    async def sweep(self, scope: Scope | None, *, limit: int) -> int:
-        return 0
-
-
-adapter: PersistenceAdapter = DuckAdapter()
-searches: SupportsSearch = DuckMessages()
-watches: SupportsWatch = DuckMessages()
-keep = Keep(DuckAdapter())
+def promises(adapter: CLASSAdapter, messages: OptionalAbilities) -> None:
+    _adapter: PersistenceAdapter = adapter
+    _sessions: SessionRepository = adapter.sessions
+    _messages: MessageRepository = adapter.messages
+    _searches: SupportsSearch = messages
+    _watches: SupportsWatch = messages
+    _listener: Listener = NAMEListener()
+    Keep(adapter)

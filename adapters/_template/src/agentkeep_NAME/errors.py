@@ -1,24 +1,26 @@
-"""The driver's errors, turned into Agentkeep's in one place (ERR-1, ERR-2): by code or class, never by message text."""
+"""The driver's errors, in one table: by class or code, never by message text (ERR-1, ERR-2)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from agentkeep.errors import ConfigurationError, PersistenceError, Refused, Unavailable
+from agentkeep.spi.resend import Cause
 
-from agentkeep.errors import OutcomeUnknown, PersistenceError, Unavailable
+_TABLE: tuple[tuple[type[Exception], Cause, type[PersistenceError]], ...] = (
+    (PermissionError, Cause.REFUSED, ConfigurationError),
+    (TimeoutError, Cause.TIMEOUT, Unavailable),
+    (ConnectionError, Cause.LOST, Unavailable),
+)
+"""The driver's error, why the sending failed, and our error if nothing was written. The first that fits counts."""
 
-TABLE: dict[type[Exception], type[PersistenceError]] = {
-    ConnectionRefusedError: Unavailable,  # nothing was sent, so nothing was written
-    ConnectionResetError: OutcomeUnknown,  # the request may have arrived
-}
-"""Driver error to ours. `Unavailable` only where it is sure that nothing was written."""
+
+def cause(error: Exception) -> Cause:
+    return next((cause for theirs, cause, _ in _TABLE if isinstance(error, theirs)), Cause.REFUSED)
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Put around each call of the driver. The driver's own error stays as `__cause__`."""
-    try:
-        yield
-    except tuple(TABLE) as error:
-        kind = next(ours for theirs, ours in TABLE.items() if isinstance(error, theirs))
-        raise kind(f"NAME: {type(error).__name__}") from error
+def translate(error: Exception) -> PersistenceError:
+    """Our error for one after which nothing was written. `Refused`: the same call will fail again.
+
+    The text has the server's code and sentence, and no stored content (ERR-3).
+    """
+    ours = next((ours for theirs, _, ours in _TABLE if isinstance(error, theirs)), Refused)
+    return ours(f"NAME: {type(error).__name__}")

@@ -1,0 +1,2 @@
+-- Version 1. `agentkeep.records` says which fields a session and a message have, and what else is stored with them:
+-- `labels`, `content_key`, `search_text`, and with each message the session's version as of its append.
