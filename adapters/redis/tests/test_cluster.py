@@ -38,43 +38,46 @@ class Killed(BaseException):
     """Stands for the end of a process: nothing of it catches this, and nothing of ours runs after it."""
 
 
-class DyingLink:
+class DyingClient:
     """Passes `lives` more calls on and dies at the next, before it is sent, as a killed writer does."""
 
-    sharded = True
+    is_cluster = True
 
-    def __init__(self, link: Any, lives: int) -> None:
-        self._link = link
+    def __init__(self, client: Any, lives: int) -> None:
+        self._client = client
         self._lives = lives
-        self.place = link.place
+        self.server = client.server
 
     def _live(self) -> None:
         if self._lives == 0:
             raise Killed
         self._lives -= 1
 
-    async def call(self, *args: Any) -> Any:
+    async def run(self, *args: Any) -> Any:
         self._live()
-        return await self._link.call(*args)
+        return await self._client.run(*args)
 
     async def commands(self, *args: Any) -> Any:
         self._live()
-        return await self._link.commands(*args)
+        return await self._client.commands(*args)
 
 
 async def die_during(adapter: RedisAdapter, lives: int, call: Any) -> bool:
     """Run a call of a writer that dies after `lives` round trips; whether it died before it was done."""
-    opened = adapter._parts.require_opened()  # pyright: ignore[reportPrivateUsage] - the test kills it from inside
-    whole = opened.link
-    dying: Any = DyingLink(whole, lives)
-    opened.link = opened.index._link = dying  # pyright: ignore[reportPrivateUsage]
+    index: Any = adapter._index  # pyright: ignore[reportPrivateUsage] - the test kills it from inside
+    repositories: list[Any] = [adapter.sessions, adapter.messages, index]
+    whole = index._client
+    dying = DyingClient(whole, lives)
+    for part in repositories:
+        part._client = dying
     try:
         await call
     except Killed:
         return True
     finally:
-        opened.index._owed.clear()  # pyright: ignore[reportPrivateUsage]
-        opened.link = opened.index._link = whole  # pyright: ignore[reportPrivateUsage]
+        index._unsent.clear()
+        for part in repositories:
+            part._client = whole
     return False
 
 
@@ -113,7 +116,7 @@ async def test_a_writer_that_dies_between_two_slots_is_mended_by_the_next_look(
     assert (await keep.sessions.list(order="updated_at")).items == newest[::-1]
 
 
-async def test_old_marks_are_brought_into_the_index_and_go(
+async def test_old_intents_are_brought_into_the_index_and_go(
     cluster_dsn: str, prefix: str, keep: Keep, cluster: Any
 ) -> None:
     """What dead writers left costs later listings nothing, and leaves no trace (TTL-2)."""
@@ -121,12 +124,12 @@ async def test_old_marks_are_brought_into_the_index_and_go(
     async with Keep(dying) as writer:
         assert await die_during(dying, 3, writer.sessions.create("whole"))
         assert await die_during(dying, 1, writer.sessions.create("never"))
-    (marks,) = [key for key in await keys_below(cluster, prefix) if key.endswith(":marks")]
-    for id, mark in (await cluster.hgetall(marks)).items():
-        aged = mark[:9] + b"%012d" % (int(mark[9:]) - 61)
-        await cluster.hset(marks, id, aged)
+    (intents,) = [key for key in await keys_below(cluster, prefix) if key.endswith(":intents")]
+    for id, intent in (await cluster.hgetall(intents)).items():
+        aged = intent[:9] + b"%012d" % (int(intent[9:]) - 61)
+        await cluster.hset(intents, id, aged)
     assert await keep.sweep() == 0
-    assert not await cluster.exists(marks)
+    assert not await cluster.exists(intents)
     assert [session.id for session in (await keep.sessions.list()).items] == ["whole"]
     assert await keep.sessions.delete("whole")
     await keep.sweep()
@@ -148,8 +151,8 @@ async def test_the_keys_of_a_session_share_a_slot_and_sessions_do_not(keep: Keep
     assert await keep.sessions.count() == len(hostile)
 
 
-async def test_a_watcher_hears_what_lands_in_its_slot(keep: Keep) -> None:
-    """WATCH-1, over sharded pub/sub."""
+async def test_a_watcher_hears_what_lands_in_any_slot(keep: Keep) -> None:
+    """WATCH-1."""
     await keep.sessions.create("s")
     heard: list[int] = []
 

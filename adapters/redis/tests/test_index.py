@@ -1,4 +1,4 @@
-"""The index of one server: what is late in it, and what a database full of other people's keys costs it."""
+"""The index of one server: its pending rows, and what a database full of other people's keys costs it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 pytestmark = pytest.mark.anyio
 
-_MOST_LATE = 64
+_MOST_PENDING = 64
 _EXPIRED = 3_000
 _FOREIGN = 1_000_000
 _FILL = "for n = tonumber(ARGV[2]), tonumber(ARGV[3]) do redis.call('SET', ARGV[1] .. n, '') end"
@@ -31,32 +31,32 @@ async def keep(dsn: str, prefix: str) -> AsyncIterator[Keep]:
         yield keep
 
 
-async def late_rows(server: Any, prefix: str) -> int:
-    keys = [key async for key in server.scan_iter(match=f"{prefix}:*:late", count=10_000)]
+async def pending_rows(server: Any, prefix: str) -> int:
+    keys = [key async for key in server.scan_iter(match=f"{prefix}:*:pending", count=10_000)]
     return sum([await server.hlen(key) for key in keys])
 
 
-async def test_a_listing_is_exact_however_much_is_late(keep: Keep, server: Any, prefix: str) -> None:
+async def test_a_listing_is_exact_however_much_is_pending(keep: Keep, server: Any, prefix: str) -> None:
     """ORD-5: appends leave their rows for whoever reads the index next, but never more than so many."""
-    numbers = range(3 * _MOST_LATE)
+    numbers = range(3 * _MOST_PENDING)
     for number in numbers:
         await keep.sessions.create(f"s{number}", user_id=f"u{number % 2}")
-        assert await late_rows(server, prefix) <= _MOST_LATE
+        assert await pending_rows(server, prefix) <= _MOST_PENDING
     assert await keep.sessions.count(user_id="u1") == len(numbers) / 2
-    assert await late_rows(server, prefix) == 0
+    assert await pending_rows(server, prefix) == 0
     for number in reversed(numbers):
         await keep.messages.append(f"s{number}", [NewMessage(role="user")])
-    assert 0 < await late_rows(server, prefix) <= _MOST_LATE
+    assert 0 < await pending_rows(server, prefix) <= _MOST_PENDING
     newest_first = [session.id async for session in keep.sessions.iterate(order="-updated_at")]
     assert newest_first == [f"s{number}" for number in numbers]
-    assert await late_rows(server, prefix) == 0
+    assert await pending_rows(server, prefix) == 0
 
 
-async def test_a_deleted_session_leaves_nothing_late(keep: Keep, server: Any, prefix: str) -> None:
+async def test_a_deleted_session_leaves_nothing_pending(keep: Keep, server: Any, prefix: str) -> None:
     """SES-6."""
     await keep.sessions.create("s")
     await keep.messages.append("s", [NewMessage(role="user")])
-    assert await late_rows(server, prefix) == 1
+    assert await pending_rows(server, prefix) == 1
     assert await keep.sessions.delete("s")
     assert [key async for key in server.scan_iter(match=f"{prefix}:*", count=10_000)] == [f"{prefix}:schema".encode()]
 

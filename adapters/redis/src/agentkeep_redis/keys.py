@@ -1,7 +1,7 @@
 """Every key and channel of Redis that the adapter uses, one function each.
 
-An id never stands in a key: it may hold `{`, `}`, `:` or anything else (ISO-2). Its digest does, as the hash tag that
-puts all keys of a session, and all of a tenant's index, into one slot of a cluster.
+A key never contains an id, because an id may contain `{`, `}`, `:` or anything else (ISO-2). It contains the id's
+digest, as the hash tag that puts all keys of a session, and all keys of a tenant's index, into one slot of a cluster.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ class Keys:
         head = self._head(tenant, session_id)
         return [head + b"session", head + b"log", head + b"messages"]
 
-    def bell(self, tenant: str, session_id: str) -> str:
-        """The channel that is rung after each change of a session."""
-        return (self._head(tenant, session_id) + b"bell").decode()
+    def channel(self, tenant: str, session_id: str) -> str:
+        """The channel on which each change of a session is published."""
+        return (self._head(tenant, session_id) + b"changes").decode()
 
     def index(self, tenant: str) -> list[bytes]:
         """A tenant's index: entries, rows, expiry."""
         head = self._index_head(tenant)
         return [head + b"entries", head + b"rows", head + b"expiry"]
 
-    def late(self, tenant: str) -> bytes:
-        """Rows that the index of a tenant still lacks; on a single server alone."""
-        return self._index_head(tenant) + b"late"
+    def pending(self, tenant: str) -> bytes:
+        """Rows that a tenant's index does not have yet; on a single server only."""
+        return self._index_head(tenant) + b"pending"
 
-    def marks(self, tenant: str) -> bytes:
-        """The sessions of a tenant that are being written to; on a cluster alone."""
-        return self._index_head(tenant) + b"marks"
+    def intents(self, tenant: str) -> bytes:
+        """The sessions of a tenant that a writer is about to change; on a cluster only."""
+        return self._index_head(tenant) + b"intents"
 
     def _head(self, tenant: str, session_id: str) -> bytes:
         return f"{self.prefix}:{{{_session_tag(tenant, session_id)}}}:".encode()

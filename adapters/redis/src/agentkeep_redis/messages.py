@@ -9,7 +9,12 @@ from typing import Any
 from agentkeep.errors import Conflict, MessageNotFound, SessionNotFound
 from agentkeep.records import Append, MessageDraft, MessageRange, MessageRecord, Scope
 
-from agentkeep_redis.fields import (
+from agentkeep_redis.client import Effect, RedisClient
+from agentkeep_redis.driver import Reply
+from agentkeep_redis.keys import Keys
+from agentkeep_redis.notify import Notifier
+from agentkeep_redis.rows import (
+    Compression,
     change_options,
     message_body,
     message_record,
@@ -18,14 +23,19 @@ from agentkeep_redis.fields import (
     text_time,
     time_text,
 )
-from agentkeep_redis.parts import Parts
-from agentkeep_redis.watch import watch
-from agentkeep_redis.wire import Effect, Reply
+from agentkeep_redis.session_index import SessionIndex, Write, session_call
+from agentkeep_redis.watch import Landed, watch
 
 
 class RedisMessages:
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(
+        self, client: RedisClient, keys: Keys, index: SessionIndex, notifier: Notifier, compression: Compression
+    ) -> None:
+        self._client = client
+        self._keys = keys
+        self._index = index
+        self._notifier = notifier
+        self._compression = compression
 
     async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
         options: dict[str, Any] = {
@@ -40,18 +50,19 @@ class RedisMessages:
         args: list[bytes | str] = []
         for draft in append.messages:
             created_at = "" if draft.created_at is None else time_text(draft.created_at)
-            args += (draft.id, created_at, message_body(draft, self._parts.compression))
+            args += (draft.id, created_at, message_body(draft, self._compression))
         effect = Effect.REPEATABLE if append.is_repeatable else Effect.ONCE
-        reply = await self._write(scope, append.session_id, options, args, effect, at_once=False)
+        write = Write("write", scope, append.session_id, options, args, effect)
+        reply = await self._index.write(write, defer=True)
         if reply[0] == b"stored":
             return self._stored(append, reply[1:])
         raise_for(reply, append.session_id, expected=append.expected_version, expected_seq=append.expected_last_seq)
         return _appended(append.messages, last_seq=reply[2], now=reply[3])
 
     def _stored(self, append: Append, texts: Sequence[bytes]) -> list[MessageRecord]:
-        """What is stored already, if it is what the caller gave. Raises `Conflict`."""
+        """What is stored already, if it has the same content. Raises `Conflict`."""
         records = [
-            message_record(append.session_id, draft.id.encode(), text, self._parts.compression)
+            message_record(append.session_id, draft.id.encode(), text, self._compression)
             for draft, text in zip(append.messages, texts, strict=True)
         ]
         for record, draft in zip(records, append.messages, strict=True):
@@ -59,57 +70,43 @@ class RedisMessages:
                 raise Conflict(f"message {draft.id!r} is stored", expected="the same content", actual="other content")
         return records
 
-    async def _write(
-        self,
-        scope: Scope,
-        session_id: str,
-        options: Mapping[str, Any],
-        args: Sequence[bytes | str] = (),
-        effect: Effect = Effect.ONCE,
-        *,
-        at_once: bool = True,
-    ) -> Reply:
-        write = partial(self._parts.write, "write", scope, session_id, options, args, effect)
-        return await self._parts.index.written(scope.tenant, session_id, "w", write, at_once=at_once)
-
     async def replace(
         self, scope: Scope, session_id: str, message_id: str, *, role: str, payload: str, expected: MessageRecord
     ) -> MessageRecord | None:
-        compression = self._parts.compression
+        compression = self._compression
         text = await self._text(scope, session_id, message_id)
         stored = message_record(session_id, message_id.encode(), text, compression)
         if (stored.role, stored.payload) != (expected.role, expected.payload):
             return None
         record = MessageRecord(id=stored.id, seq=stored.seq, role=role, payload=payload, created_at=stored.created_at)
         args = [message_text(record, compression), text]
-        write = partial(self._parts.write, "replace", scope, session_id, {"message": message_id}, args)
-        reply = await self._parts.index.written(scope.tenant, session_id, "w", write)
+        reply = await self._index.write(Write("replace", scope, session_id, {"message": message_id}, args))
         raise_for(reply, session_id)
         return None if reply[0] == b"changed" else record
 
     async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
-        return (await self._range(scope, session_id, window))[1]
+        return (await self._range(scope, session_id, window)).messages
 
-    async def _range(self, scope: Scope, session_id: str, window: MessageRange) -> tuple[bytes, list[MessageRecord]]:
-        """When the session was born, and its messages of a range."""
+    async def _range(self, scope: Scope, session_id: str, window: MessageRange) -> Landed:
         options = {
             "after": window.after,
             "before": window.before,
             "limit": window.limit,
             "newest_first": window.newest_first,
         }
-        reply = await self._parts.read("messages", scope, session_id, options)
+        reply = await self._read("messages", scope, session_id, options)
         raise_for(reply, session_id)
-        pairs = zip(reply[2::2], reply[3::2], strict=True)
-        records = [message_record(session_id, id, text, self._parts.compression) for id, text in pairs]
-        return reply[1], records[::-1] if window.newest_first else records
+        pairs = zip(reply[3::2], reply[4::2], strict=True)
+        records = [message_record(session_id, id, text, self._compression) for id, text in pairs]
+        seconds_left = None if reply[2] is None else reply[2] / 1000
+        return Landed(reply[1], seconds_left, records[::-1] if window.newest_first else records)
 
     async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:
         text = await self._text(scope, session_id, message_id)
-        return message_record(session_id, message_id.encode(), text, self._parts.compression)
+        return message_record(session_id, message_id.encode(), text, self._compression)
 
     async def _text(self, scope: Scope, session_id: str, message_id: str) -> bytes:
-        reply = await self._parts.read("message", scope, session_id, {"message": message_id})
+        reply = await self._read("message", scope, session_id, {"message": message_id})
         raise_for(reply, session_id)
         if reply[1] is None:
             raise MessageNotFound(session_id, message_id)
@@ -122,23 +119,26 @@ class RedisMessages:
         return await self._remove(scope, session_id, {"keep": keep_last})
 
     async def _remove(self, scope: Scope, session_id: str, options: dict[str, Any]) -> int:
-        reply = await self._write(scope, session_id, options)
+        reply = await self._index.write(Write("write", scope, session_id, options))
         raise_for(reply, session_id)
         return reply[4]
 
     async def pop(self, scope: Scope, session_id: str) -> MessageRecord | None:
-        reply = await self._write(scope, session_id, {"pop": True})
+        reply = await self._index.write(Write("write", scope, session_id, {"pop": True}))
         raise_for(reply, session_id)
         if not reply[5]:
             return None
         message_id, text = reply[5]
-        return message_record(session_id, message_id, text, self._parts.compression)
+        return message_record(session_id, message_id, text, self._compression)
 
     async def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
         read = partial(self._range, scope, session_id)
-        bell = self._parts.keys.bell(scope.tenant, session_id)
-        async for record in watch(self._parts.link, bell, session_id, read, after_seq):
+        channel = self._keys.channel(scope.tenant, session_id)
+        async for record in watch(self._notifier, channel, session_id, read, after_seq):
             yield record
+
+    async def _read(self, script: str, scope: Scope, session_id: str, options: Mapping[str, Any]) -> Reply:
+        return await self._client.run(session_call(script, self._keys, scope, session_id, options), Effect.READS)
 
 
 def _appended(drafts: Sequence[MessageDraft], *, last_seq: int, now: bytes) -> list[MessageRecord]:
@@ -150,7 +150,7 @@ def _appended(drafts: Sequence[MessageDraft], *, last_seq: int, now: bytes) -> l
 
 
 def raise_for(reply: Reply, session_id: str, *, expected: int | None = None, expected_seq: int | None = None) -> None:
-    """The error that a script's answer stands for. Raises `SessionNotFound`, `Conflict`."""
+    """Raises the error that a script's reply stands for: `SessionNotFound`, `Conflict`."""
     match reply[0]:
         case b"absent":
             raise SessionNotFound(session_id)

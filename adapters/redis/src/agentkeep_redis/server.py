@@ -8,17 +8,17 @@ from typing import Any, NamedTuple, cast
 from agentkeep.capabilities import Durability
 from redis.exceptions import ResponseError
 
-from agentkeep_redis.wire import Command, Reply
+from agentkeep_redis.driver import Command, Reply
 
-ASKED: tuple[Command, ...] = (
+SETTINGS: tuple[Command, ...] = (
     ("CONFIG", "GET", "*append*"),
     ("CONFIG", "GET", "maxmemory-policy"),
 )
 """Patterns, because servers before 7 take one name at a time. An ACL, or a managed server, may refuse them."""
 
 _SYNCED: Mapping[str, Durability] = {"always": "fsync", "everysec": "interval", "no": "os"}
-"""By appendfsync. `no` writes to the file before it answers and leaves the disk to the system; `everysec` may hold a
-write back while an earlier one is on its way to the disk."""
+"""By appendfsync. `no` writes to the file before the server replies, and leaves the disk to the system; `everysec` may
+delay a write while an earlier one is on its way to the disk."""
 
 
 class Persistence(NamedTuple):
@@ -27,11 +27,11 @@ class Persistence(NamedTuple):
 
 
 def persistence_of(replies: list[Reply]) -> Persistence:
-    """From the replies to `ASKED`. What can't be known is taken to be the worst."""
+    """From the replies to `SETTINGS`. If something is unknown, the worst is assumed."""
     settings: dict[str, str] = {}
     for reply in replies:
         if isinstance(reply, ResponseError):
-            return Persistence("process", ["CONFIG GET is refused: nothing is known of what outlives a crash"])
+            return Persistence("process", ["CONFIG GET is refused, so it is unknown what survives a crash"])
         settings |= _texts(reply)
     durability: Durability = "process"
     if settings.get("appendonly") == "yes":
@@ -70,13 +70,13 @@ def _fields(info: bytes) -> dict[str, str]:
 
 
 def role_warnings(reply: Reply) -> list[str]:
-    """From the reply to INFO replication; where that is refused, none."""
+    """From the reply to INFO replication; none if that is refused."""
     if isinstance(reply, ResponseError) or _fields(reply).get("role") != "slave":
         return []
-    return ["this server is a replica: it refuses writes and reads late; give its primary's address, or Sentinel's"]
+    return ["this server is a replica: it refuses writes and reads late; use its primary's address, or Sentinel's"]
 
 
-def version_of(reply: Reply) -> str:
+def server_version_of(reply: Reply) -> str:
     """From the reply to INFO: "redis 7.0.15", "valkey 8.0.1"."""
     if isinstance(reply, ResponseError):
         return "redis of unknown version: INFO is refused"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,8 +20,13 @@ from agentkeep.records import (
     begun,
 )
 
-from agentkeep_redis.fields import (
+from agentkeep_redis.client import Effect, RedisClient
+from agentkeep_redis.keys import Keys
+from agentkeep_redis.listing import SessionListing
+from agentkeep_redis.messages import raise_for
+from agentkeep_redis.rows import (
     YEAR_ONE,
+    Compression,
     change_options,
     facets_of,
     label_facets,
@@ -34,13 +38,23 @@ from agentkeep_redis.fields import (
     stored_session,
     time_text,
 )
-from agentkeep_redis.messages import raise_for
-from agentkeep_redis.parts import Parts
+from agentkeep_redis.session_index import SessionIndex, Write, session_call
 
 
 class RedisSessions:
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(
+        self,
+        client: RedisClient,
+        keys: Keys,
+        index: SessionIndex,
+        listing: SessionListing,
+        compression: Compression,
+    ) -> None:
+        self._client = client
+        self._keys = keys
+        self._index = index
+        self._listing = listing
+        self._compression = compression
 
     async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
         record = begun(draft, YEAR_ONE)  # the script knows the time
@@ -55,7 +69,6 @@ class RedisSessions:
         messages: Sequence[MessageRecord],
         options: dict[str, Any],
     ) -> SessionRecord:
-        parts = self._parts
         options |= {
             "fields": session_fields(record),
             "facets": facets_of(record, labels),
@@ -64,16 +77,15 @@ class RedisSessions:
         }
         args: list[bytes | str] = []
         for message in messages:
-            args += (str(message.seq), message.id, message_text(message, parts.compression))
-        write = partial(self._parts.write, "create", scope, record.id, options, args)
-        reply = await parts.index.written(scope.tenant, record.id, "c", write)
+            args += (str(message.seq), message.id, message_text(message, self._compression))
+        reply = await self._index.write(Write("create", scope, record.id, options, args), kind="c")
         if reply[0] == b"exists":
             raise AlreadyExists(record.id)
         raise_for(reply, record.id)
         return stored_session(record.id, reply[2]).record
 
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
-        reply = await self._parts.read("session", scope, session_id, {})
+        reply = await self._read("session", scope, session_id, {})
         raise_for(reply, session_id)
         return stored_session(session_id, reply[1]).record
 
@@ -88,27 +100,26 @@ class RedisSessions:
         return await self._write(scope, session_id, {"ttl": span(ttl), "idle_ttl": span(idle_ttl)})
 
     async def _write(self, scope: Scope, session_id: str, options: dict[str, Any]) -> SessionRecord:
-        write = partial(self._parts.write, "write", scope, session_id, options | {"whole": True})
-        reply = await self._parts.index.written(scope.tenant, session_id, "w", write)
+        reply = await self._index.write(Write("write", scope, session_id, options | {"whole": True}))
         raise_for(reply, session_id, expected=options.get("version"))
         return stored_session(session_id, reply[5]).record
 
     async def list(
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> list[SessionRecord]:
-        return [stored.record for stored in await self._parts.listing.page(scope, query, order, limit, after)]
+        return [stored.record for stored in await self._listing.page(scope, query, order, limit, after)]
 
     async def count(self, scope: Scope, query: SessionQuery) -> int:
-        return await self._parts.listing.count(scope, query)
+        return await self._listing.count(scope, query)
 
     async def fork(
         self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
     ) -> SessionRecord:
-        reply = await self._parts.read("snapshot", scope, session_id, {"last": at_seq})
+        reply = await self._read("snapshot", scope, session_id, {"last": at_seq})
         raise_for(reply, session_id)
         parent = stored_session(session_id, reply[1])
         pairs = zip(reply[2][::2], reply[2][1::2], strict=True)
-        log = [message_record(session_id, id, text, self._parts.compression) for id, text in pairs]
+        log = [message_record(session_id, id, text, self._compression) for id, text in pairs]
         record = msgspec.structs.replace(
             parent.record,
             id=new_id,
@@ -142,9 +153,9 @@ class RedisSessions:
         return await self._delete(scope, session_id, None) == b"deleted"
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
-        """Each only if it is still as it was when it was found to match; what changed meanwhile is looked at anew."""
+        """Each only if it has not changed since it was found to match; what has changed is looked at again."""
         order = SessionOrder("created_at", descending=False)
-        while found := await self._parts.listing.page(scope, query, order, limit, None):
+        while found := await self._listing.page(scope, query, order, limit, None):
             done = [await self._delete(scope, stored.record.id, stored.revision) for stored in found]
             if deleted := done.count(b"deleted"):
                 return deleted
@@ -152,5 +163,7 @@ class RedisSessions:
 
     async def _delete(self, scope: Scope, session_id: str, revision: int | None) -> bytes:
         options = {"revision": revision, "tenant": scope.tenant}
-        write = partial(self._parts.write, "delete", scope, session_id, options)
-        return (await self._parts.index.written(scope.tenant, session_id, "w", write))[0]
+        return (await self._index.write(Write("delete", scope, session_id, options)))[0]
+
+    async def _read(self, script: str, scope: Scope, session_id: str, options: dict[str, Any]) -> Any:
+        return await self._client.run(session_call(script, self._keys, scope, session_id, options), Effect.READS)

@@ -1,79 +1,77 @@
-"""Removing what expired sessions leave in the index, and what writers that died left there (TTL-2)."""
+"""Removes what expired sessions leave in the index, and on a cluster what writers that died left there (TTL-2)."""
 
 from __future__ import annotations
 
-import msgspec
 from agentkeep.records import Scope
 
+from agentkeep_redis.client import Effect, RedisClient, checked
 from agentkeep_redis.keys import Keys
-from agentkeep_redis.link import answer
-from agentkeep_redis.listing import user_facet
-from agentkeep_redis.parts import Opened
-from agentkeep_redis.scripts import load_script
-from agentkeep_redis.wire import Call, Effect
+from agentkeep_redis.listing import SessionListing
+from agentkeep_redis.rows import user_facet
+from agentkeep_redis.session_index import index_call
 
 _BATCH = 200
-_pack = msgspec.msgpack.Encoder().encode
+"""Sessions in one script (COST-3)."""
 
 
 class Sweeper:
-    def __init__(self, opened: Opened, keys: Keys) -> None:
-        self._opened = opened
+    def __init__(self, client: RedisClient, keys: Keys, listing: SessionListing) -> None:
+        self._client = client
         self._keys = keys
+        self._listing = listing
 
     async def sweep(self, scope: Scope | None, limit: int) -> int:
         """How many expired sessions of a scope, or of all tenants, were removed; at most `limit`."""
         scopes = [scope] if scope is not None else [Scope(tenant) for tenant in await self._tenants()]
-        gone = 0
+        removed = 0
         for one in scopes:
-            if gone < limit:
-                gone += await self._sweep_tenant(one, limit - gone)
-        return gone
+            if removed < limit:
+                removed += await self._sweep_tenant(one, limit - removed)
+        return removed
 
     async def _tenants(self) -> list[str]:
         key = self._keys.tenants()
-        link = self._opened.link
-        (reply,) = await link.commands(key, [("SMEMBERS", key)])
-        return sorted(tenant.decode() for tenant in answer(reply, link.place))
+        (reply,) = await self._client.commands(key, [("SMEMBERS", key)])
+        return sorted(tenant.decode() for tenant in checked(reply, self._client.server))
 
     async def _sweep_tenant(self, scope: Scope, limit: int) -> int:
-        sharded = self._opened.link.sharded
-        if sharded:
-            await self._opened.listing.mend_marked(scope)
-        gone = passed = 0
+        if self._client.is_cluster:
+            await self._listing.mend_uncertain(scope)
+        removed = passed = 0
         is_left = True
-        while gone < limit:
-            went, looked, is_left = await self._batch(scope, min(_BATCH, limit - gone), passed)
-            gone += went
-            passed += looked - went  # of other users
-            if looked == 0:
+        while removed < limit:
+            more, looked_at, is_left = await self._batch(scope, min(_BATCH, limit - removed), passed)
+            removed += more
+            passed += looked_at - more  # of other users
+            if looked_at == 0:
                 break
-        if sharded and not is_left:
+        if self._client.is_cluster and not is_left:
             await self._unregister(scope.tenant)
-        return gone
+        return removed
 
     async def _batch(self, scope: Scope, limit: int, skip: int) -> tuple[int, int, bool]:
-        link = self._opened.link
         keys = self._keys.index(scope.tenant)
-        if not link.sharded:
-            keys += [self._keys.late(scope.tenant), self._keys.tenants()]
+        if not self._client.is_cluster:
+            keys += [self._keys.pending(scope.tenant), self._keys.tenants()]
         options = {"limit": limit, "skip": skip, "facet": user_facet(scope), "tenant": scope.tenant}
-        call = Call(load_script("sweep"), keys, [_pack(options)], f"index of tenant {scope.tenant!r}")
-        went, looked, is_left = await link.call(call, Effect.ONCE)
-        return went, looked, bool(is_left)
+        call = index_call("sweep", scope.tenant, keys, options, ())
+        removed, looked_at, is_left = await self._client.run(call, Effect.ONCE)
+        return removed, looked_at, bool(is_left)
 
     async def _unregister(self, tenant: str) -> None:
-        """On a cluster the set of tenants is in a slot of its own: look again after the tenant was taken out of it."""
-        link = self._opened.link
+        """A cluster has the set of tenants in another slot: look again after the tenant was removed from it."""
         key = self._keys.tenants()
-        rows, marks = self._keys.index(tenant)[1], self._keys.marks(tenant)
-        if await self._is_there(rows, marks):
+        if await self._has_sessions(tenant):
             return
-        (reply,) = await link.commands(key, [("SREM", key, tenant)], Effect.REPEATABLE)
-        answer(reply, link.place)
-        if await self._is_there(rows, marks):
-            await self._opened.index.register(tenant)
+        await self._change_tenants(key, "SREM", tenant)
+        if await self._has_sessions(tenant):
+            await self._change_tenants(key, "SADD", tenant)
 
-    async def _is_there(self, rows: bytes, marks: bytes) -> bool:
-        (reply,) = await self._opened.link.commands(rows, [("EXISTS", rows, marks)])
-        return answer(reply, self._opened.link.place) > 0
+    async def _change_tenants(self, key: bytes, command: str, tenant: str) -> None:
+        (reply,) = await self._client.commands(key, [(command, key, tenant)], Effect.REPEATABLE)
+        checked(reply, self._client.server)
+
+    async def _has_sessions(self, tenant: str) -> bool:
+        rows, intents = self._keys.index(tenant)[1], self._keys.intents(tenant)
+        (reply,) = await self._client.commands(rows, [("EXISTS", rows, intents)])
+        return checked(reply, self._client.server) > 0

@@ -1,4 +1,4 @@
-"""From a URL to a client of the driver, with every default of the driver's that matters stated."""
+"""From a URL and its options to a client of redis-py, with every default of redis-py that matters stated."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from urllib.parse import unquote, urlsplit
 from agentkeep.errors import ConfigurationError
 from agentkeep.spi.options import Reader, as_bool, as_count, as_is, as_prefix, as_seconds, one_of
 from agentkeep.spi.urls import redact
-from redis.asyncio import Redis, RedisCluster, SSLConnection
+from redis.asyncio import ConnectionPool, Redis, RedisCluster, SSLConnection
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
-from redis.maint_notifications import MaintNotificationsConfig
 
-from agentkeep_redis.link import Client
-from agentkeep_redis.pools import PlainPool, PlainSentinelPool
+from agentkeep_redis.client import DriverClient
+from agentkeep_redis.driver import SILENT
 
 ADAPTER_OPTIONS: Mapping[str, Reader] = {
     "prefix": as_prefix,
@@ -38,12 +37,9 @@ CLIENT_OPTIONS: Mapping[str, Reader] = {
 _PORT = 6379
 _SENTINEL_PORT = 26379
 
-Made = tuple[Client, list[Redis]]
-"""A client, and what has to be closed besides it."""
 
-
-class _Place(NamedTuple):
-    """What a URL says of where the data is."""
+class _Location(NamedTuple):
+    """Where the data is, as a URL says it."""
 
     url: str
     hosts: list[tuple[str, int]]
@@ -51,7 +47,7 @@ class _Place(NamedTuple):
     encrypted: bool
 
 
-def client_factory(url: str, options: Mapping[str, Any]) -> Callable[[], Made]:
+def client_factory(url: str, options: Mapping[str, Any]) -> Callable[[], DriverClient]:
     """Makes a new client for each opening. Raises `ConfigurationError` for a URL that is not understood."""
     parts = urlsplit(url)
     scheme, _, topology = parts.scheme.partition("+")
@@ -61,14 +57,18 @@ def client_factory(url: str, options: Mapping[str, Any]) -> Callable[[], Made]:
     hosts = _hosts(url, _SENTINEL_PORT if topology == "sentinel" else _PORT)
     path = [unquote(part) for part in parts.path.split("/") if part]
     settings = _settings(options) | _credentials(parts.netloc)
-    return makers[topology](_Place(url, hosts, path, scheme == "rediss"), settings, options)
+    return makers[topology](_Location(url, hosts, path, scheme == "rediss"), settings, options)
+
+
+def is_cluster_url(url: str) -> bool:
+    return urlsplit(url).scheme.endswith("+cluster")
 
 
 def _hosts(url: str, port: int) -> list[tuple[str, int]]:
-    places = urlsplit(url).netloc.rpartition("@")[2].split(",")
+    addresses = urlsplit(url).netloc.rpartition("@")[2].split(",")
     try:
-        found = [urlsplit(f"//{place}") for place in places]
-        hosts = [(place.hostname or "", place.port or port) for place in found]
+        found = [urlsplit(f"//{address}") for address in addresses]
+        hosts = [(address.hostname or "", address.port or port) for address in found]
     except ValueError as error:
         raise _wrong(url) from error
     if not all(host for host, _ in hosts):
@@ -83,18 +83,17 @@ def _credentials(netloc: str) -> dict[str, str]:
 
 
 def _settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The driver never sends a command again whose reply was lost (ERR-2); wire.py decides what is tried twice."""
+    """redis-py never sends a command again if the reply was lost (ERR-2); client.py decides what is sent again."""
     protocol = options.get("protocol")
     return {
-        "socket_timeout": None,  # wire.py bounds each exchange
+        "socket_timeout": None,  # client.py bounds each call
         "socket_connect_timeout": _seconds(options.get("connect_timeout"), 5.0),
         "socket_keepalive": True,
         "health_check_interval": 0,
         "retry": Retry(NoBackoff(), 0),
         "retry_on_error": [],
         "protocol": None if protocol is None else int(protocol),
-        "driver_info": None,
-        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+        **SILENT,
     }
 
 
@@ -114,47 +113,50 @@ def _limit(options: Mapping[str, Any]) -> int:
     return options.get("max_connections", 50)
 
 
-def _single(place: _Place, settings: dict[str, Any], options: Mapping[str, Any]) -> Callable[[], Made]:
-    if len(place.hosts) != 1:
-        raise _wrong(place.url)
-    ((host, port),) = place.hosts
-    settings |= {"host": host, "port": port, "db": _database(place.url, place.path)}
-    if place.encrypted:
+def _single(location: _Location, settings: dict[str, Any], options: Mapping[str, Any]) -> Callable[[], DriverClient]:
+    if len(location.hosts) != 1:
+        raise _wrong(location.url)
+    ((host, port),) = location.hosts
+    settings |= {"host": host, "port": port, "db": _database(location.url, location.path)}
+    if location.encrypted:
         settings |= {"connection_class": SSLConnection, **_tls(options)}
 
-    def make() -> Made:
-        pool = PlainPool(max_connections=_limit(options), **settings)
-        return Redis.from_pool(pool), []
+    def make() -> DriverClient:
+        pool = ConnectionPool(max_connections=_limit(options), **settings)
+        return DriverClient(Redis.from_pool(pool), owned=True)
 
     return make
 
 
-def _cluster(place: _Place, settings: dict[str, Any], options: Mapping[str, Any]) -> Callable[[], Made]:
-    if _database(place.url, place.path):
-        raise ConfigurationError(f"{redact(place.url)!r}: a cluster has database 0 alone")
+def _cluster(location: _Location, settings: dict[str, Any], options: Mapping[str, Any]) -> Callable[[], DriverClient]:
+    if _database(location.url, location.path):
+        raise ConfigurationError(f"{redact(location.url)!r}: a cluster has only database 0; leave the path out")
     del settings["retry_on_error"]
-    tls: dict[str, Any] = {"ssl": True, **_tls(options)} if place.encrypted else {}
+    tls: dict[str, Any] = {"ssl": True, **_tls(options)} if location.encrypted else {}
 
-    def make() -> Made:
-        nodes = [ClusterNode(host, port) for host, port in place.hosts]
-        return RedisCluster(startup_nodes=nodes, max_connections=_limit(options), **settings, **tls), []
+    def make() -> DriverClient:
+        nodes = [ClusterNode(host, port) for host, port in location.hosts]
+        cluster = RedisCluster(startup_nodes=nodes, max_connections=_limit(options), **settings, **tls)
+        return DriverClient(cluster, owned=True)
 
     return make
 
 
-def _sentinel(place: _Place, settings: dict[str, Any], options: Mapping[str, Any]) -> Callable[[], Made]:
-    if not place.path:
-        raise ConfigurationError(f"{redact(place.url)!r} names no service: give redis+sentinel://host:26379/SERVICE/0")
-    settings |= {"db": _database(place.url, place.path[1:])}
-    if place.encrypted:
+def _sentinel(location: _Location, settings: dict[str, Any], options: Mapping[str, Any]) -> Callable[[], DriverClient]:
+    if not location.path:
+        raise ConfigurationError(
+            f"{redact(location.url)!r} names no service; use redis+sentinel://host:26379/SERVICE/0"
+        )
+    settings |= {"db": _database(location.url, location.path[1:])}
+    if location.encrypted:
         settings |= {"ssl": True, **_tls(options)}
     asking = {name: settings[name] for name in ("socket_connect_timeout", "retry", "retry_on_error")}
     asking["socket_timeout"] = settings["socket_connect_timeout"]
 
-    def make() -> Made:
-        sentinel: Any = Sentinel(place.hosts, sentinel_kwargs=asking, **settings)
-        pool = PlainSentinelPool(place.path[0], sentinel, max_connections=_limit(options), **settings)
-        return Redis.from_pool(pool), list(sentinel.sentinels)
+    def make() -> DriverClient:
+        sentinel: Any = Sentinel(location.hosts, sentinel_kwargs=asking, **settings)
+        pool = SentinelConnectionPool(location.path[0], sentinel, max_connections=_limit(options), **settings)
+        return DriverClient(Redis.from_pool(pool), list(sentinel.sentinels), owned=True)
 
     return make
 
@@ -167,6 +169,6 @@ def _database(url: str, path: list[str]) -> int:
 
 def _wrong(url: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{redact(url)!r} is no Redis URL: give redis://user:password@host:6379/0, rediss:// for TLS, "
+        f"{redact(url)!r} is not a Redis URL; use redis://user:password@host:6379/0, rediss:// for TLS, "
         "redis+cluster://host1:6379,host2:6379, or redis+sentinel://host1:26379,host2:26379/SERVICE/0"
     )

@@ -1,39 +1,46 @@
-"""Watching a session (WATCH-1): the log is the truth, the bell only says when to look."""
+"""Watching a session (WATCH-1): the log is the truth, a notification only says when to read it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from time import monotonic
-from typing import Any
+from typing import NamedTuple
 
 from agentkeep.errors import SessionNotFound, Unavailable
 from agentkeep.records import MessageRange, MessageRecord
-from redis.exceptions import RedisClusterException, ResponseError
 
-from agentkeep_redis.errors import DRIVER_ERRORS
-from agentkeep_redis.link import Link
+from agentkeep_redis.notify import Notifier
 
 _PAGE = 500
-_QUIET_SECONDS = 1.0
-"""How long without a bell until a watcher looks by itself: for a bell that was lost, and a session that expired."""
 _PATIENCE_SECONDS = 60.0
 """How long a server may be away before a watcher gives up."""
 _RETRY_SECONDS = 0.1
 
-Read = Callable[[MessageRange], Awaitable[tuple[bytes, list[MessageRecord]]]]
+
+class Landed(NamedTuple):
+    """What one reading of the log returned."""
+
+    created: bytes
+    """When the session was created: another time means another session of the same id."""
+    seconds_left: float | None
+    """Until it expires; None: never."""
+    messages: list[MessageRecord]
 
 
-async def watch(link: Link, bell: str, session_id: str, read: Read, after_seq: int) -> AsyncIterator[MessageRecord]:
+Read = Callable[[MessageRange], Awaitable[Landed]]
+
+
+async def watch(
+    notifier: Notifier, channel: str, session_id: str, read: Read, after_seq: int
+) -> AsyncIterator[MessageRecord]:
     """Messages behind `after_seq` as they land. Raises `SessionNotFound`, also when the session ends; `Unavailable`."""
-    ears = _Ears(link, bell)
-    born = None
+    created = None
     away_since: float | None = None
-    try:
+    with notifier.watching(channel) as changed:
         while True:
-            await ears.listen()
             try:
-                seen, landed = await read(MessageRange(after=after_seq, limit=_PAGE))
+                landed = await read(MessageRange(after=after_seq, limit=_PAGE))
             except Unavailable:
                 away_since = away_since or monotonic()
                 if monotonic() - away_since > _PATIENCE_SECONDS:
@@ -41,52 +48,11 @@ async def watch(link: Link, bell: str, session_id: str, read: Read, after_seq: i
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
             away_since = None
-            if born not in (None, seen):
+            if created not in (None, landed.created):
                 raise SessionNotFound(session_id)  # deleted, and its id given to a new session
-            born = seen
-            for record in landed:
+            created = landed.created
+            for record in landed.messages:
                 yield record
                 after_seq = record.seq
-            if len(landed) < _PAGE:
-                await ears.wait()
-    finally:
-        await ears.close()
-
-
-class _Ears:
-    """A connection of a watcher's own, subscribed to one bell; without it the watcher looks every second."""
-
-    def __init__(self, link: Link, bell: str) -> None:
-        self._link = link
-        self._bell = bell
-        self._connection: Any = None
-
-    async def listen(self) -> None:
-        """Subscribe, unless that is done. To be called before each look, so that no ring falls between the two."""
-        if self._connection is not None:
-            return
-        try:
-            connection = self._connection = self._link.new_connection(self._bell.encode())
-            await connection.connect()
-            await connection.send_command("SSUBSCRIBE" if self._link.sharded else "SUBSCRIBE", self._bell)
-            await self._heard()
-        except (*DRIVER_ERRORS, RedisClusterException):
-            await self.close()
-
-    async def wait(self) -> None:
-        """Until the bell rings, for a second at most."""
-        if self._connection is None:
-            await asyncio.sleep(_QUIET_SECONDS)
-            return
-        try:
-            await self._heard()
-        except (*DRIVER_ERRORS, ResponseError):
-            await self.close()
-
-    async def _heard(self) -> None:
-        await self._connection.read_response(timeout=_QUIET_SECONDS, disconnect_on_error=False, push_request=True)
-
-    async def close(self) -> None:
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            await connection.disconnect(nowait=True)
+            if len(landed.messages) < _PAGE:
+                await notifier.wait(changed, landed.seconds_left)

@@ -1,6 +1,6 @@
 -- Shared by all scripts. ARGV[1]: options, packed, or empty.
 -- Of those that are about one session: KEYS[1]: its hash. KEYS[2]: its log, a list of "seq:id" in order of seq. KEYS[3]:
--- its messages, a hash by id. On a single server the tenant's index follows, see placed.lua.
+-- its messages, a hash by id. On a single server the tenant's index follows, see commit.lua.
 -- A time is text of 18 digits: seconds since the year 1 and microseconds. It is exact, and sorts as text.
 
 local EPOCH = 62135596800
@@ -67,8 +67,8 @@ local function row_is_expired(row, now)
   return expires_at ~= NEVER and expires_at <= now
 end
 
--- A session that is absent, expired or another user's is not there for the caller (SES-4, TTL-1, ISO-1).
-local function is_living(key, row, owner, now, user)
+-- A session that is absent, expired or another user's does not exist for the caller (SES-4, TTL-1, ISO-1).
+local function is_alive(key, row, owner, now, user)
   if not row then
     if redis.call('EXISTS', key) == 1 then corrupt('row') end
     return false
@@ -77,9 +77,9 @@ local function is_living(key, row, owner, now, user)
   return not row_is_expired(row, now) and (user == nil or user == owner)
 end
 
-local function require_living(now, user)
+local function require_alive(now, user)
   local found = redis.call('HMGET', KEYS[1], 'row', 'user_id')
-  return is_living(KEYS[1], found[1], found[2], now, user)
+  return is_alive(KEYS[1], found[1], found[2], now, user)
 end
 
 -- One instant for all keys of the session. The server's unit is a millisecond: rounded up, so that no key goes before

@@ -1,10 +1,10 @@
--- Remove a living session with all of its keys and its place in the index (SES-6); with `revision`, only if it still has
--- that one.
+-- Remove a living session with all of its keys and its entries in the index (SES-6); with `revision`, only if it still
+-- has that one.
 local options = read_options()
-local there = redis.call('HMGET', KEYS[1], 'row', 'user_id')
-if not is_living(KEYS[1], there[1], there[2], server_time(), options.user) then return { 'absent' } end
-local revision = row_revision(there[1])
+local found = redis.call('HMGET', KEYS[1], 'row', 'user_id')
+if not is_alive(KEYS[1], found[1], found[2], server_time(), options.user) then return { 'absent' } end
+local revision = row_revision(found[1])
 if options.revision and options.revision ~= revision then return { 'changed' } end
 redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3])
-ring()
+publish_change()
 return { 'deleted', unindex_session(revision + 1, options.tenant) }

@@ -1,15 +1,18 @@
--- The index of one tenant's sessions. `place` holds its keys:
--- entries: a sorted set in which all scores are 0, so that it is in order of its members' bytes:
---          facet (16) .. 'u' (by updated_at) or 'c' (by created_at) .. time (18) .. session id;
--- rows:    a hash by session id of rows (see common.lua), which the entries were made from and filters look at; a row of a
---          revision alone is a tombstone;
+-- The index of one tenant's sessions. `index` holds its keys:
+-- entries: a sorted set in which all scores are 0, so that it is in the order of its members' bytes. A session has three
+--          entries for each of its facets: facet (16) .. order .. time (18) .. session id, with the orders 'u' (by
+--          updated_at), 'c' (by created_at) and, if it expires, 'x' (by expires_at);
+-- rows:    a hash by session id of rows (see common.lua), from which the entries were made and which filters look at. A
+--          row of a revision alone is a tombstone;
 -- expiry:  a sorted set of session ids by the microsecond of expiry;
--- late:    single server: a hash of rows by session id that the other three still lack. A write puts its row here, and
---          whoever reads the index brings them in first: an append costs one row, however many facets there are.
+-- pending: on a single server only: a hash by session id of rows that the other three do not have yet. A write puts its
+--          row here, and whoever reads the index brings them in first. So an append costs one row, however many facets
+--          its session has.
 -- One function defines the others: a script pays for each function that it defines, and an append needs none of these.
 
 local function index_functions()
-  local NO_FACET = string.rep('-', 16) -- in the place of one that the session has not
+  local NO_FACET = string.rep('-', 16) -- stands for a facet that the session does not have
+  local MOST_FORGOTTEN = 2000 -- entries in one script
 
   local function row_has_facet(row, facet)
     local at = string.find(row, facet, FACETS_AT, true)
@@ -19,7 +22,7 @@ local function index_functions()
     return at ~= nil
   end
 
-  -- Five facets have a place each, by number; the labels' follow them.
+  -- Five facets have a fixed position each, by number; the labels' facets follow them.
   local function changed_facets(facets, changes, labels)
     for number, facet in pairs(changes) do
       facets = string.sub(facets, 1, 16 * number - 16) .. facet .. string.sub(facets, 16 * number + 1)
@@ -28,76 +31,110 @@ local function index_functions()
     return facets
   end
 
-  local function entries_of(id, row)
-    local updated, created = 'u' .. row_updated(row) .. id, 'c' .. row_created(row) .. id
-    local entries = {}
+  -- What follows a facet in each of a session's entries.
+  local function tails_of(id, row)
+    local tails = { 'u' .. row_updated(row) .. id, 'c' .. row_created(row) .. id }
+    if row_expires(row) ~= NEVER then tails[3] = 'x' .. row_expires(row) .. id end
+    return tails
+  end
+
+  local function each_facet(row, act)
     for at = FACETS_AT, #row, 16 do
       local facet = string.sub(row, at, at + 15)
-      if facet ~= NO_FACET then append_all(entries, { facet .. updated, facet .. created }) end
+      if facet ~= NO_FACET then act(facet) end
     end
+  end
+
+  local function entries_of(row, tails)
+    local entries = {}
+    each_facet(row, function(facet)
+      for _, tail in ipairs(tails) do entries[#entries + 1] = facet .. tail end
+    end)
     return entries
   end
 
-  local function add_entries(place, entries)
+  local function add_entries(index, entries)
     local scored = {}
-    for number = 1, #entries do
+    for number, entry in ipairs(entries) do
       scored[2 * number - 1] = '0'
-      scored[2 * number] = entries[number]
+      scored[2 * number] = entry
     end
-    in_chunks('ZADD', place.entries, scored)
+    in_chunks('ZADD', index.entries, scored)
   end
 
-  local function remove_row(place, id, row)
-    in_chunks('ZREM', place.entries, entries_of(id, row))
-    redis.call('HDEL', place.rows, id)
-    redis.call('ZREM', place.expiry, id)
+  local function remove_entries(index, id, row)
+    in_chunks('ZREM', index.entries, entries_of(row, tails_of(id, row)))
   end
 
-  -- An append changes the time of the last update alone: one kind of entry moves, the other stays.
-  local function move_entries(place, id, old, row)
-    local from, to = 'u' .. row_updated(old) .. id, 'u' .. row_updated(row) .. id
-    if from == to then return end
-    local gone, come = {}, {}
-    for at = FACETS_AT, #row, 16 do
-      local facet = string.sub(row, at, at + 15)
-      if facet ~= NO_FACET then
-        gone[#gone + 1] = facet .. from
-        come[#come + 1] = '0'
-        come[#come + 1] = facet .. to
-      end
+  local function remove_row(index, id, row)
+    remove_entries(index, id, row)
+    redis.call('HDEL', index.rows, id)
+    redis.call('ZREM', index.expiry, id)
+  end
+
+  -- The tails of one that the other does not have.
+  local function without(tails, others)
+    local is_other, left = {}, {}
+    for _, tail in ipairs(others) do is_other[tail] = true end
+    for _, tail in ipairs(tails) do
+      if not is_other[tail] then left[#left + 1] = tail end
     end
-    in_chunks('ZREM', place.entries, gone)
-    in_chunks('ZADD', place.entries, come)
+    return left
   end
 
-  local function put_row(place, id, row)
-    local old = redis.call('HGET', place.rows, id)
-    if old and string.sub(old, FACETS_AT) == string.sub(row, FACETS_AT) and row_created(old) == row_created(row) then
-      move_entries(place, id, old, row)
+  local function put_row(index, id, row)
+    local old = redis.call('HGET', index.rows, id)
+    local is_tombstone = old and #old < FACETS_AT
+    if old and not is_tombstone and row_facets(old) == row_facets(row) and row_created(old) == row_created(row) then
+      -- An append changes only times: those entries move, the others stay.
+      local before, after = tails_of(id, old), tails_of(id, row)
+      in_chunks('ZREM', index.entries, entries_of(old, without(before, after)))
+      add_entries(index, entries_of(row, without(after, before)))
     else
-      if old then in_chunks('ZREM', place.entries, entries_of(id, old)) end
-      add_entries(place, entries_of(id, row))
+      if old and not is_tombstone then remove_entries(index, id, old) end
+      add_entries(index, entries_of(row, tails_of(id, row)))
     end
-    redis.call('HSET', place.rows, id, row)
+    redis.call('HSET', index.rows, id, row)
     if row_expires(row) == NEVER then
-      if old and row_expires(old) ~= NEVER then redis.call('ZREM', place.expiry, id) end
+      if old and row_expires(old) ~= NEVER then redis.call('ZREM', index.expiry, id) end
     elseif not old or row_expires(old) ~= row_expires(row) then
-      redis.call('ZADD', place.expiry, string.format('%.0f', unix_micros(row_expires(row))), id)
+      redis.call('ZADD', index.expiry, string.format('%.0f', unix_micros(row_expires(row))), id)
     end
   end
 
-  -- Bring in what is late. A server that refuses writes for now (a full disk) leaves it; the ids are the answer, each
-  -- with an empty text, and the caller looks at those sessions themselves.
-  local function bring_in(place)
-    local late = redis.call('HGETALL', place.late)
-    if #late == 0 then return late end
-    local removed = redis.pcall('DEL', place.late) -- first: behind a first write no want of memory stops the script
+  -- Bring in the pending rows. A server that refuses writes for now (a full disk) leaves them. Returns their ids then,
+  -- each with an empty text, and the caller reads those sessions themselves.
+  local function bring_in(index)
+    local pending = redis.call('HGETALL', index.pending)
+    if #pending == 0 then return pending end
+    local removed = redis.pcall('DEL', index.pending) -- first: after a first write no lack of memory stops the script
     if type(removed) == 'table' and removed.err then
-      for at = 2, #late, 2 do late[at] = '' end
-      return late
+      for at = 2, #pending, 2 do pending[at] = '' end
+      return pending
     end
-    for at = 1, #late, 2 do put_row(place, late[at], late[at + 1]) end
+    for at = 1, #pending, 2 do put_row(index, pending[at], pending[at + 1]) end
     return {}
+  end
+
+  -- The sessions on which the index may be out of date, each with a text: the caller reads those themselves (ORD-5).
+  local function uncertain_sessions(index)
+    if index.intents then return redis.call('HGETALL', index.intents) end
+    return bring_in(index)
+  end
+
+  -- Nobody has use for the entries of an expired session, so they go, and no later reading passes them (READ-5). Its
+  -- row stays for `sweep`. If the server refuses writes for now, the entries stay too.
+  local function forget_expired(index, rows)
+    local entries = {}
+    for id, row in pairs(rows) do
+      append_all(entries, entries_of(row, tails_of(id, row)))
+      if #entries > MOST_FORGOTTEN then break end
+    end
+    for first = 1, #entries, CHUNK do
+      local last = math.min(first + CHUNK - 1, #entries)
+      local removed = redis.pcall('ZREM', index.entries, unpack(entries, first, last))
+      if type(removed) == 'table' and removed.err then return end
+    end
   end
 
   return {
@@ -106,12 +143,22 @@ local function index_functions()
     remove_row = remove_row,
     row_has_facet = row_has_facet,
     bring_in = bring_in,
+    uncertain_sessions = uncertain_sessions,
+    forget_expired = forget_expired,
   }
 end
 
-local MOST_LATE = 64
+-- The keys of the scripts that read the index: KEYS[1] to KEYS[3], and in KEYS[4] what is pending, on a cluster the
+-- intents (see update_index.lua).
+local function index_to_read(is_cluster)
+  local index = { entries = KEYS[1], rows = KEYS[2], expiry = KEYS[3] }
+  index[is_cluster and 'intents' or 'pending'] = KEYS[4]
+  return index
+end
 
-local function put_row_late(place, id, row)
-  local is_new = redis.call('HSET', place.late, id, row) == 1
-  if is_new and redis.call('HLEN', place.late) > MOST_LATE then index_functions().bring_in(place) end
+local MOST_PENDING = 64
+
+local function put_row_later(index, id, row)
+  local is_new = redis.call('HSET', index.pending, id, row) == 1
+  if is_new and redis.call('HLEN', index.pending) > MOST_PENDING then index_functions().bring_in(index) end
 end

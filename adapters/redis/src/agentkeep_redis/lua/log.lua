@@ -18,7 +18,7 @@ local function log_functions()
     return string.match(entry, '^%d+:(.*)$') or corrupt('log')
   end
 
-  -- How many entries have a seq of at most `seq`. Where the log has no gap behind it, one look finds it (READ-3).
+  -- How many entries have a seq of at most `seq`. If the log has no gap behind it, one reading finds it (READ-3).
   local function entries_up_to(seq)
     local count = redis.call('LLEN', KEYS[2])
     if count == 0 then return 0 end
@@ -51,7 +51,7 @@ local function log_functions()
     return message and string.match(message, '^%d+\n(%d+)\n')
   end
 
-  -- Remove the entries `first` to `last`, which reach the log's start or its end; how many went.
+  -- Remove the entries `first` to `last`, which reach the log's start or its end; returns how many.
   local function cut(first, last)
     if last < first then return 0 end
     local ids = ids_between(first, last)

@@ -1,4 +1,4 @@
 -- One message of a living session, by its id.
 local options = read_options()
-if not require_living(server_time(), options.user) then return { 'absent' } end
+if not require_alive(server_time(), options.user) then return { 'absent' } end
 return { 'found', redis.call('HGET', KEYS[3], options.message) }

@@ -1,4 +1,4 @@
--- The schema's version, written where there is none and ARGV[2] allows it (LIFE-1). KEYS[1]: where it stands.
+-- The schema's version, written if there is none and ARGV[2] allows it (LIFE-1). KEYS[1]: its key.
 local found = redis.call('GET', KEYS[1])
 if found then return found end
 if ARGV[2] ~= '1' then return false end

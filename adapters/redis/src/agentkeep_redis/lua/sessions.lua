@@ -1,7 +1,7 @@
--- The fields of several living sessions of one server. KEYS: their hashes. Answers false for one that is not there.
+-- The fields of several living sessions of one server. KEYS: their hashes. Returns false for one that does not exist.
 local now = server_time()
 local answer = {}
 for number, key in ipairs(KEYS) do
-  answer[number] = is_living(key, redis.call('HGET', key, 'row'), nil, now, nil) and redis.call('HGETALL', key)
+  answer[number] = is_alive(key, redis.call('HGET', key, 'row'), nil, now, nil) and redis.call('HGETALL', key)
 end
 return answer

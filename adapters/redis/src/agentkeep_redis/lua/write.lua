@@ -2,17 +2,16 @@
 -- ARGV[4…]: id, created_at (or empty) and the rest of each new message's record.
 local options = read_options()
 local now = server_time()
-local there = redis.call('HMGET', KEYS[1], 'row', 'user_id', 'counts', 'version')
-local old = there[1]
-if not is_living(KEYS[1], old, there[2], now, options.user) then return { 'absent' } end
-local last_seq, count, last_message_at = string.match(there[3] or '', '^(%d+) (%d+) (%d*)$')
+local found = redis.call('HMGET', KEYS[1], 'row', 'user_id', 'counts', 'version')
+local old = found[1]
+if not is_alive(KEYS[1], old, found[2], now, options.user) then return { 'absent' } end
+local last_seq, count, last_message_at = string.match(found[3] or '', '^(%d+) (%d+) (%d*)$')
 last_seq, count = tonumber(last_seq) or corrupt('counts'), tonumber(count)
-local version = tonumber(there[4]) or corrupt('version')
+local version = tonumber(found[4]) or corrupt('version')
 local revision = row_revision(old) + 1
 local added = (#ARGV - 3) / 3
 
--- Always looked for, so that a repeated call is answered as the first one was; whether the contents are the same, the
--- caller sees (IDEM-1).
+-- Always looked for, so that a repeated call returns what the first one did. The caller compares the contents (IDEM-1).
 if added > 0 then
   local ids = {}
   for number = 1, added do ids[number] = ARGV[3 * number + 1] end
@@ -59,8 +58,8 @@ local expires_at = row_expires(old)
 if options.ttl then
   expires_at = plus(now, options.ttl)
 elseif options.idle_ttl then
-  local living_until = expires_at == NEVER and now or expires_at
-  expires_at = later(living_until, plus(now, options.idle_ttl)) -- activity never shortens a life
+  local current = expires_at == NEVER and now or expires_at
+  expires_at = later(current, plus(now, options.idle_ttl)) -- activity never shortens the time to live
 end
 local facets = row_facets(old)
 if options.facets or options.labels then
@@ -84,7 +83,7 @@ if #unset > 0 then redis.call('HDEL', KEYS[1], unpack(unset)) end
 if expires_at ~= NEVER and (is_new_log or expires_at ~= row_expires(old)) then expire_session(expires_at) end
 
 row = index_session(row)
-ring()
+publish_change()
 local answer = { 'written', row, last_seq, now, gone }
 if options.whole then answer[6] = redis.call('HGETALL', KEYS[1]) end
 if options.pop then answer[6] = popped end

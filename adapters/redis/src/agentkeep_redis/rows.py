@@ -1,16 +1,16 @@
-"""Records as Redis holds them: a session is a hash of texts, a message one text, a time 18 digits (see lua/*.lua)."""
+"""Records as Redis stores them: a session is a hash of texts, a message one text, a time 18 digits (see lua/*.lua)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any, NamedTuple, cast
 
-from agentkeep.errors import Corrupt
+from agentkeep.errors import ConfigurationError, Corrupt
 from agentkeep.models import Status
-from agentkeep.records import MessageDraft, MessageRecord, SessionChanges, SessionQuery, SessionRecord
+from agentkeep.records import MessageDraft, MessageRecord, Scope, SessionChanges, SessionQuery, SessionRecord
 
-from agentkeep_redis.compression import Compression
 from agentkeep_redis.keys import facet
 
 YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
@@ -21,12 +21,47 @@ _OWN_FIELDS = (
 )
 _NEVER = b"-" * 18
 _NO_FACET = "-" * 16
-_FACET_PLACES = {"all": 1, "user": 2, "agent": 3, "status": 4, "parent": 5}
-"""Each of these has a place in a session's facets, by number; its labels' follow them (see lua/index.lua)."""
-_LABELS_AT = 16 * len(_FACET_PLACES)
+_FACET_NUMBERS = {"all": 1, "user": 2, "agent": 3, "status": 4, "parent": 5}
+"""Each of these has a fixed position in a session's facets; the labels' facets follow them (see lua/index.lua)."""
+_LABELS_AT = 16 * len(_FACET_NUMBERS)
 _FACETS_AT = 70
 
+_FRAME = b"\x28\xb5\x2f\xfd"
+"""A zstd frame begins with it; a JSON payload begins with `{`."""
+
 Fields = dict[bytes, bytes]
+
+
+class Compression:
+    """Packs payloads of at least `above` bytes. None: packs none, and still reads those that others packed."""
+
+    def __init__(self, above: int | None) -> None:
+        self._above = above
+        self._zstd: Any = None if above is None else _zstd_library()
+
+    def pack(self, payload: bytes) -> bytes:
+        if self._above is None or len(payload) < self._above:
+            return payload
+        return self._zstd.ZstdCompressor().compress(payload)
+
+    def unpack(self, stored: bytes, name: str) -> bytes:
+        """Raises `Corrupt` naming the record; `ConfigurationError` if the library is missing."""
+        if not stored.startswith(_FRAME):
+            return stored
+        self._zstd = self._zstd or _zstd_library()
+        try:
+            return self._zstd.ZstdDecompressor().decompress(stored)
+        except self._zstd.ZstdError as error:
+            raise Corrupt(name, str(error)) from error
+
+
+def _zstd_library() -> Any:
+    try:
+        return import_module("zstandard")
+    except ImportError as error:
+        raise ConfigurationError(
+            'messages compressed by zstd need a library: pip install "agentkeep-redis[zstd]"'
+        ) from error
 
 
 def time_text(time: datetime) -> str:
@@ -124,7 +159,7 @@ def session_counts(record: SessionRecord) -> str:
 
 
 def change_options(changes: SessionChanges) -> dict[str, Any]:
-    """What an update sets, names and values in turn, what it takes away, and the facets that it changes."""
+    """What an update sets, names and values in turn, what it removes, and the facets that it changes."""
     values = {name: value for name, value in changes.items() if name != "labels"}
     options: dict[str, Any] = {
         "changed": True,
@@ -134,11 +169,11 @@ def change_options(changes: SessionChanges) -> dict[str, Any]:
     }
     facets: dict[int, str] = {}
     if "user_id" in changes:
-        facets[_FACET_PLACES["user"]] = _facet("user", changes["user_id"])
+        facets[_FACET_NUMBERS["user"]] = _facet("user", changes["user_id"])
     if "agent_name" in changes:
-        facets[_FACET_PLACES["agent"]] = _facet("agent", changes["agent_name"])
+        facets[_FACET_NUMBERS["agent"]] = _facet("agent", changes["agent_name"])
     if "status" in changes:
-        facets[_FACET_PLACES["status"]] = _facet("status", changes["status"])
+        facets[_FACET_NUMBERS["status"]] = _facet("status", changes["status"])
     if facets:
         options["facets"] = facets
     if "labels" in changes:
@@ -147,7 +182,7 @@ def change_options(changes: SessionChanges) -> dict[str, Any]:
 
 
 def facets_of(record: SessionRecord, labels: str) -> str:
-    """All facets of a new session, as they stand in its hash and in its row of the index."""
+    """All facets of a new session, as its hash and its row of the index contain them."""
     values = {
         "all": "",
         "user": record.user_id,
@@ -155,7 +190,7 @@ def facets_of(record: SessionRecord, labels: str) -> str:
         "status": record.status,
         "parent": record.parent_id,
     }
-    return "".join(_facet(kind, values[kind]) for kind in _FACET_PLACES) + labels
+    return "".join(_facet(kind, values[kind]) for kind in _FACET_NUMBERS) + labels
 
 
 def label_facets(labels: Sequence[str]) -> str:
@@ -163,7 +198,7 @@ def label_facets(labels: Sequence[str]) -> str:
 
 
 def query_facets(user_id: str | None, query: SessionQuery) -> list[str] | None:
-    """The facets of which a session must have all; None where nothing can match: a user's view asked for another's."""
+    """All facets that a session must have. None: nothing can match, as a user's view asked for another user's."""
     if user_id is not None and query.user_id not in (None, user_id):
         return None
     values = {
@@ -181,17 +216,22 @@ def _facet(kind: str, value: str | None) -> str:
     return _NO_FACET if value is None else facet(kind, value)
 
 
+def user_facet(scope: Scope) -> str | None:
+    """The facet of a user's view."""
+    return None if scope.user_id is None else facet("user", scope.user_id)
+
+
 def _split(facets: str) -> frozenset[str]:
     return frozenset(facets[at : at + 16] for at in range(0, len(facets), 16))
 
 
 def message_body(draft: MessageDraft | MessageRecord, compression: Compression) -> bytes:
-    """What stands in a message's record behind its seq and time. No role has a line's end in it."""
+    """What follows seq and time in a message's record. No role contains a line break."""
     return draft.role.encode() + b"\n" + compression.pack(draft.payload.encode())
 
 
 def message_text(record: MessageRecord, compression: Compression) -> bytes:
-    """A whole record: seq, time, role and payload, each but the last ended by a line's end."""
+    """A whole record: seq, time, role and payload, with a line break between each two."""
     return b"%d\n%b\n%b" % (record.seq, time_text(record.created_at).encode(), message_body(record, compression))
 
 
@@ -199,7 +239,7 @@ def message_record(session_id: str, message_id: bytes, text: bytes | None, compr
     """Raises `Corrupt` (ERR-4)."""
     name = f"message {message_id!r} of session {session_id!r}"
     if text is None:
-        raise Corrupt(name, "the log names it, and it is not there")
+        raise Corrupt(name, "the log names it, and it does not exist")
     try:
         seq, created_at, role, payload = text.split(b"\n", 3)
         return MessageRecord(

@@ -1,4 +1,4 @@
-"""Writers on a cluster tell the index afterwards what they did: in whatever order it hears them, it is exact."""
+"""Writers on a cluster tell the index afterwards what they did. Whatever the order of their messages, it is exact."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import agentkeep
 import pytest
 from agentkeep import Keep, NewMessage, Unavailable
 from agentkeep_redis import RedisAdapter
-from agentkeep_redis.scripts import load_script
+from agentkeep_redis.statements import load_script
 from redis.asyncio import RedisCluster
 
 pytestmark = pytest.mark.anyio
@@ -31,31 +31,30 @@ async def slow(cluster_dsn: str, prefix: str, keep: Keep) -> AsyncIterator[tuple
 
 
 class HoldingBack:
-    """Lets no settlement through; marks and writes pass."""
+    """Lets no outcome through; intents and writes pass."""
 
-    sharded = True
+    is_cluster = True
 
-    def __init__(self, link: Any) -> None:
-        self._link = link
-        self.place = link.place
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.server = client.server
 
-    async def call(self, call: Any, effect: Any) -> Any:
-        if call.script == load_script("settle") and call.args[0] == "0":
+    async def run(self, call: Any, effect: Any) -> Any:
+        if call.script == load_script("update_index") and call.args[0] == "0":
             raise Unavailable("held back")
-        return await self._link.call(call, effect)
+        return await self._client.run(call, effect)
 
     async def commands(self, *args: Any) -> Any:
-        return await self._link.commands(*args)
+        return await self._client.commands(*args)
 
 
 @contextmanager
 def holding_back(adapter: RedisAdapter) -> Generator[None]:
-    opened = adapter._parts.require_opened()  # pyright: ignore[reportPrivateUsage] - the test stands between the two
-    whole = opened.link
-    holding: Any = HoldingBack(whole)
-    opened.link = opened.index._link = holding  # pyright: ignore[reportPrivateUsage]
+    index: Any = adapter._index  # pyright: ignore[reportPrivateUsage] - the test stands between the two
+    whole = index._client
+    index._client = HoldingBack(whole)
     yield
-    opened.link = opened.index._link = whole  # pyright: ignore[reportPrivateUsage]
+    index._client = whole
 
 
 async def keys_below(cluster_dsn: str, prefix: str) -> list[str]:
