@@ -23,11 +23,11 @@ from agentkeep_redis.driver import Command, Driver
 from agentkeep_redis.keys import Keys
 from agentkeep_redis.listing import SessionListing
 from agentkeep_redis.messages import RedisMessages
-from agentkeep_redis.notify import Notifier
+from agentkeep_redis.notify import notifier_of
 from agentkeep_redis.rows import Compression
 from agentkeep_redis.schema import prepare, version_of
 from agentkeep_redis.server import SETTINGS, persistence_of, role_warnings, server_version_of
-from agentkeep_redis.session_index import ServerIndex
+from agentkeep_redis.session_index import ServerIndex, SessionIndex
 from agentkeep_redis.sessions import RedisSessions
 from agentkeep_redis.sweep import Sweeper
 from agentkeep_redis.urls import ADAPTER_OPTIONS, CLIENT_OPTIONS, client_factory, is_cluster_url
@@ -106,10 +106,11 @@ class RedisAdapter:
         compression = Compression(compress_above)
         seconds = timeout.total_seconds()
         client: RedisClient = ClusterClient(make, seconds) if is_cluster else ServerClient(make, seconds)
-        index = self._index = ClusterIndex(client, keys) if is_cluster else ServerIndex(client, keys)
+        index: SessionIndex = ClusterIndex(client, keys) if is_cluster else ServerIndex(client, keys)
+        self._index = index
         listing = SessionListing(client, keys, index)
         self._client = client
-        self._notifier = Notifier(client)
+        self._notifier = notifier_of(client, keys)
         self._sweeper = Sweeper(client, keys, listing)
         self.sessions = RedisSessions(client, keys, index, listing, compression)
         self.messages = RedisMessages(client, keys, index, self._notifier, compression)
@@ -124,14 +125,15 @@ class RedisAdapter:
             await self._client.close()
             raise
         self.capabilities = replace(self.capabilities, durability=persistence_of(settings).durability)
+        self._notifier.open()
         self._is_open = True
 
     async def close(self) -> None:
+        self._notifier.close()
         if self._is_open:
             self._is_open = False
             with suppress(PersistenceError):
                 await self._index.close()
-            await self._notifier.close()
         await self._client.close()
 
     async def health(self) -> Health:

@@ -3,24 +3,23 @@ node failed."""
 
 from __future__ import annotations
 
-from asyncio import Lock, Semaphore, gather, get_running_loop, sleep, timeout, timeout_at
-from collections.abc import Callable, Sequence
+from asyncio import Lock, Semaphore, gather, sleep, timeout
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from agentkeep.errors import ConfigurationError
+from agentkeep.errors import ConfigurationError, OutcomeUnknown, Unavailable
+from agentkeep.spi.resend import Attempt, Effect
 from redis.exceptions import AskError, ClusterDownError, MovedError, RedisClusterException, ResponseError, TryAgainError
 
 from agentkeep_redis.client import (
-    Broken,
     CallsUnderWay,
     DriverClient,
-    Effect,
     checked,
     exchange,
+    resend_policy,
     run_script,
     run_scripts,
-    send,
 )
 from agentkeep_redis.driver import Command, NodePool, Pool, Reply
 from agentkeep_redis.errors import DRIVER_ERRORS, error_of, root_of
@@ -28,7 +27,7 @@ from agentkeep_redis.statements import Call
 
 _REDIRECTIONS = 8
 _TRY_AGAIN_SECONDS = 0.05
-_NOT_SENT: Reply = ResponseError("not sent")
+_REDIRECTS = (MovedError, AskError, TryAgainError)
 
 
 class ClusterClient:
@@ -51,8 +50,10 @@ class ClusterClient:
         self._client = made.client
         self._limits = {}
         self._is_stale = False
+        self._refreshing = Lock()
         nodes: Any = self._client.nodes_manager
         self.server = f"redis cluster at {next(iter(nodes.startup_nodes), 'no node')}"
+        self._resend = resend_policy(self.server, self._seconds)
         try:
             async with timeout(self._seconds):
                 # The client's own `initialize` also asks for all commands, which nobody here needs (LIFE-1).
@@ -79,61 +80,66 @@ class ClusterClient:
             return await self._run(call, effect)
 
     async def _run(self, call: Call, effect: Effect) -> Reply:
-        reply = await send(lambda by: self._follow(call, by), effect, self._seconds, self.server)
-        return checked(reply, self.server, call.record)
+        async def send(attempt: Attempt) -> Reply:
+            return checked(await self._follow(call, attempt), self.server, call.record)
 
-    async def _follow(self, call: Call, deadline: float) -> Reply:
-        """The reply of whichever node has the slot now."""
-        pool: Pool = await self._pool_of(call.keys[0], deadline)
-        reply: Reply = None
-        for _ in range(_REDIRECTIONS):
-            reply = await self._run_on(pool, call, deadline)
-            if isinstance(reply, MovedError):
-                self._is_stale = True
-                pool = self._pool_at(reply) or await self._pool_of(call.keys[0], deadline)
-            elif isinstance(reply, AskError):
-                return await self._ask(reply, call, deadline)
-            elif isinstance(reply, TryAgainError):
-                await sleep(_TRY_AGAIN_SECONDS)
-            else:
-                break
-        self._is_stale = self._is_stale or isinstance(reply, ClusterDownError | MovedError)
-        return reply
+        return await self._sent(effect, send)
 
-    async def _run_on(self, pool: Pool, call: Call, deadline: float) -> Reply:
+    async def _sent(self, effect: Effect, send: Callable[[Attempt], Awaitable[Reply]]) -> Reply:
+        """What `send` returns. After a failure the next attempt, or the next call, asks where the slots are."""
+
+        async def attempt_once(attempt: Attempt) -> Reply:
+            self._is_stale |= attempt.needs_new_connection
+            return await send(attempt)
+
         try:
-            return await run_script(pool, deadline, call)
-        except Broken:
+            return await self._resend.run(effect, attempt_once)
+        except (Unavailable, OutcomeUnknown):
             self._is_stale = True
             raise
 
-    async def _ask(self, redirect: Any, call: Call, deadline: float) -> Reply:
+    async def _follow(self, call: Call, attempt: Attempt) -> Reply:
+        """The reply of whichever node has the slot now."""
+        pool: Pool = await self._pool_of(call.keys[0])
+        reply: Reply = None
+        for _ in range(_REDIRECTIONS):
+            reply = await run_script(pool, attempt, call)
+            if not isinstance(reply, _REDIRECTS):
+                break
+            attempt.did_nothing()
+            if isinstance(reply, MovedError):
+                self._is_stale = True
+                pool = self._pool_at(reply) or await self._pool_of(call.keys[0])
+            elif isinstance(reply, AskError):
+                return await self._ask(reply, call, attempt)
+            else:
+                await sleep(_TRY_AGAIN_SECONDS)
+        self._is_stale = self._is_stale or isinstance(reply, ClusterDownError | MovedError)
+        return reply
+
+    async def _ask(self, redirect: Any, call: Call, attempt: Attempt) -> Reply:
         """The slot is on its way to another node, which has this key already and serves it after ASKING."""
         pool = self._pool_at(redirect)
         if pool is None:
             self._is_stale = True
             return redirect
-        return (await exchange(pool, deadline, [("ASKING",), call.by_text()]))[1]
+        return (await exchange(pool, attempt, [("ASKING",), call.by_text()]))[1]
 
     def _pool_at(self, redirect: Any) -> NodePool | None:
         node = self._client.get_node(host=redirect.host, port=redirect.port)
         return None if node is None else self._pool(node)
 
-    async def _pool_of(self, key: bytes, deadline: float) -> NodePool:
-        try:
-            if self._is_stale:
-                async with timeout_at(deadline):
-                    await self._refresh()
-            return self._pool(self._client.get_node_from_key(key))
-        except (RedisClusterException, *DRIVER_ERRORS) as error:
-            self._is_stale = True
-            raise Broken(error, sent=False) from error
+    async def _pool_of(self, key: bytes) -> NodePool:
+        if self._is_stale:
+            await self._refresh()
+        return self._pool(self._client.get_node_from_key(key))
 
     def _pool(self, node: Any) -> NodePool:
         """Each node has a limit of its own: one that is slow keeps nobody from the others."""
         limit = self._limits.get(node.name)
         if limit is None:
-            limit = self._limits[node.name] = Semaphore(node.max_connections)
+            spare = 1 if self._made is not None and self._made.owned else 0  # see urls.py
+            limit = self._limits[node.name] = Semaphore(node.max_connections - spare)
         return NodePool(node, limit)
 
     async def _refresh(self) -> None:
@@ -162,33 +168,33 @@ class ClusterClient:
 
     async def _part(self, calls: Sequence[Call]) -> list[Reply]:
         """Calls of one node's slots. What the node does not serve any more is sent again, call by call."""
-        try:
-            deadline = get_running_loop().time() + self._seconds / 2
-            pool = await self._pool_of(calls[0].keys[0], deadline)
-            replies = await run_scripts(pool, deadline, calls)
-        except Broken:
-            self._is_stale = True
-            replies = [_NOT_SENT] * len(calls)
+
+        async def send(attempt: Attempt) -> list[Reply]:
+            pool = await self._pool_of(calls[0].keys[0])
+            return await run_scripts(pool, attempt, calls)
+
+        replies = await self._sent(Effect.READ, send)
         return [
-            await self._run(call, Effect.READS) if isinstance(reply, ResponseError) else reply
+            await self._run(call, Effect.READ) if isinstance(reply, ResponseError) else reply
             for call, reply in zip(calls, replies, strict=True)
         ]
 
-    async def commands(self, key: bytes, commands: Sequence[Command], effect: Effect = Effect.READS) -> list[Reply]:
-        async def attempt(deadline: float) -> list[Reply]:
+    async def commands(self, key: bytes, commands: Sequence[Command], effect: Effect = Effect.READ) -> list[Reply]:
+        async def send(attempt: Attempt) -> list[Reply]:
             replies: list[Reply] = []
-            pool: Pool = await self._pool_of(key, deadline)
+            pool: Pool = await self._pool_of(key)
             for _ in range(_REDIRECTIONS):
-                replies = await exchange(pool, deadline, commands)
+                replies = await exchange(pool, attempt, commands)
                 moved = next((reply for reply in replies if isinstance(reply, MovedError)), None)
                 if moved is None:
                     break
+                attempt.did_nothing()
                 self._is_stale = True
-                pool = self._pool_at(moved) or await self._pool_of(key, deadline)
+                pool = self._pool_at(moved) or await self._pool_of(key)
             return replies
 
         with self._under_way:
-            return await send(attempt, effect, self._seconds, self.server)
+            return await self._sent(effect, send)
 
     def new_connection(self, key: bytes) -> Any:
         return self._pool(self._client.get_node_from_key(key)).new_connection()

@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from agentkeep.errors import OutcomeUnknown, PersistenceError, Unavailable
+from agentkeep.spi.resend import Effect
 
-from agentkeep_redis.client import Effect, RedisClient, checked
+from agentkeep_redis.client import RedisClient, checked
 from agentkeep_redis.driver import Reply
 from agentkeep_redis.keys import Keys
 from agentkeep_redis.rows import StoredSession, text_time
@@ -152,7 +153,7 @@ class ClusterIndex:
                 self._unsent.setdefault(tenant, []).extend(outcomes)
                 if not isinstance(error, PersistenceError):
                     raise
-        return await self._client.run(call, Effect.READS)
+        return await self._client.run(call, Effect.READ)
 
     async def mend(self, tenant: str, page: IndexPage, stored: Mapping[str, StoredSession | None]) -> None:
         """Bring into the index what writers that died, or a failover, left out of it."""

@@ -52,8 +52,11 @@ class Pool(Protocol):
     limit: Semaphore
     """As many calls at a time as there may be connections."""
 
-    async def acquire(self) -> Any:
-        """A connected connection, to be given back by `release`."""
+    async def acquire(self, *, new: bool) -> tuple[Any, bool]:
+        """A connected connection, and whether it may have served an earlier call. Return it by `release`.
+
+        `new`: one that has not.
+        """
         ...
 
     async def release(self, connection: Any) -> None: ...
@@ -76,15 +79,15 @@ class ServerPool:
         address = f"{settings.get('path') or settings.get('host')}:{settings.get('port', '')}"
         self.server = f"redis at {address}" if service is None else f"redis by Sentinel, service {service!r}"
 
-    async def acquire(self) -> Any:
+    async def acquire(self, *, new: bool) -> tuple[Any, bool]:
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_connected and not was_closed(connection):
-                return connection
+            if connection.is_connected and not new and not was_closed(connection):
+                return connection, True
             await connection.disconnect(nowait=True)
             await self._pool.release(connection)
         try:
-            return await self._from_pool()
+            return await self._from_pool(new), self._idle is None and not new
         except ResponseError as error:
             # "ERR" stands for many errors. While a connection selects its database it is never a passing one.
             # (redis-py before 7.4 has no `status_code`; it has classes of their own for the errors that pass.)
@@ -92,9 +95,9 @@ class ServerPool:
                 raise DatabaseRefused(f"database {self._database}: {error}") from error
             raise
 
-    async def _from_pool(self) -> Any:
+    async def _from_pool(self, new: bool) -> Any:
         connection = await self._pool.get_connection()
-        if was_closed(connection):
+        if was_closed(connection) or (new and self._idle is None):
             try:
                 await connection.disconnect(nowait=True)
                 await connection.connect()
@@ -121,16 +124,17 @@ class NodePool:
         self._node: Any = node
         self.limit = limit
 
-    async def acquire(self) -> Any:
+    async def acquire(self, *, new: bool) -> tuple[Any, bool]:
         connection = self._node.acquire_connection()
         try:
-            if connection.is_connected and was_closed(connection):
+            if connection.is_connected and (new or was_closed(connection)):
                 await connection.disconnect(nowait=True)
+            reused = connection.is_connected
             await connection.connect()
         except BaseException:
             self._node.release(connection)
             raise
-        return connection
+        return connection, reused
 
     async def release(self, connection: Any) -> None:
         self._node.release(connection)

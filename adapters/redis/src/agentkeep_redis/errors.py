@@ -5,28 +5,32 @@ from __future__ import annotations
 import builtins
 from ssl import SSLCertVerificationError
 
-from agentkeep.errors import ConfigurationError, Corrupt, OutcomeUnknown, PersistenceError, Unavailable
+from agentkeep.errors import ConfigurationError, Corrupt, PersistenceError, Unavailable
+from agentkeep.spi.resend import Cause
 from redis.asyncio.sentinel import MasterNotFoundError
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
     BusyLoadingError,
+    ConnectionError,
+    InvalidResponse,
     NoPermissionError,
     NoScriptError,
+    RedisClusterException,
     RedisError,
     ResponseError,
     TimeoutError,
 )
 
 DRIVER_ERRORS = (RedisError, OSError)
-"""All that the driver raises."""
-
-TIMEOUTS = (TimeoutError, builtins.TimeoutError)
-"""No answer came in time: the driver's error, and asyncio's."""
+"""All that the driver raises, if it is used in its own event loop."""
 
 UNKNOWN_SCRIPT = NoScriptError
 
-ANSWERS = (BusyLoadingError, AuthenticationError, AuthorizationError)
+_TIMEOUTS = (TimeoutError, builtins.TimeoutError)
+"""No answer came in time: the driver's error, and asyncio's."""
+
+_REFUSALS = (BusyLoadingError, AuthenticationError, AuthorizationError)
 """The driver counts these as failed connections, but the server answered, and nothing ran."""
 
 
@@ -54,8 +58,21 @@ _CODES: dict[str, type[PersistenceError]] = {
 BUSY, ERR) means that the script did not begin or stopped before its first write: `Unavailable`."""
 
 
+def cause_of(error: Exception) -> Cause:
+    """Why a sending failed, for the resend policy."""
+    if isinstance(error, _TIMEOUTS):
+        return Cause.TIMEOUT
+    if isinstance(error, InvalidResponse):
+        return Cause.UNREADABLE
+    if isinstance(error, ConnectionError | OSError | RedisClusterException) and not isinstance(error, _REFUSALS):
+        return Cause.LOST
+    return Cause.REFUSED
+
+
 def error_of(error: Exception, server: str, record: str = "") -> PersistenceError:
     """Our error for one after which nothing has run. `record`: what the call was about."""
+    if isinstance(error, RuntimeError):  # asyncio's, for a connection of another event loop (LIFE-3)
+        return ConfigurationError(f"{server}: {error}: a client belongs to one event loop; make one in each loop")
     kind = next((ours for theirs, ours in _CLASSES if isinstance(error, theirs)), None)
     if isinstance(root_of(error), SSLCertVerificationError):  # trying again will not help: see `ssl_ca_certs`
         kind = ConfigurationError
@@ -64,11 +81,6 @@ def error_of(error: Exception, server: str, record: str = "") -> PersistenceErro
     if kind is Corrupt:
         return Corrupt(record or server, str(error))
     return (kind or Unavailable)(f"{server}: {_text_of(error)}")
-
-
-def unknown_outcome(error: Exception, server: str) -> PersistenceError:
-    """Our error for a write that may have run, and whose reply was lost."""
-    return OutcomeUnknown(f"{server}: {_text_of(error)}; the write may have happened")
 
 
 def root_of(error: BaseException) -> BaseException:
@@ -85,6 +97,6 @@ def _code_of(error: ResponseError) -> str:
 def _text_of(error: Exception) -> str:
     if isinstance(error, MasterNotFoundError):  # its own text names only its objects
         return "no Sentinel answers, or none knows a primary of this service"
-    if isinstance(error, TIMEOUTS) and not str(error):
+    if isinstance(error, _TIMEOUTS) and not str(error):
         return "no answer in time (see the options timeout and connect_timeout)"
     return str(error) or type(error).__name__

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
+from agentkeep.spi.resend import Effect
 
-from agentkeep_redis.client import Effect, RedisClient
+from agentkeep_redis.client import RedisClient
 from agentkeep_redis.keys import Keys
 from agentkeep_redis.rows import StoredSession, query_facets, stored_session, time_text
 from agentkeep_redis.session_index import IndexPage, SessionIndex
@@ -108,7 +109,7 @@ class SessionListing:
             )
             found = [reply[0] for reply in replies]
         else:
-            found = await self._client.run(self._read_call(keys, ids[0]), Effect.READS)
+            found = await self._client.run(self._read_call(keys, ids[0]), Effect.READ)
         return {id: None if flat is None else stored_session(id, flat) for id, flat in zip(ids, found, strict=True)}
 
     def _read_call(self, keys: Sequence[bytes], id: str) -> Call:

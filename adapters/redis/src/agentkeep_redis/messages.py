@@ -8,11 +8,13 @@ from typing import Any
 
 from agentkeep.errors import Conflict, MessageNotFound, SessionNotFound
 from agentkeep.records import Append, MessageDraft, MessageRange, MessageRecord, Scope
+from agentkeep.spi.notify import Notifier
+from agentkeep.spi.resend import Effect
+from agentkeep.spi.watch import watch
 
-from agentkeep_redis.client import Effect, RedisClient
+from agentkeep_redis.client import RedisClient
 from agentkeep_redis.driver import Reply
 from agentkeep_redis.keys import Keys
-from agentkeep_redis.notify import Notifier
 from agentkeep_redis.rows import (
     Compression,
     change_options,
@@ -24,7 +26,6 @@ from agentkeep_redis.rows import (
     time_text,
 )
 from agentkeep_redis.session_index import SessionIndex, Write, session_call
-from agentkeep_redis.watch import Landed, watch
 
 
 class RedisMessages:
@@ -85,9 +86,10 @@ class RedisMessages:
         return None if reply[0] == b"changed" else record
 
     async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
-        return (await self._range(scope, session_id, window)).messages
+        return (await self._range(scope, session_id, window))[1]
 
-    async def _range(self, scope: Scope, session_id: str, window: MessageRange) -> Landed:
+    async def _range(self, scope: Scope, session_id: str, window: MessageRange) -> tuple[bytes, list[MessageRecord]]:
+        """When the session was created, and its messages of a range."""
         options = {
             "after": window.after,
             "before": window.before,
@@ -96,10 +98,9 @@ class RedisMessages:
         }
         reply = await self._read("messages", scope, session_id, options)
         raise_for(reply, session_id)
-        pairs = zip(reply[3::2], reply[4::2], strict=True)
+        pairs = zip(reply[2::2], reply[3::2], strict=True)
         records = [message_record(session_id, id, text, self._compression) for id, text in pairs]
-        seconds_left = None if reply[2] is None else reply[2] / 1000
-        return Landed(reply[1], seconds_left, records[::-1] if window.newest_first else records)
+        return reply[1], records[::-1] if window.newest_first else records
 
     async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:
         text = await self._text(scope, session_id, message_id)
@@ -133,12 +134,11 @@ class RedisMessages:
 
     async def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
         read = partial(self._range, scope, session_id)
-        channel = self._keys.channel(scope.tenant, session_id)
-        async for record in watch(self._notifier, channel, session_id, read, after_seq):
+        async for record in watch(self._notifier, scope, session_id, read, after_seq=after_seq):
             yield record
 
     async def _read(self, script: str, scope: Scope, session_id: str, options: Mapping[str, Any]) -> Reply:
-        return await self._client.run(session_call(script, self._keys, scope, session_id, options), Effect.READS)
+        return await self._client.run(session_call(script, self._keys, scope, session_id, options), Effect.READ)
 
 
 def _appended(drafts: Sequence[MessageDraft], *, last_seq: int, now: bytes) -> list[MessageRecord]:

@@ -7,89 +7,96 @@ less there, but needs a connection to each node (WATCH-2).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
+from agentkeep.errors import Unavailable
+from agentkeep.spi.notify import Key, Notifier
 from redis.exceptions import RedisClusterException, ResponseError
 
 from agentkeep_redis.client import RedisClient
 from agentkeep_redis.driver import read_push, send_command
-from agentkeep_redis.errors import DRIVER_ERRORS
+from agentkeep_redis.errors import DRIVER_ERRORS, error_of
+from agentkeep_redis.keys import Keys
 
 _PING_SECONDS = 10.0
 """After so long without a message the server is asked whether it is still there."""
-_RETRY_SECONDS = 0.2
-_UNSUBSCRIBED_SECONDS = 1.0
-"""How often a watcher reads by itself while nobody would wake it."""
-_SUBSCRIBED_SECONDS = 30.0
+_CONFIRM_SECONDS = 5.0
 
 _BREAKS = (*DRIVER_ERRORS, ResponseError, RedisClusterException)
 
 
-class Notifier:
-    """Wakes the watchers of one keep in one event loop. Its connection exists while there are watchers."""
+def notifier_of(client: RedisClient, keys: Keys) -> Notifier:
+    def make_listener() -> ChannelListener:
+        return ChannelListener(client, keys, notifier)
 
-    def __init__(self, client: RedisClient) -> None:
+    notifier = Notifier(make_listener)
+    return notifier
+
+
+class ChannelListener:
+    """One connection that is subscribed to the channels of all sessions that are watched in one event loop."""
+
+    def __init__(self, client: RedisClient, keys: Keys, notifier: Notifier) -> None:
         self._client = client
-        self._watchers: dict[str, set[asyncio.Event]] = {}
-        """By channel."""
+        self._keys = keys
+        self._notifier = notifier
+        self._subscribed: dict[str, Key] = {}
+        """By channel; the server has confirmed these."""
+        self._confirmations: dict[str, asyncio.Future[None]] = {}
         self._connection: Any = None
-        self._task: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
 
-    @contextmanager
-    def watching(self, channel: str) -> Generator[asyncio.Event]:
-        """An event that is set when something may have changed, and also once the subscription holds."""
-        event = asyncio.Event()
-        watchers = self._watchers.setdefault(channel, set())
-        watchers.add(event)
-        if len(watchers) == 1:
-            self._tell("SUBSCRIBE", channel)
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._listen())
+    def hears(self, key: Key) -> bool:
+        return self._keys.channel(*key) in self._subscribed
+
+    async def listen(self, key: Key) -> None:
+        channel = self._keys.channel(*key)
+        confirmed = self._confirmations[channel] = asyncio.get_running_loop().create_future()
         try:
-            yield event
+            async with asyncio.timeout(_CONFIRM_SECONDS):
+                if self._connection is None:
+                    await self._connect()
+                self._tell("SUBSCRIBE", channel)
+                await confirmed
+            self._subscribed[channel] = key
+        except _BREAKS as error:
+            raise error_of(error, self._client.server) from error
         finally:
-            watchers.discard(event)
-            if not watchers and self._watchers.get(channel) is watchers:
-                del self._watchers[channel]
-                self._tell("UNSUBSCRIBE", channel)
-            if not self._watchers:
-                self._task.cancel()
+            del self._confirmations[channel]
 
-    async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
-        """Until the event is set, or it is time to read without it: after `seconds` at the latest."""
-        limit = _UNSUBSCRIBED_SECONDS if self._connection is None else _SUBSCRIBED_SECONDS
-        with suppress(TimeoutError):
-            async with asyncio.timeout(limit if seconds is None else min(limit, seconds)):
-                await event.wait()
-        event.clear()
+    async def _connect(self) -> None:
+        connection = self._client.new_connection(self._keys.schema())
+        try:
+            await connection.connect()
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        self._connection = connection
+        self._reading = asyncio.get_running_loop().create_task(self._read(connection))
 
     def _tell(self, command: str, *channels: str) -> None:
-        """The writer buffers it; a connection that fails is noticed by `_listen`."""
+        """The connection's writer buffers it. A connection that fails is noticed by `_read`."""
         if self._connection is not None:
             with suppress(*_BREAKS):
                 send_command(self._connection, command, *channels)
 
-    async def _listen(self) -> None:
-        while True:
-            connection = None
-            with suppress(*_BREAKS):
-                try:
-                    connection = self._client.new_connection(b"")
-                    await connection.connect()
-                    self._connection = connection
-                    self._tell("SUBSCRIBE", *self._watchers)
-                    await self._read(connection)
-                finally:
-                    self._connection = None
-                    if connection is not None:
-                        await connection.disconnect(nowait=True)
-            self._wake_all()
-            await asyncio.sleep(_RETRY_SECONDS)
-
     async def _read(self, connection: Any) -> None:
         """Until the connection breaks, or the server does not reply to a PING."""
+        try:
+            with suppress(*_BREAKS):
+                await self._hear(connection)
+        finally:
+            if self._connection is connection:
+                self._connection = None
+                self._subscribed.clear()
+            for confirmed in self._confirmations.values():
+                if not confirmed.done():
+                    confirmed.set_exception(Unavailable(f"{self._client.server}: the subscription's connection ended"))
+            self._notifier.notify_all()
+            await connection.disconnect(nowait=True)
+
+    async def _hear(self, connection: Any) -> None:
         is_asked = False
         while True:
             message: list[bytes] | bytes | None = await read_push(connection, _PING_SECONDS)
@@ -98,20 +105,22 @@ class Notifier:
                     return
                 self._tell("PING")
             is_asked = message is None
-            if isinstance(message, list) and message[0] in (b"message", b"subscribe"):
-                self._wake(message[1].decode())
+            if isinstance(message, list):
+                self._take(message[0], message[1].decode())
 
-    def _wake(self, channel: str) -> None:
-        for event in self._watchers.get(channel, ()):
-            event.set()
+    def _take(self, kind: bytes, channel: str) -> None:
+        if kind == b"message" and channel in self._subscribed:
+            self._notifier.notify(self._subscribed[channel])
+        elif kind == b"subscribe" and channel in self._confirmations:
+            confirmed = self._confirmations[channel]
+            if not confirmed.done():
+                confirmed.set_result(None)
 
-    def _wake_all(self) -> None:
-        for channel in self._watchers:
-            self._wake(channel)
+    def forget(self, key: Key) -> None:
+        channel = self._keys.channel(*key)
+        if self._subscribed.pop(channel, None) is not None:
+            self._tell("UNSUBSCRIBE", channel)
 
-    async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            self._task = None
-        self._wake_all()
+    def stop(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentkeep.errors import Corrupt, SchemaMissing, SchemaTooNew
+from agentkeep.spi.resend import Effect
 
-from agentkeep_redis.client import Effect, RedisClient, checked
+from agentkeep_redis.client import RedisClient, checked
 from agentkeep_redis.driver import Command, Reply
 from agentkeep_redis.keys import Keys
 from agentkeep_redis.statements import SCRIPTS, load_script

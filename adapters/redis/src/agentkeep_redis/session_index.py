@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 from agentkeep.records import Scope
+from agentkeep.spi.resend import Effect
 
-from agentkeep_redis.client import Effect, RedisClient
+from agentkeep_redis.client import RedisClient
 from agentkeep_redis.driver import Reply
 from agentkeep_redis.keys import Keys
 from agentkeep_redis.rows import StoredSession
@@ -94,7 +95,7 @@ class ServerIndex:
 
     async def read(self, script: str, tenant: str, options: dict[str, Any], args: Sequence[bytes]) -> Reply:
         keys = [*self._keys.index(tenant), self._keys.pending(tenant)]
-        return await self._client.run(index_call(script, tenant, keys, options, args), Effect.READS)
+        return await self._client.run(index_call(script, tenant, keys, options, args), Effect.READ)
 
     async def mend(self, tenant: str, page: IndexPage, stored: Mapping[str, StoredSession | None]) -> None:
         """Nothing: the scripts do it themselves."""

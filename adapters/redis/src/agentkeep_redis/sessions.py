@@ -19,8 +19,9 @@ from agentkeep.records import (
     SessionRecord,
     begun,
 )
+from agentkeep.spi.resend import Effect
 
-from agentkeep_redis.client import Effect, RedisClient
+from agentkeep_redis.client import RedisClient
 from agentkeep_redis.keys import Keys
 from agentkeep_redis.listing import SessionListing
 from agentkeep_redis.messages import raise_for
@@ -166,4 +167,4 @@ class RedisSessions:
         return (await self._index.write(Write("delete", scope, session_id, options)))[0]
 
     async def _read(self, script: str, scope: Scope, session_id: str, options: dict[str, Any]) -> Any:
-        return await self._client.run(session_call(script, self._keys, scope, session_id, options), Effect.READS)
+        return await self._client.run(session_call(script, self._keys, scope, session_id, options), Effect.READ)

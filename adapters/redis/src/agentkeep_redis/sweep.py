@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from agentkeep.records import Scope
+from agentkeep.spi.resend import Effect
 
-from agentkeep_redis.client import Effect, RedisClient, checked
+from agentkeep_redis.client import RedisClient, checked
 from agentkeep_redis.keys import Keys
 from agentkeep_redis.listing import SessionListing
 from agentkeep_redis.rows import user_facet

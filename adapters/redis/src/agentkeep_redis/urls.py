@@ -136,7 +136,9 @@ def _cluster(location: _Location, settings: dict[str, Any], options: Mapping[str
 
     def make() -> DriverClient:
         nodes = [ClusterNode(host, port) for host, port in location.hosts]
-        cluster = RedisCluster(startup_nodes=nodes, max_connections=_limit(options), **settings, **tls)
+        # One more than calls may use, so that redis-py can always ask a node where the slots are.
+        most = _limit(options) + 1
+        cluster = RedisCluster(startup_nodes=nodes, max_connections=most, **settings, **tls)
         return DriverClient(cluster, owned=True)
 
     return make

@@ -1,9 +1,8 @@
--- A range of a living session's log (READ-1, READ-3). Returns when the session was created, in how
--- many milliseconds it expires, then ids and records in turn.
+-- A range of a living session's log (READ-1, READ-3). Returns when the session was created, then
+-- ids and records in turn.
 local options = read_options()
 local log = log_functions()
-local now = server_time()
-if not require_alive(now, options.user) then return { 'absent' } end
+if not require_alive(server_time(), options.user) then return { 'absent' } end
 local first = 0
 local last = redis.call('LLEN', KEYS[2]) - 1
 if options.after > 0 then first = log.entries_up_to(options.after) end
@@ -15,6 +14,4 @@ else
 end
 local ids = {}
 if first <= last then ids = log.ids_between(first, last) end
-local created, row = unpack(redis.call('HMGET', KEYS[1], 'created', 'row'))
-local millis_left = row_expires(row) ~= NEVER and math.ceil((unix_micros(row_expires(row)) - unix_micros(now)) / 1000)
-return { 'found', created, millis_left, unpack(log.ids_and_messages(ids)) }
+return { 'found', redis.call('HGET', KEYS[1], 'created'), unpack(log.ids_and_messages(ids)) }
