@@ -12,8 +12,7 @@ from agentkeep_conformance import AdapterConformance, OverClient, released
 from agentkeep_conformance.storage.engines import over_engine
 from agentkeep_conformance.storage.sqlite import SQLiteStorage, execute
 from agentkeep_sqlite import SQLiteAdapter
-from agentkeep_sqlite.connection import DriverConnection
-from agentkeep_sqlite.group import Job
+from agentkeep_sqlite.client import DriverConnection, Job
 
 
 class TestSqlite(SQLiteStorage, AdapterConformance):

@@ -15,10 +15,10 @@ import agentkeep
 import pytest
 from agentkeep import ConfigurationError, Keep, NewMessage, SchemaMissing, SchemaTooNew, Unavailable
 from agentkeep_sqlite import SQLiteAdapter
-from agentkeep_sqlite.connection import DriverConnection
-from agentkeep_sqlite.database import Database
-from agentkeep_sqlite.filesystem import network_file_system
+from agentkeep_sqlite.client import DriverConnection
+from agentkeep_sqlite.server import network_file_system
 from agentkeep_sqlite.statements import load_migrations, load_statements
+from agentkeep_sqlite.urls import Database
 
 pytestmark = pytest.mark.anyio
 SECOND = timedelta(seconds=1)
@@ -83,13 +83,13 @@ async def test_a_database_in_memory_by_url(url: str) -> None:
     [
         ("sqlite:///", "names no file"),
         ("sqlite://host/a.db", "names no file"),
-        ("sqlite+pysqlcipher:///a.db", "no SQLite URL"),
+        ("sqlite+pysqlcipher:///a.db", "not a SQLite URL"),
         ("sqlite:///a.db?synchronous=OFF", "FULL, NORMAL"),
         ("sqlite:///a.db?sync=FULL", "no option 'sync'"),
         ("sqlite:///a.db?busy_timeout=0", "more than 0"),
         ("sqlite:///a.db?prefix=A-", "prefix"),
-        ("sqlite:///a.db?prefix=sqlite_", "for itself"),
-        ("mysql:///a.db", "no SQLite URL"),
+        ("sqlite:///a.db?prefix=sqlite_", "reserves"),
+        ("mysql:///a.db", "not a SQLite URL"),
     ],
 )
 def test_a_wrong_url_says_the_right_one(url: str, says: str) -> None:
@@ -106,7 +106,7 @@ async def test_places_that_can_hold_no_database(tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("these are notes, of more than a hundred bytes, " * 5)
     for place, says in [
-        (tmp_path / "absent" / "a.db", "no directory"),
+        (tmp_path / "absent" / "a.db", "does not exist"),
         (tmp_path, "is a directory"),
         (text, r"notes\.txt.*not a database"),
         (Path("/proc/keep.db"), "keep.db"),
@@ -157,9 +157,9 @@ async def test_a_fresh_schema_equals_one_migrated_step_by_step(tmp_path: Path) -
     with closing(sqlite3.connect(stepped, isolation_level=None)) as connection:
         connection.execute(sql["create_migration_table"])
         for migration in load_migrations("agentkeep_")[:1]:
-            for statement in migration.statements:
+            for statement in migration:
                 connection.execute(statement)
-            connection.execute(sql["add_version"], {"version": migration.version, "now": 0})
+            connection.execute(sql["add_version"], {"version": 1, "now": 0})
     fresh = tmp_path / "fresh.db"
     for file in (stepped, fresh):
         await (adapter := SQLiteAdapter(file)).open()
@@ -264,7 +264,7 @@ async def test_health_warns_of_a_network_file_system(file: Path, monkeypatch: py
     def always_cifs(path: Path) -> str:
         return "cifs"
 
-    monkeypatch.setattr("agentkeep_sqlite.settings.network_file_system", always_cifs)
+    monkeypatch.setattr("agentkeep_sqlite.server.network_file_system", always_cifs)
     async with Keep(SQLiteAdapter(file)) as keep:
         [warning] = (await keep.health()).warnings
     assert "cifs" in warning
@@ -273,3 +273,20 @@ async def test_health_warns_of_a_network_file_system(file: Path, monkeypatch: py
 def test_a_path_needs_no_sqlalchemy() -> None:
     program = "import sys, agentkeep_sqlite as a; a.SQLiteAdapter('x.db'); sys.exit('sqlalchemy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+async def test_create_false_opens_what_exists_and_makes_nothing(tmp_path: Path) -> None:
+    mistyped = tmp_path / "mistyped.db"
+    with pytest.raises(ConfigurationError, match=r"mistyped\.db does not exist"):
+        await SQLiteAdapter.from_url(f"sqlite:///{mistyped}?create=false").open()
+    assert names_in(tmp_path) == []
+    anothers = tmp_path / "another's #1.db"
+    with closing(sqlite3.connect(anothers)) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+    with pytest.raises(SchemaMissing, match="no schema with prefix 'agentkeep_'"):
+        await SQLiteAdapter(anothers, create=False).open()
+    assert [row[1] for row in schema_of(anothers)] == ["notes"]
+    await (made := SQLiteAdapter(anothers)).open()
+    await made.close()
+    async with Keep(SQLiteAdapter(anothers, create=False)) as keep:
+        assert (await keep.sessions.create("s")).id == "s"

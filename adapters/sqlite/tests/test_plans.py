@@ -33,7 +33,7 @@ ORDERS = [SessionOrder("updated_at", True), SessionOrder("created_at", False)]
 def connection() -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(":memory:")) as connection:
         for migration in load_migrations(PREFIX):
-            for statement in migration.statements:
+            for statement in migration:
                 connection.execute(statement)
         connection.execute(SQL["create_migration_table"])
         connection.execute(SQL["create_search"])
@@ -78,7 +78,7 @@ def test_counting_and_bulk_deletion_walk_an_index(connection: sqlite3.Connection
             assert_a_walk_of_one_index(plan(connection, sql, values))
 
 
-@pytest.mark.parametrize("name", ["list_forward", "list_backward", "landed"])
+@pytest.mark.parametrize("name", ["list_forward", "list_backward", "new_messages"])
 def test_a_range_of_messages_is_a_range_of_the_index(connection: sqlite3.Connection, name: str) -> None:
     values = {"tenant": "t", "id": "s", "user_id": None, "now": 0, "after": 0, "before": 9, "limit": 5}
     steps = plan(connection, SQL[name], values)
@@ -86,7 +86,9 @@ def test_a_range_of_messages_is_a_range_of_the_index(connection: sqlite3.Connect
     assert "(session=? AND seq>?" in steps[1]
 
 
-@pytest.mark.parametrize("name", ["get_message", "stored_message", "newest", "newest_time", "first_kept", "living"])
+@pytest.mark.parametrize(
+    "name", ["get_message", "stored_message", "newest", "newest_time", "first_kept", "load_session"]
+)
 def test_single_look_ups_use_a_unique_index(connection: sqlite3.Connection, name: str) -> None:
     values = {"tenant": "t", "id": "s", "user_id": None, "now": 0, "message_id": "m", "key": 1, "keep_last": 5}
     steps = plan(connection, SQL[name], values)

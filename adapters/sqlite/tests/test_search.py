@@ -229,7 +229,7 @@ def _terms(file: Path) -> set[str]:
 async def test_a_large_file_is_rewritten_when_a_tenth_of_it_went(
     keep: Keep, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agentkeep_sqlite.upkeep._ALWAYS_REWRITTEN", 0)
+    monkeypatch.setattr("agentkeep_sqlite.sweep._ALWAYS_REWRITTEN", 0)
     await keep.sessions.create("s")
     await keep.messages.append("s", [said("x" * 3000) for _ in range(200)])
     await keep.sweep()

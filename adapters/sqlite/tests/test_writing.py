@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from agentkeep import Closed, Keep, NewMessage, OutcomeUnknown, Unavailable
-from agentkeep_sqlite import SQLiteAdapter, group
-from agentkeep_sqlite.connection import DriverConnection
-from agentkeep_sqlite.database import Database
+from agentkeep_sqlite import SQLiteAdapter, threads
+from agentkeep_sqlite.client import DriverConnection
+from agentkeep_sqlite.urls import Database
 
 pytestmark = pytest.mark.anyio
 
@@ -27,11 +27,11 @@ class Commits:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sizes: list[int] = []
-        whole = group.commit_together
+        whole = threads.commit_together
 
-        def counted(db: DriverConnection, jobs: Any, place: str) -> None:
+        def counted(db: DriverConnection, jobs: Any, database: str) -> None:
             self.sizes.append(len(jobs))
-            whole(db, jobs, place)
+            whole(db, jobs, database)
 
         monkeypatch.setattr("agentkeep_sqlite.threads.commit_together", counted)
 
@@ -135,8 +135,10 @@ async def test_a_commit_that_fails_says_whether_it_may_have_landed(
 ) -> None:
     await keep.sessions.create("s")
 
-    def failing(db: DriverConnection, jobs: Any, place: str) -> None:
-        group.commit_together(FailingCommit(db, code), jobs, place)  # pyright: ignore[reportArgumentType]
+    whole = threads.commit_together
+
+    def failing(db: DriverConnection, jobs: Any, database: str) -> None:
+        whole(FailingCommit(db, code), jobs, database)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr("agentkeep_sqlite.threads.commit_together", failing)
     with pytest.raises(error) as caught:

@@ -5,8 +5,8 @@ SQLite without secure_delete, which is its default.
 
 import sqlite3
 
-from agentkeep_sqlite.database import Database
-from agentkeep_sqlite.upkeep import Upkeep
+from agentkeep_sqlite.sweep import Sweep
+from agentkeep_sqlite.urls import Database
 from over import plant
 from over_sqlite import OverSQLite
 
@@ -18,12 +18,12 @@ def verify(database: Database, connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA secure_delete = OFF")
 
 
-async def run(upkeep: Upkeep) -> None:
+async def clean_up(sweep: Sweep) -> None:
     """Rewrites nothing."""
 
 
 plant(Database, "_verify", verify)
-plant(Upkeep, "run", run)
+plant(Sweep, "clean_up", clean_up)
 
 
 class TestFault(OverSQLite):

@@ -5,7 +5,7 @@ at once, one makes the tables and the others meet them.
 from time import sleep
 from weakref import WeakKeyDictionary
 
-from agentkeep_sqlite.connection import Connection
+from agentkeep_sqlite.client import Connection
 from agentkeep_sqlite.schema import Found, Schema
 from over import plant
 from over_sqlite import OverSQLite

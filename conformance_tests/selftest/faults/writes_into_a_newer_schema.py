@@ -3,7 +3,7 @@
 A rollback of the program is enough: yesterday's code meets what today's has migrated.
 """
 
-from agentkeep_sqlite.connection import Connection
+from agentkeep_sqlite.client import Connection
 from agentkeep_sqlite.schema import Found, Schema
 from over import plant
 from over_sqlite import OverSQLite

@@ -1,4 +1,4 @@
-"""The SQLite adapter: a file, `:memory:`, or the caller's own SQLAlchemy engine."""
+"""The SQLite adapter: on a file, in memory, or over the caller's own SQLAlchemy engine."""
 
 from __future__ import annotations
 
@@ -6,56 +6,47 @@ import os
 from datetime import timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import unquote
 
 from agentkeep.capabilities import Capabilities
 from agentkeep.errors import ConfigurationError
 from agentkeep.models import Health
 from agentkeep.records import Scope
 from agentkeep.spi.clock import Clock, utc_now
-from agentkeep.spi.options import as_bool, as_is, as_prefix, as_seconds, one_of, read_options
-from agentkeep.spi.urls import redact
+from agentkeep.spi.options import as_prefix
 from msgspec.structs import replace
 
-from agentkeep_sqlite.database import MEMORY, Database, Synchronous, check_library
-from agentkeep_sqlite.executor import Executor
+from agentkeep_sqlite.client import Client
 from agentkeep_sqlite.messages import SQLiteMessages
 from agentkeep_sqlite.rows import to_micros
 from agentkeep_sqlite.schema import Schema
+from agentkeep_sqlite.server import Settings, check_library, read_settings, read_versions
 from agentkeep_sqlite.sessions import SQLiteSessions
-from agentkeep_sqlite.settings import Settings, read_settings, version_of
-from agentkeep_sqlite.statements import load_migrations, load_statements
+from agentkeep_sqlite.statements import Statements, load_migrations, load_statements
+from agentkeep_sqlite.sweep import Sweep
 from agentkeep_sqlite.tables import Tables
-from agentkeep_sqlite.threads import ThreadExecutor
-from agentkeep_sqlite.upkeep import Upkeep
+from agentkeep_sqlite.threads import ThreadClient
+from agentkeep_sqlite.urls import Synchronous, as_database, read_url
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-_SCHEMES = ("sqlite", "sqlite+aiosqlite")
 _BUSY_TIMEOUT = timedelta(seconds=30)
-_SWEEP_BATCH = 100
-"""Sessions removed in one transaction: other writers get their turn in between."""
 _LIMIT = 16 * 1024 * 1024
-_OPTIONS = {
-    "prefix": as_prefix,
-    "synchronous": one_of("FULL", "NORMAL"),
-    "busy_timeout": as_seconds,
-    "manage_schema": as_bool,
-    "clock": as_is,
-}
 
 
 class SQLiteAdapter:
     """Keeps sessions and messages in SQLite.
 
-    `database`: a file's path, `":memory:"`, or an `AsyncEngine` on aiosqlite, which stays the caller's: its pool, its
-    settings, its events and its closing. A path goes below SQLAlchemy: one thread writes, and commits together what
-    waits together, so that appends share an fsync.
+    `database`: a file's path, `":memory:"`, or an `AsyncEngine` on aiosqlite. The engine stays the caller's: we change
+    neither its pool nor its settings and never close it. A path does not use SQLAlchemy: one thread writes, and commits
+    together what waits together, so that appends share an fsync.
 
-    `prefix` begins each table's name; two prefixes in one file never meet (ISO-3). `synchronous` (of a path): "FULL"
-    outlives a power cut, "NORMAL" a killed process only. `busy_timeout` (of a path): how long to wait for another
-    process's write. `manage_schema=False`: expect the schema, never make it. Raises `ConfigurationError`.
+    `prefix`: the beginning of each table's name. Two prefixes in one file never meet (ISO-3).
+    `synchronous` (of a path): with "FULL" an acknowledged write survives a power cut, with "NORMAL" a killed process.
+    `busy_timeout` (of a path): how long to wait for another process's write.
+    `create=False`: raise an error if the file or our schema in it does not exist, instead of creating them.
+    `manage_schema=False`: expect the current schema, never create or migrate it.
+    Raises `ConfigurationError`.
     """
 
     name = "sqlite"
@@ -67,36 +58,29 @@ class SQLiteAdapter:
         prefix: str = "agentkeep_",
         synchronous: Synchronous = "FULL",
         busy_timeout: timedelta = _BUSY_TIMEOUT,
+        create: bool = True,
         manage_schema: bool = True,
         clock: Clock = utc_now,
     ) -> None:
         if as_prefix("prefix", prefix).startswith("sqlite_"):
-            raise ConfigurationError("prefix: SQLite keeps names that begin with sqlite_ for itself")
+            raise ConfigurationError(f"prefix is {prefix!r}: SQLite reserves names that begin with sqlite_")
         statements = load_statements(prefix)
         self._schema = Schema(prefix, statements, load_migrations(prefix))
+        self._create = create
         self._manage_schema = manage_schema
         self._clock = clock
         self._tables = Tables(statements, clock)
-        self._executor = _executor(database, synchronous, busy_timeout)
+        self._client = _client(database, statements, synchronous, busy_timeout, create=create)
         self.capabilities = Capabilities(search=True, watch=True, max_message_bytes=_LIMIT, max_session_bytes=_LIMIT)
-        self._upkeep = Upkeep(self._executor, self._tables)
-        self.sessions = SQLiteSessions(self._executor, self._tables)
-        self.messages = SQLiteMessages(self._executor, self._tables)
+        self._sweep = Sweep(self._client, self._tables)
+        self.sessions = SQLiteSessions(self._client, self._tables)
+        self.messages = SQLiteMessages(self._client, self._tables)
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
         """`sqlite:///relative.db`, `sqlite:////absolute.db`, or `sqlite://` for memory; the constructor's options."""
-        scheme, _, rest = url.partition("://")
-        if scheme.lower() not in _SCHEMES:
-            raise ConfigurationError(f"{redact(url)!r} is no SQLite URL: give sqlite:///chat.db")
-        place, _, query = rest.partition("?")
-        host, slash, path = place.partition("/")
-        if host or (slash and not path):
-            raise ConfigurationError(
-                f"{redact(url)!r} names no file: give sqlite:///relative.db, sqlite:////absolute/path.db, or sqlite:// "
-                "for a database in memory"
-            )
-        return cls(unquote(path) or MEMORY, **read_options(cls.name, f"{scheme}://?{query}", options, _OPTIONS))
+        path, options = read_url(url, options)
+        return cls(path, **options)
 
     async def open(self) -> None:
         """Connect, check the settings and bring the schema up to date (LIFE-1).
@@ -104,12 +88,14 @@ class SQLiteAdapter:
         Raises `ConfigurationError`, `Unavailable`, `SchemaMissing`, `SchemaTooNew`.
         """
         check_library()
-        await self._executor.open()
+        await self._client.open()
         try:
-            found = await self._schema.prepare(self._executor, manage=self._manage_schema, now=to_micros(self._clock()))
+            found = await self._schema.prepare(
+                self._client, manage=self._manage_schema, create=self._create, now=to_micros(self._clock())
+            )
             settings = await self._settings()
         except BaseException:
-            await self._executor.close()
+            await self._client.close()
             raise
         self._tables.search = found.search
         self.capabilities = replace(
@@ -117,16 +103,16 @@ class SQLiteAdapter:
         )
 
     async def _settings(self) -> Settings:
-        return await self._executor.read(read_settings(self._tables.sql))
+        return await self._client.read(read_settings(self._tables.sql))
 
     async def close(self) -> None:
-        """Finish what was accepted; a file that we opened is then closed, the caller's engine is not (LIFE-2)."""
-        await self._executor.close()
+        """Finish the accepted calls. Then close the file if we opened it, but never the caller's engine (LIFE-2)."""
+        await self._client.close()
 
     async def health(self) -> Health:
         """Ask the database. Raises `Unavailable`."""
         started = perf_counter()
-        server, version = await self._executor.read(version_of(self._tables.sql))
+        server, version = await self._client.read(read_versions(self._tables.sql))
         latency = timedelta(seconds=perf_counter() - started)
         settings = await self._settings()
         return Health(
@@ -137,35 +123,26 @@ class SQLiteAdapter:
             latency=latency,
             warnings=[
                 *settings.warnings,
-                *self._executor.warnings,
+                *self._client.warnings,
                 *([] if self._tables.search else ["this SQLite has no FTS5: search is off"]),
             ],
         )
 
     async def sweep(self, scope: Scope | None, *, limit: int) -> int:
-        """Remove expired sessions in batches, and what erased texts left in the search index and the log (TTL-2)."""
-        removed = 0
-        while removed < limit:
-            went = await self.sessions.sweep(scope, limit=min(_SWEEP_BATCH, limit - removed))
-            removed += went
-            if went < _SWEEP_BATCH:
-                break
-        await self._upkeep.run()
-        return removed
+        """Remove expired sessions in batches, and what removed texts left in the index and the log (TTL-2)."""
+        return await self._sweep.run(scope, limit=limit)
 
 
-def _executor(database: AsyncEngine | str | os.PathLike[str], synchronous: str, busy_timeout: timedelta) -> Executor:
-    if not isinstance(database, str | os.PathLike):
-        return _pooled(database)
-    path = os.fspath(database)
-    if "://" in path:
-        raise ConfigurationError(f"{redact(path)!r} is a URL: give it to agentkeep.connect, or give a path here")
-    level: Synchronous = one_of("FULL", "NORMAL")("synchronous", synchronous)
-    return ThreadExecutor(Database(path, level, as_seconds("busy_timeout", busy_timeout)))
+def _client(
+    database: AsyncEngine | str | os.PathLike[str],
+    statements: Statements,
+    synchronous: str,
+    busy_timeout: timedelta,
+    *,
+    create: bool,
+) -> Client:
+    if isinstance(database, str | os.PathLike):
+        return ThreadClient(as_database(database, synchronous, busy_timeout, create=create), statements)
+    from agentkeep_sqlite.engine import EngineClient, check_engine  # importing SQLAlchemy takes half a second
 
-
-def _pooled(engine: AsyncEngine) -> Executor:
-    """SQLAlchemy takes half a second to import: only those wait for it who come with an engine of its."""
-    from agentkeep_sqlite.pooled import PooledExecutor, check_engine
-
-    return PooledExecutor(check_engine(engine))
+    return EngineClient(check_engine(database))

@@ -1,4 +1,4 @@
-"""SQLite's error codes to ours, in one table (ERR-1, ERR-2). Texts of messages decide nothing."""
+"""SQLite's error codes to our errors, in one table (ERR-1, ERR-2). The text of a message decides nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agentkeep.errors import (
 
 
 class Phase(Enum):
-    """When an error came: what it means depends on it."""
+    """When an error came. What it means depends on that."""
 
     OPENING = "opening"
     WORKING = "working"
@@ -26,10 +26,10 @@ class Phase(Enum):
 
 
 _MASK = 0xFF
-"""An extended code's low byte is the primary one."""
+"""An extended code's low byte is the primary code."""
 
 _UNREADABLE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH}
-_WRONG_PLACE = {
+_UNUSABLE_PATH = {
     sqlite3.SQLITE_NOTADB,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_READONLY,
@@ -37,44 +37,44 @@ _WRONG_PLACE = {
     sqlite3.SQLITE_AUTH,
 }
 _NOTHING_COMMITTED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
-"""At COMMIT these leave no whole commit in the log. After any other the last page may have arrived."""
+"""At COMMIT these leave no complete commit in the log. After any other code the last page may have been written."""
 
 
-def translated(error: Exception, phase: Phase, place: str) -> PersistenceError:
-    """Our error for a driver's, with the driver's as `__cause__`. `place` names the database."""
-    mapped = _mapped(_driver_error(error), phase, place)
+def translated(error: Exception, phase: Phase, database: str) -> PersistenceError:
+    """Our error for a driver's error, which becomes `__cause__`. `database` is the path for the message."""
+    mapped = _mapped(_driver_error(error), phase, database)
     mapped.__cause__ = error
     return mapped
 
 
-def _mapped(driver: object, phase: Phase, place: str) -> PersistenceError:
+def _mapped(driver: object, phase: Phase, database: str) -> PersistenceError:
     if not isinstance(driver, sqlite3.Error):
-        return Unavailable(f"{place}: {driver}")
+        return Unavailable(f"{database}: {driver}")
     code = primary_code(driver)
     if code is None:
-        return _without_code(driver, place)
-    if phase is Phase.OPENING and code in _WRONG_PLACE:
-        return ConfigurationError(f"{place} can't be used as a SQLite database: {driver}")
+        return _without_code(driver, database)
+    if phase is Phase.OPENING and code in _UNUSABLE_PATH:
+        return ConfigurationError(f"{database} can't be used as a SQLite database: {driver}")
     if code in _UNREADABLE:
-        return Corrupt(place, str(driver))
+        return Corrupt(database, str(driver))
     if code == sqlite3.SQLITE_TOOBIG:
-        return InvalidInput(f"{place}: {driver}")
+        return InvalidInput(f"{database}: {driver}")
     if code == sqlite3.SQLITE_ERROR and phase is not Phase.COMMITTING:
-        return SchemaMissing(f"{place}: a statement does not fit the database's schema: {driver}")
+        return SchemaMissing(f"{database}: a statement does not fit the database's schema: {driver}")
     if phase is Phase.COMMITTING and code not in _NOTHING_COMMITTED:
-        return OutcomeUnknown(f"{place}: the commit failed, and may be there all the same: {driver}")
-    return Unavailable(f"{place}: {driver}")
+        return OutcomeUnknown(f"{database}: the commit failed, but its data may have been written: {driver}")
+    return Unavailable(f"{database}: {driver}")
 
 
-def _without_code(driver: sqlite3.Error, place: str) -> PersistenceError:
-    """What Python's module raises by itself: OperationalError for a text that is not UTF-8, else a wrong use."""
+def _without_code(driver: sqlite3.Error, database: str) -> PersistenceError:
+    """Python's own errors: OperationalError means a text that is not UTF-8, others mean that we misused the module."""
     if isinstance(driver, sqlite3.OperationalError):
-        return Corrupt(place, "a stored text is not UTF-8")
-    return Unavailable(f"{place}: {driver}")
+        return Corrupt(database, "a stored text is not UTF-8")
+    return Unavailable(f"{database}: {driver}")
 
 
 def primary_code(error: object) -> int | None:
-    """SQLite's primary result code; None where SQLite itself did not speak."""
+    """SQLite's primary result code. None if the error is not SQLite's own."""
     code = getattr(_driver_error(error), "sqlite_errorcode", None)
     return None if code is None else code & _MASK
 

@@ -1,4 +1,4 @@
-"""Listing, counting and bulk deletion: which parts of `sql/listing.sql` make the statement of a query."""
+"""Listing, counting and bulk deletion: chooses the parts of `sql/listing.sql` that make up a query's statement."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class Listing:
 
 
 def _conditions(scope: Scope, query: SessionQuery, field: str) -> list[str]:
-    """The leading index first: that of the filter which is likely to leave the fewest sessions."""
+    """The leading index comes first: that of the filter which is likely to leave the fewest sessions."""
     given = [name for name in ("parent_id", "user_id", "labels", "agent_name", "status") if getattr(query, name)]
     if scope.user_id is not None and "user_id" not in given:
         given.insert(0, "scope_user")
     lead = _LEADS[given[0]] if given else "all"
-    parts = [f"from_{lead}_{field}", "only_living", *(f"only_{name}" for name in given)]
+    parts = [f"from_{lead}_{field}", "only_unexpired", *(f"only_{name}" for name in given)]
     if scope.user_id is not None and "scope_user" not in given:
         parts.append("only_scope_user")
     return parts + [f"only_{bound}" for bound in ("updated_after", "updated_before") if getattr(query, bound)]

@@ -8,29 +8,28 @@ from functools import partial
 from agentkeep.errors import Conflict, MessageNotFound, SessionNotFound
 from agentkeep.records import Append, HitRecord, MessageDraft, MessageRange, MessageRecord, Scope, SearchQuery
 
-from agentkeep_sqlite.connection import Connection
-from agentkeep_sqlite.executor import Executor
+from agentkeep_sqlite.client import Client, Connection
 from agentkeep_sqlite.rows import from_micros, message_record, to_micros
 from agentkeep_sqlite.search import Search
 from agentkeep_sqlite.sessions import check_version
-from agentkeep_sqlite.tables import MAX_INTEGER, Living, Tables
+from agentkeep_sqlite.tables import MAX_INTEGER, StoredSession, Tables
 from agentkeep_sqlite.watch import watch
 
 
 class SQLiteMessages:
-    def __init__(self, executor: Executor, tables: Tables) -> None:
-        self._executor = executor
+    def __init__(self, client: Client, tables: Tables) -> None:
+        self._client = client
         self._tables = tables
         self._sql = tables.sql
-        self._search = Search(executor, tables)
+        self._search = Search(client, tables)
 
     async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
-        return await self._executor.write(partial(self._append, scope, append))
+        return await self._client.write(partial(self._append, scope, append), changes=(scope.tenant, append.session_id))
 
     def _append(self, scope: Scope, append: Append, db: Connection) -> list[MessageRecord]:
         """In the order that `records.Append` states."""
         now = self._tables.now()
-        session = self._tables.living(db, scope, append.session_id, now)
+        session = self._tables.load(db, scope, append.session_id, now)
         if append.caller_ids and (stored := self._stored_before(db, session.key, append.messages)):
             return stored
         check_version(session, append.expected_version)
@@ -50,7 +49,7 @@ class SQLiteMessages:
         return added
 
     def _stored_before(self, db: Connection, key: int, drafts: Sequence[MessageDraft]) -> list[MessageRecord]:
-        """What is stored already of a batch (IDEM-1): all of it, or none. Raises `Conflict`."""
+        """The stored messages of a repeated batch, or nothing for a new one (IDEM-1). Raises `Conflict`."""
         rows = [db.one(self._sql["stored_message"], {"key": key, "id": draft.id}) for draft in drafts]
         found = [message_record(row) for row in rows if row is not None]
         if found and len(found) < len(drafts):
@@ -60,7 +59,7 @@ class SQLiteMessages:
                 raise Conflict(f"message {draft.id!r} is stored", expected="the same content", actual="other content")
         return found
 
-    def _insert(self, db: Connection, session: Living, append: Append, now: int) -> list[MessageRecord]:
+    def _insert(self, db: Connection, session: StoredSession, append: Append, now: int) -> list[MessageRecord]:
         stamp = from_micros(now)
         added = [
             MessageRecord(
@@ -75,19 +74,21 @@ class SQLiteMessages:
         oldest = db.one(self._sql["first_kept"], {"key": key, "keep_last": keep_last})
         return 0 if oldest is None else self._tables.remove_messages(db, key, before=oldest[0])
 
-    def _count(self, db: Connection, session: Living, now: int, added: list[MessageRecord], removed: int) -> None:
-        """The newest message held is the last one added, or has to be looked for."""
+    def _count(
+        self, db: Connection, session: StoredSession, now: int, added: list[MessageRecord], removed: int
+    ) -> None:
+        """The newest message is the last one added. If none was added, it has to be looked up."""
         newest = to_micros(added[-1].created_at) if added else None
         self._tables.count_log(db, session, now, removed=removed, added=len(added), newest=newest)
 
     async def replace(
         self, scope: Scope, session_id: str, message_id: str, *, role: str, payload: str, expected: MessageRecord
     ) -> MessageRecord | None:
-        replaced = await self._executor.write(
+        replaced = await self._client.write(
             partial(self._replace, scope, session_id, message_id, role, payload, expected)
         )
         if replaced is not None:
-            await self._executor.checkpoint()  # what was redacted stands in the write-ahead log, too
+            await self._client.checkpoint()  # the write-ahead log still holds the redacted text
         return replaced
 
     def _replace(
@@ -101,7 +102,7 @@ class SQLiteMessages:
         db: Connection,
     ) -> MessageRecord | None:
         now = self._tables.now()
-        session = self._tables.living(db, scope, session_id, now)
+        session = self._tables.load(db, scope, session_id, now)
         row = db.one(self._sql["stored_message"], {"key": session.key, "id": message_id})
         if row is None:
             raise MessageNotFound(session_id, message_id)
@@ -115,10 +116,10 @@ class SQLiteMessages:
         return message_record(replaced)
 
     async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
-        return await self._executor.read(partial(self._list, scope, session_id, window))
+        return await self._client.read(partial(self._list, scope, session_id, window))
 
     def _list(self, scope: Scope, session_id: str, window: MessageRange, db: Connection) -> list[MessageRecord]:
-        values = self._tables.whose(scope, session_id, self._tables.now())
+        values = self._tables.lookup_values(scope, session_id, self._tables.now())
         values["after"] = window.after
         values["before"] = MAX_INTEGER if window.before is None else window.before
         values["limit"] = window.limit
@@ -128,10 +129,10 @@ class SQLiteMessages:
         return [] if rows[0][0] is None else [message_record(row) for row in rows]
 
     async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:
-        return await self._executor.read(partial(self._get, scope, session_id, message_id))
+        return await self._client.read(partial(self._get, scope, session_id, message_id))
 
     def _get(self, scope: Scope, session_id: str, message_id: str, db: Connection) -> MessageRecord:
-        values = self._tables.whose(scope, session_id, self._tables.now()) | {"message_id": message_id}
+        values = self._tables.lookup_values(scope, session_id, self._tables.now()) | {"message_id": message_id}
         row = db.one(self._sql["get_message"], values)
         if row is None:
             raise SessionNotFound(session_id)
@@ -140,21 +141,25 @@ class SQLiteMessages:
         return message_record(row)
 
     async def truncate(self, scope: Scope, session_id: str, *, after_seq: int) -> int:
-        return await self._executor.write(partial(self._truncate, scope, session_id, after_seq))
+        return await self._client.write(
+            partial(self._truncate, scope, session_id, after_seq), changes=(scope.tenant, session_id)
+        )
 
     def _truncate(self, scope: Scope, session_id: str, after_seq: int, db: Connection) -> int:
         now = self._tables.now()
-        session = self._tables.living(db, scope, session_id, now)
+        session = self._tables.load(db, scope, session_id, now)
         removed = self._tables.remove_messages(db, session.key, after=after_seq)
         self._tables.count_log(db, session, now, removed=removed)
         return removed
 
     async def trim(self, scope: Scope, session_id: str, *, keep_last: int) -> int:
-        return await self._executor.write(partial(self._trim, scope, session_id, keep_last))
+        return await self._client.write(
+            partial(self._trim, scope, session_id, keep_last), changes=(scope.tenant, session_id)
+        )
 
     def _trim(self, scope: Scope, session_id: str, keep_last: int, db: Connection) -> int:
         now = self._tables.now()
-        session = self._tables.living(db, scope, session_id, now)
+        session = self._tables.load(db, scope, session_id, now)
         if keep_last:
             removed = self._keep_last(db, session.key, keep_last)
         else:
@@ -163,11 +168,11 @@ class SQLiteMessages:
         return removed
 
     async def pop(self, scope: Scope, session_id: str) -> MessageRecord | None:
-        return await self._executor.write(partial(self._pop, scope, session_id))
+        return await self._client.write(partial(self._pop, scope, session_id), changes=(scope.tenant, session_id))
 
     def _pop(self, scope: Scope, session_id: str, db: Connection) -> MessageRecord | None:
         now = self._tables.now()
-        session = self._tables.living(db, scope, session_id, now)
+        session = self._tables.load(db, scope, session_id, now)
         row = db.one(self._sql["newest"], {"key": session.key})
         if row is None:
             self._tables.touch(db, session, now)
@@ -181,4 +186,4 @@ class SQLiteMessages:
         return await self._search.find(scope, query)
 
     def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
-        return watch(self._executor, self._tables, scope, session_id, after_seq)
+        return watch(self._client, self._tables, scope, session_id, after_seq)

@@ -9,7 +9,7 @@ from agentkeep.errors import Corrupt
 from agentkeep.records import MessageRecord, SessionRecord
 from msgspec.structs import asdict
 
-from agentkeep_sqlite.connection import Row
+from agentkeep_sqlite.client import Row
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -20,15 +20,15 @@ def to_micros(time: datetime) -> int:
 
 
 def from_micros(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)
+    return _EPOCH + timedelta(0, 0, micros)  # positional: keyword arguments take twice as long
 
 
 def _optional_time(micros: int | None) -> datetime | None:
-    return None if micros is None else _EPOCH + timedelta(microseconds=micros)
+    return None if micros is None else from_micros(micros)
 
 
 def session_record(row: Row) -> SessionRecord:
-    """From the columns of `select_records`. Raises `Corrupt` (ERR-4)."""
+    """A record from the columns of `select_records`. Raises `Corrupt` (ERR-4)."""
     try:
         return SessionRecord(
             id=_text(row[0]),
@@ -57,13 +57,13 @@ def session_record(row: Row) -> SessionRecord:
 
 
 def session_values(record: SessionRecord) -> dict[str, object]:
-    """What `insert_session` and `insert_data` store of a record."""
+    """The values of `insert_session` and `insert_data` for a record."""
     values = asdict(record)
     return {name: to_micros(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 def message_record(row: Row) -> MessageRecord:
-    """From id, seq, role, payload, created_at. Raises `Corrupt` (ERR-4)."""
+    """A record from id, seq, role, payload, created_at. Raises `Corrupt` (ERR-4)."""
     try:
         return MessageRecord(
             id=_text(row[0]), seq=row[1], role=_text(row[2]), payload=_text(row[3]), created_at=from_micros(row[4])
@@ -74,7 +74,7 @@ def message_record(row: Row) -> MessageRecord:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"a {type(value).__name__} stands where text belongs")
+        raise TypeError(f"a {type(value).__name__} is stored, but text is expected")
     return value
 
 

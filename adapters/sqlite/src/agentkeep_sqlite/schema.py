@@ -1,4 +1,4 @@
-"""The schema's versions: found, checked, and brought up to date once however many processes open the file (LIFE-1)."""
+"""Creates and migrates the schema, once, even if many processes open the file at the same time (LIFE-1)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 from agentkeep.errors import ConfigurationError, SchemaMissing, SchemaTooNew
 
-from agentkeep_sqlite.connection import Connection
-from agentkeep_sqlite.executor import Executor
+from agentkeep_sqlite.client import Client, Connection
 from agentkeep_sqlite.statements import Migration, Statements
 
 
 class Found(NamedTuple):
-    """What a database holds of ours."""
+    """What a database has of our schema."""
 
     version: int
     search: bool
@@ -28,24 +27,31 @@ class Schema:
         self._sql = statements
         self._migrations = migrations
 
-    async def prepare(self, executor: Executor, *, manage: bool, now: int) -> Found:
-        """The schema as it is afterwards. A current one costs three SELECTs.
+    async def prepare(self, client: Client, *, manage: bool, create: bool, now: int) -> Found:
+        """Bring the schema up to date and return what is there afterwards. A current schema costs three SELECTs.
 
         Raises `SchemaMissing`, `SchemaTooNew`, `ConfigurationError`.
         """
-        found = await executor.read(self.find)
+        found = await client.read(self.find)
         if found.search and not found.fts5:
-            raise ConfigurationError("the database has a search index, and this Python's SQLite has no FTS5 to keep it")
-        known = self._migrations[-1].version
+            raise ConfigurationError(
+                "the database has a search index, but this Python's SQLite has no FTS5: use a Python with FTS5"
+            )
+        known = len(self._migrations)
         if found.version > known:
             raise SchemaTooNew(found=found.version, known=known)
+        if not create and not found.version:
+            raise SchemaMissing(
+                f"the database has no schema with prefix {self._prefix!r}: check the path and the prefix, or open "
+                "it with create=true"
+            )
         if not manage and found.version < known:
             raise SchemaMissing(
                 f"the database has version {found.version} of the schema with prefix {self._prefix!r}, {known} is "
                 "needed: open it once with manage_schema=True"
             )
         if manage and (found.version < known or found.search < found.fts5):
-            return await executor.write(partial(self._migrate, now))
+            return await client.write(partial(self._migrate, now))
         return found
 
     def find(self, db: Connection) -> Found:
@@ -57,16 +63,16 @@ class Schema:
         return bool(db.all(self._sql["has_fts5"])[0][0])
 
     def _migrate(self, now: int, db: Connection) -> Found:
-        """Looks again, now that nobody else can write."""
+        """Read the version again, because another process may have migrated before we got the lock."""
         version = self.find(db).version
-        known = self._migrations[-1].version
+        known = len(self._migrations)
         if version > known:
             raise SchemaTooNew(found=version, known=known)
         db.run(self._sql["create_migration_table"])
-        for migration in self._migrations[version:]:
-            for statement in migration.statements:
+        for number, migration in enumerate(self._migrations[version:], version + 1):
+            for statement in migration:
                 db.run(statement)
-            db.run(self._sql["add_version"], {"version": migration.version, "now": now})
+            db.run(self._sql["add_version"], {"version": number, "now": now})
         if self._has_fts5(db):
             db.run(self._sql["create_search"])
         return self.find(db)

@@ -1,4 +1,4 @@
-"""Full-text search (SRCH-1). Appends leave the index alone; each search first indexes what it has not seen yet."""
+"""Full-text search (SRCH-1). An append does not write to the index. Each search first indexes the new messages."""
 
 from __future__ import annotations
 
@@ -10,36 +10,35 @@ from agentkeep.errors import SessionNotFound
 from agentkeep.records import HitRecord, Scope, SearchQuery
 from agentkeep.spi.text import searchable_text
 
-from agentkeep_sqlite.connection import Connection, Row
-from agentkeep_sqlite.executor import Executor
+from agentkeep_sqlite.client import Client, Connection, Row
 from agentkeep_sqlite.rows import message_record
 from agentkeep_sqlite.tables import Tables
 
 _INDEX_BATCH = 500
-"""Messages indexed in one transaction: other writers get their turn in between."""
+"""Messages indexed in one transaction, so that other writers get their turn in between."""
 _GRAM = 3
 """The shortest word that a trigram index can find."""
 _PHRASES = 20
 _PHRASE = 100
-"""Words, and letters of a word, that the index is asked for. FTS5 has its limits, a query has none: what is more is
-looked for in the texts that the index found."""
+"""At most so many words, and letters of a word, are looked up in the index, because FTS5 limits them. The rest of a
+long query is compared with the texts that the index found."""
 _EXCERPT = 40
 
 
 class Search:
-    def __init__(self, executor: Executor, tables: Tables) -> None:
-        self._executor = executor
+    def __init__(self, client: Client, tables: Tables) -> None:
+        self._client = client
         self._tables = tables
         self._sql = tables.sql
 
     async def find(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
-        """The best hits first: by FTS5's bm25, or the newest first where all words are shorter than three letters."""
+        """The best hits first, by FTS5's bm25. If all words are shorter than three letters, the newest hits first."""
         target = None
         while True:
-            is_behind, target = await self._executor.read(partial(self._is_behind, target))
+            is_behind, target = await self._client.read(partial(self._is_behind, target))
             if not is_behind:
-                return await self._executor.read(partial(self._find, scope, query))
-            await self._executor.write(self._index_batch)
+                return await self._client.read(partial(self._find, scope, query))
+            await self._client.write(self._index_batch)
 
     def _is_behind(self, target: int | None, db: Connection) -> tuple[bool, int]:
         is_behind, target_key = db.all(self._sql["is_behind"], {"target": target})[0]
@@ -55,7 +54,7 @@ class Search:
             db.run(self._sql["set_indexed_to"], {"key": rows[-1][0]})
 
     def reindex(self, db: Connection, key: int, payload: str) -> None:
-        """Give a message that the index has seen its new text; the old one is a removed one."""
+        """Replace the text of a message in the index. The old text counts as removed."""
         unindexed = 0
         if self._tables.search:
             unindexed = db.run(self._sql["reindex"], {"key": key, "text": _indexed_text(payload)})
@@ -64,7 +63,7 @@ class Search:
     def _find(self, scope: Scope, query: SearchQuery, db: Connection) -> list[HitRecord]:
         now = self._tables.now()
         if query.session_id is not None and not db.all(
-            self._sql["living"], self._tables.whose(scope, query.session_id, now)
+            self._sql["load_session"], self._tables.lookup_values(scope, query.session_id, now)
         ):
             raise SessionNotFound(query.session_id)
         words = _folded(query.text).split()
@@ -87,7 +86,7 @@ class Search:
 
 
 def _indexed_text(payload: str) -> str:
-    """What of a payload is indexed. One that can't be read is found by its raw text, and reading it tells (ERR-4)."""
+    """The text to index. An unreadable payload is indexed as it is, and reading the hit raises `Corrupt` (ERR-4)."""
     try:
         return _folded(searchable_text(payload))
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -95,12 +94,12 @@ def _indexed_text(payload: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """Without case, and without NUL, at which SQLite's functions would stop reading."""
+    """Case-folded, and without NUL, because SQLite's functions stop reading there."""
     return text.casefold().replace("\0", " ")
 
 
 def _phrase(word: str) -> str:
-    """A word as FTS5's string: inside quotes everything is data (SRCH-1)."""
+    """A word as a quoted string of FTS5, inside which everything is data (SRCH-1)."""
     quoted = word.replace('"', '""')
     return f'"{quoted}"'
 
@@ -117,7 +116,7 @@ def _hit(row: Row, words: list[str]) -> HitRecord:
 
 def _highlights(text: str, words: list[str]) -> list[str]:
     folded = _folded(text)
-    if len(folded) != len(text):  # folding changed the length ("ß" to "ss"): show what was compared
+    if len(folded) != len(text):  # folding changed the length ("ß" to "ss"): show the folded text
         text = folded
     return [_excerpt(text, start, len(word)) for word in words if (start := folded.find(word)) >= 0]
 

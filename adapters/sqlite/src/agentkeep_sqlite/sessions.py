@@ -19,37 +19,36 @@ from agentkeep.records import (
     begun,
 )
 
-from agentkeep_sqlite.connection import Connection
-from agentkeep_sqlite.executor import Executor
+from agentkeep_sqlite.client import Client, Connection
 from agentkeep_sqlite.listing import Listing
 from agentkeep_sqlite.rows import from_micros, session_record, session_values
-from agentkeep_sqlite.tables import Living, Tables
+from agentkeep_sqlite.tables import StoredSession, Tables
 
 _MICROSECOND = timedelta(microseconds=1)
 
 
 class SQLiteSessions:
-    def __init__(self, executor: Executor, tables: Tables) -> None:
-        self._executor = executor
+    def __init__(self, client: Client, tables: Tables) -> None:
+        self._client = client
         self._tables = tables
         self._sql = tables.sql
         self._listing = Listing(tables.sql)
 
     async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
-        return await self._executor.write(partial(self._create, scope, draft, or_get))
+        return await self._client.write(partial(self._create, scope, draft, or_get))
 
     def _create(self, scope: Scope, draft: SessionDraft, or_get: bool, db: Connection) -> SessionRecord:
         now = self._tables.now()
         if self._is_taken(db, scope.tenant, draft.id, now):
             if not or_get:
                 raise AlreadyExists(draft.id)
-            return self._tables.record(db, self._tables.living(db, scope, draft.id, now).key)
+            return self._tables.record(db, self._tables.load(db, scope, draft.id, now).key)
         record = begun(draft, from_micros(now))
         self._insert(db, scope.tenant, record, draft.labels)
         return record
 
     def _insert(self, db: Connection, tenant: str, record: SessionRecord, labels: tuple[str, ...]) -> int:
-        """Store a session as it is, without messages; its key."""
+        """Store a session as it is, without messages, and return its key."""
         values = session_values(record) | {"tenant": tenant, "label_count": len(set(labels))}
         values["key"] = key = _key(db, self._sql["insert_session"], values)
         db.run(self._sql["insert_data"], values)
@@ -57,8 +56,8 @@ class SQLiteSessions:
         return key
 
     def _is_taken(self, db: Connection, tenant: str, session_id: str, now: int) -> bool:
-        """Whether a living session has the id. What an expired one left is removed (SES-4)."""
-        row = db.one(self._sql["occupant"], {"tenant": tenant, "id": session_id})
+        """Whether a session that has not expired has the id. Removes an expired one (SES-4)."""
+        row = db.one(self._sql["session_with_id"], {"tenant": tenant, "id": session_id})
         if row is None:
             return False
         key, expires_at = row
@@ -68,10 +67,10 @@ class SQLiteSessions:
         return False
 
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
-        return await self._executor.read(partial(self._get, scope, session_id))
+        return await self._client.read(partial(self._get, scope, session_id))
 
     def _get(self, scope: Scope, session_id: str, db: Connection) -> SessionRecord:
-        row = db.one(self._sql["get_session"], self._tables.whose(scope, session_id, self._tables.now()))
+        row = db.one(self._sql["get_session"], self._tables.lookup_values(scope, session_id, self._tables.now()))
         if row is None:
             raise SessionNotFound(session_id)
         return session_record(row)
@@ -79,13 +78,13 @@ class SQLiteSessions:
     async def update(
         self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
     ) -> SessionRecord:
-        return await self._executor.write(partial(self._update, scope, session_id, changes, expected_version))
+        return await self._client.write(partial(self._update, scope, session_id, changes, expected_version))
 
     def _update(
         self, scope: Scope, session_id: str, changes: SessionChanges, expected_version: int | None, db: Connection
     ) -> SessionRecord:
         now = self._tables.now()
-        session = self._tables.living(db, scope, session_id, now)
+        session = self._tables.load(db, scope, session_id, now)
         check_version(session, expected_version)
         self._tables.touch(db, session, now)
         self._tables.change(db, session, now, changes)
@@ -95,22 +94,22 @@ class SQLiteSessions:
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> list[SessionRecord]:
         sql, values = self._listing.page(scope, query, order, limit=limit, after=after, now=self._tables.now())
-        return await self._executor.read(lambda db: [session_record(row) for row in db.all(sql, values)])
+        return await self._client.read(lambda db: [session_record(row) for row in db.all(sql, values)])
 
     async def count(self, scope: Scope, query: SessionQuery) -> int:
         sql, values = self._listing.count(scope, query, now=self._tables.now())
-        return await self._executor.read(lambda db: db.all(sql, values)[0][0])
+        return await self._client.read(lambda db: db.all(sql, values)[0][0])
 
     async def touch(
         self, scope: Scope, session_id: str, *, ttl: timedelta | None, idle_ttl: timedelta | None
     ) -> SessionRecord:
-        return await self._executor.write(partial(self._touch, scope, session_id, ttl, idle_ttl))
+        return await self._client.write(partial(self._touch, scope, session_id, ttl, idle_ttl))
 
     def _touch(
         self, scope: Scope, session_id: str, ttl: timedelta | None, idle_ttl: timedelta | None, db: Connection
     ) -> SessionRecord:
         now = self._tables.now()
-        session = self._tables.living(db, scope, session_id, now)
+        session = self._tables.load(db, scope, session_id, now)
         self._tables.touch(db, session, now)
         if ttl is not None:
             self._tables.set_expiry(db, session, now + ttl // _MICROSECOND)
@@ -121,13 +120,13 @@ class SQLiteSessions:
     async def fork(
         self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
     ) -> SessionRecord:
-        return await self._executor.write(partial(self._fork, scope, session_id, at_seq, new_id, ttl))
+        return await self._client.write(partial(self._fork, scope, session_id, at_seq, new_id, ttl))
 
     def _fork(
         self, scope: Scope, session_id: str, at_seq: int, new_id: str, ttl: timedelta | None, db: Connection
     ) -> SessionRecord:
         now = self._tables.now()
-        parent = self._tables.living(db, scope, session_id, now)
+        parent = self._tables.load(db, scope, session_id, now)
         if self._is_taken(db, scope.tenant, new_id, now):
             raise AlreadyExists(new_id)
         values: dict[str, object] = {
@@ -141,13 +140,13 @@ class SQLiteSessions:
         for name in ("fork_data", "fork_labels"):
             db.run(self._sql[name], values)
         copied = db.run(self._sql["fork_messages"], values)
-        self._tables.count_log(db, Living(key, 1, 0, at_seq, 0, None, None, None), now, removed=-copied)
+        self._tables.count_log(db, StoredSession(key, 1, 0, at_seq, 0, None, None, None), now, removed=-copied)
         return self._tables.record(db, key)
 
     async def restore(
         self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
     ) -> None:
-        await self._executor.write(partial(self._restore, scope, record, labels, messages))
+        await self._client.write(partial(self._restore, scope, record, labels, messages))
 
     def _restore(
         self,
@@ -163,23 +162,23 @@ class SQLiteSessions:
         self._tables.insert_messages(db, key, messages)
 
     async def delete(self, scope: Scope, session_id: str) -> bool:
-        deleted = await self._executor.write(partial(self._delete, scope, session_id))
+        deleted = await self._client.write(partial(self._delete, scope, session_id), changes=(scope.tenant, session_id))
         if deleted:
-            await self._executor.checkpoint()  # the write-ahead log still has what the file has no more (SES-6)
+            await self._client.checkpoint()  # the write-ahead log still holds what was deleted (SES-6)
         return deleted
 
     def _delete(self, scope: Scope, session_id: str, db: Connection) -> bool:
         try:
-            session = self._tables.living(db, scope, session_id, self._tables.now())
+            session = self._tables.load(db, scope, session_id, self._tables.now())
         except SessionNotFound:
             return False
         self._tables.remove_session(db, session.key)
         return True
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
-        deleted = await self._executor.write(partial(self._delete_many, scope, query, limit))
+        deleted = await self._client.write(partial(self._delete_many, scope, query, limit))
         if deleted:
-            await self._executor.checkpoint()
+            await self._client.checkpoint()
         return deleted
 
     def _delete_many(self, scope: Scope, query: SessionQuery, limit: int, db: Connection) -> int:
@@ -189,20 +188,8 @@ class SQLiteSessions:
             self._tables.remove_session(db, key)
         return len(found)
 
-    async def sweep(self, scope: Scope | None, *, limit: int) -> int:
-        """Remove up to `limit` expired sessions of a scope, or of all."""
-        return await self._executor.write(partial(self._sweep, scope, limit))
 
-    def _sweep(self, scope: Scope | None, limit: int, db: Connection) -> int:
-        tenant, user_id = (None, None) if scope is None else scope
-        values = {"now": self._tables.now(), "tenant": tenant, "user_id": user_id, "limit": limit}
-        found = db.all(self._sql["expired"], values)
-        for (key,) in found:
-            self._tables.remove_session(db, key)
-        return len(found)
-
-
-def check_version(session: Living, expected: int | None) -> None:
+def check_version(session: StoredSession, expected: int | None) -> None:
     """Raises `Conflict` (SES-2)."""
     if expected is not None and expected != session.version:
         raise Conflict("the session's version", expected=expected, actual=session.version)

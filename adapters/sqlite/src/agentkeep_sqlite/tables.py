@@ -1,6 +1,6 @@
-"""What sessions and messages share: finding a living session, removing, and bringing counters up to date.
+"""The steps of a write transaction that sessions, messages and the sweep share.
 
-All of it runs inside one write transaction, so what was read in it still holds when it is written.
+All of them run inside one write transaction, so what was read in it is still true when it is written.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from agentkeep.errors import SessionNotFound
 from agentkeep.records import MessageRecord, Scope, SessionChanges, SessionRecord
 from agentkeep.spi.clock import Clock
 
-from agentkeep_sqlite.connection import Connection
+from agentkeep_sqlite.client import Connection
 from agentkeep_sqlite.rows import session_record, to_micros
 from agentkeep_sqlite.statements import Statements
 
@@ -23,8 +23,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _DATA = frozenset({"title", "current_route", "current_step", "state", "metadata"})
 
 
-class Living(NamedTuple):
-    """What a write needs to know of its session; times in microseconds."""
+class StoredSession(NamedTuple):
+    """What a write needs to know of its session. Times are microseconds."""
 
     key: int
     version: int
@@ -37,7 +37,7 @@ class Living(NamedTuple):
 
 
 def label_digest(label: str) -> str:
-    """What the index holds of a label."""
+    """What is stored of a label."""
     return blake2b(label.encode(), digest_size=16).hexdigest()
 
 
@@ -47,47 +47,47 @@ class Tables:
     def __init__(self, statements: Statements, clock: Clock) -> None:
         self.sql = statements
         self.search = False
-        """Whether there is a search index to keep in step; known once the database is open."""
+        """Whether there is a search index to update. Known after `open`."""
         self._clock = clock
 
     def now(self) -> int:
         return to_micros(self._clock())
 
-    def living(self, db: Connection, scope: Scope, session_id: str, now: int) -> Living:
+    def load(self, db: Connection, scope: Scope, session_id: str, now: int) -> StoredSession:
         """Raises `SessionNotFound` for a session that is absent, expired or foreign (SES-4, TTL-1, ISO-1)."""
-        row = db.one(self.sql["living"], self.whose(scope, session_id, now))
+        row = db.one(self.sql["load_session"], self.lookup_values(scope, session_id, now))
         if row is None:
             raise SessionNotFound(session_id)
-        return Living(*row)
+        return StoredSession(*row)
 
-    def whose(self, scope: Scope, session_id: str, now: int) -> dict[str, object]:
-        """The values of every statement that looks for one living session."""
+    def lookup_values(self, scope: Scope, session_id: str, now: int) -> dict[str, object]:
+        """The values of every statement that looks a session up by its id."""
         return {"tenant": scope.tenant, "user_id": scope.user_id, "id": session_id, "now": now}
 
     def record(self, db: Connection, key: int) -> SessionRecord:
-        """The session of a key that this transaction has seen."""
+        """The session of a key that this transaction has read."""
         row = db.one(self.sql["session_of_key"], {"key": key})
-        assert row is not None  # noqa: S101 - the transaction holds it
+        assert row is not None  # noqa: S101 - the transaction has read it
         return session_record(row)
 
-    def touch(self, db: Connection, session: Living, now: int) -> None:
-        """Set `updated_at`, which never goes back, with the labels' copies of it."""
+    def touch(self, db: Connection, session: StoredSession, now: int) -> None:
+        """Set `updated_at`, which never goes back, and the labels' copies of it."""
         db.run(self.sql["set_updated_at"], {"key": session.key, "now": now})
         self.touch_labels(db, session, now)
 
-    def touch_labels(self, db: Connection, session: Living, now: int) -> None:
+    def touch_labels(self, db: Connection, session: StoredSession, now: int) -> None:
         if session.label_count:
             db.run(self.sql["set_labels_updated_at"], {"key": session.key, "now": now})
 
-    def set_expiry(self, db: Connection, session: Living, expires_at: int) -> None:
+    def set_expiry(self, db: Connection, session: StoredSession, expires_at: int) -> None:
         db.run(self.sql["set_expires_at"], {"key": session.key, "expires_at": expires_at})
 
-    def slide(self, db: Connection, session: Living, now: int, idle_ttl: timedelta) -> None:
-        """TTL-1: activity never shortens a life."""
+    def slide(self, db: Connection, session: StoredSession, now: int, idle_ttl: timedelta) -> None:
+        """Move the expiry to now + `idle_ttl` unless that would shorten the session's life (TTL-1)."""
         self.set_expiry(db, session, max(session.expires_at or now, now + idle_ttl // _MICROSECOND))
 
-    def change(self, db: Connection, session: Living, now: int, changes: SessionChanges) -> None:
-        """Set the named fields, with `version` and `completed_at` (SES-2, SES-3). `touch` belongs to it."""
+    def change(self, db: Connection, session: StoredSession, now: int, changes: SessionChanges) -> None:
+        """Set the named fields, `version` and `completed_at` (SES-2, SES-3). The caller sets `updated_at`."""
         stored = self.record(db, session.key)
         fields = {
             name: changes.get(name, getattr(stored, name))
@@ -118,7 +118,7 @@ class Tables:
             db.many(self.sql["insert_message"], rows)
 
     def remove_messages(self, db: Connection, key: int, *, after: int = 0, before: int = MAX_INTEGER) -> int:
-        """Remove the messages with `after` < seq < `before` and their search entries; how many went."""
+        """Remove the messages with `after` < seq < `before` and their search entries. Returns how many."""
         span = {"key": key, "after": after, "before": before}
         unindexed = db.run(self.sql["unindex"], span) if self.search else 0
         removed = db.run(self.sql["delete_messages"], span)
@@ -127,22 +127,29 @@ class Tables:
         return removed
 
     def note_removed(self, db: Connection, removed: int, *, unindexed: bool) -> None:
-        """Say that texts went, so that the next sweep sees to what they left in the file."""
+        """Count removed texts, so that the next sweep cleans up what they left in the file."""
         db.run(self.sql["note_removed"], {"removed": removed, "unindexed": unindexed})
 
     def remove_session(self, db: Connection, key: int) -> None:
-        """Remove a session with all that belongs to it (SES-6)."""
+        """Remove a session and everything that belongs to it (SES-6)."""
         self.remove_messages(db, key)
         self.note_removed(db, 1, unindexed=False)
         for name in ("delete_labels", "delete_data", "delete_session"):
             db.run(self.sql[name], {"key": key})
 
     def count_log(
-        self, db: Connection, session: Living, now: int, *, removed: int, added: int = 0, newest: int | None = None
+        self,
+        db: Connection,
+        session: StoredSession,
+        now: int,
+        *,
+        removed: int,
+        added: int = 0,
+        newest: int | None = None,
     ) -> None:
         """Bring counters and times up to date after a change of the log (CNT-1).
 
-        `newest`: the time of the newest message where it is known; else it is looked for.
+        `newest`: the time of the newest message, if it is known. Otherwise it is looked up.
         """
         if newest is None:
             row = db.one(self.sql["newest_time"], {"key": session.key})

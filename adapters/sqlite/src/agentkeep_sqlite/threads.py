@@ -1,4 +1,7 @@
-"""One thread that writes and a few that read, each with a connection of its own: the way below SQLAlchemy."""
+"""The client for a file that we open: one thread that writes and two that read, each with its own connection.
+
+The writing thread commits together what waits together (group commit), so that many writes share one fsync.
+"""
 
 from __future__ import annotations
 
@@ -6,61 +9,69 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
-from contextlib import closing
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from enum import Enum
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from agentkeep.errors import Closed, PersistenceError
+from agentkeep.spi.notify import Key, Notifier
 
-from agentkeep_sqlite.bell import Bell
-from agentkeep_sqlite.connection import DriverConnection, Work
-from agentkeep_sqlite.database import Database
+from agentkeep_sqlite.client import DriverConnection, Job, Work, deliver_all
 from agentkeep_sqlite.errors import Phase, translated
-from agentkeep_sqlite.group import Job, commit_together, deliver_all
+from agentkeep_sqlite.notify import INTERVAL_SECONDS, FileListener, OtherProcesses
+from agentkeep_sqlite.statements import Statements
+from agentkeep_sqlite.urls import Database
 
 T = TypeVar("T")
-Jobs = SimpleQueue[Job | None]
-"""None tells one thread to stop."""
+
+
+class Signal(Enum):
+    """What a thread is told between jobs."""
+
+    STOP = "stop"
+    """One thread ends."""
+    CHECK = "check"
+    """Somebody watches a session: check for other processes' commits from now on."""
+
+
+Jobs = SimpleQueue[Job | Signal]
 
 _GROUP = 256
-"""Writes that share a commit at most: the first of them waits for all."""
+"""At most so many writes share a commit, because the first of them waits for all."""
 _READERS = 2
-_LOOKOUT_SECONDS = 0.05
-"""How soon watchers are woken for another process's commit."""
 
 
-class ThreadExecutor:
-    """Runs work on `sqlite3` itself. `:memory:` has one thread and one connection for all."""
+class ThreadClient:
+    """Runs work on `sqlite3` itself. `:memory:` has one thread and one connection for everything."""
 
-    poll = timedelta(seconds=1)
     warnings: tuple[str, ...] = ()
 
-    def __init__(self, database: Database) -> None:
-        self.bell = Bell()
+    def __init__(self, database: Database, statements: Statements) -> None:
+        self.notifier = Notifier(partial(FileListener, self._start_checking))
         self._database = database
-        self._gate = threading.Lock()
+        self._other_processes = OtherProcesses(statements)
+        self._lock = threading.Lock()
         self._is_open = False
         self._writes: Jobs = SimpleQueue()
         self._reads: Jobs = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._lookout: threading.Thread | None = None
-        self._stopping = threading.Event()
         self._process = 0
 
     async def open(self) -> None:
         if self._is_open:
             return
-        self._database.check_place()
+        self._database.check_path()
         writer = await self._first_connection()
-        self._stopping.clear()
         self._threads = [_start(self._write_forever, writer)]
         if self._database.is_memory:
             self._reads = self._writes
         else:
             self._threads += [_start(self._read_forever) for _ in range(_READERS)]
         self._process = os.getpid()
+        self.notifier.open()
         self._is_open = True
 
     async def _first_connection(self) -> DriverConnection:
@@ -80,12 +91,12 @@ class ThreadExecutor:
     async def read(self, work: Work[T]) -> T:
         return await self._submit(self._reads, work)
 
-    async def write(self, work: Work[T]) -> T:
-        return await self._submit(self._writes, work)
+    async def write(self, work: Work[T], *, changes: Key | None = None) -> T:
+        return await self._submit(self._writes, work, changes)
 
-    async def _submit(self, queue: Jobs, work: Work[T]) -> T:
-        job = Job(work)
-        with self._gate:  # nothing is queued behind the stop
+    async def _submit(self, queue: Jobs, work: Work[T], changes: Key | None = None) -> T:
+        job = Job(work, changes)
+        with self._lock:  # so that no job is queued behind the stop
             if not self._is_open:
                 raise Closed("this SQLite adapter is not open")
             if self._process != os.getpid():
@@ -95,36 +106,50 @@ class ThreadExecutor:
 
     def _write_forever(self, db: DriverConnection) -> None:
         with closing(db.driver):
-            while jobs := self._waiting():
-                changes = db.driver.total_changes
+            while jobs := self._waiting_writes(db):
                 commit_together(db, jobs, self._database.path)
                 deliver_all(jobs)
-                if db.driver.total_changes != changes:
-                    self.bell.ring()
+                for job in jobs:
+                    if job.changes is not None and job.error is None:
+                        self.notifier.notify(job.changes)
 
-    def _waiting(self) -> list[Job]:
-        """All writes that wait; none when it is time to stop."""
+    def _waiting_writes(self, db: DriverConnection) -> list[Job]:
+        """All writes that wait. An empty list means that it is time to stop."""
         jobs: list[Job] = []
-        while not jobs:
-            job = self._writes.get()
-            while job is not None:
-                jobs.append(job)
-                if len(jobs) == _GROUP:
+        next = self._next_write(db)
+        while next is not Signal.STOP:
+            if isinstance(next, Job):
+                jobs.append(next)
+            if len(jobs) == _GROUP:
+                return jobs
+            try:
+                next = self._writes.get_nowait()
+            except Empty:
+                if jobs:
                     return jobs
-                try:
-                    job = self._writes.get_nowait()
-                except Empty:
-                    break
-            else:
-                if not jobs:
-                    return []
-                self._writes.put(None)  # stop after these
+                next = self._next_write(db)
+        if jobs:
+            self._writes.put(Signal.STOP)  # stop after these
         return jobs
+
+    def _next_write(self, db: DriverConnection) -> Job | Signal:
+        """Wait for a write. In the meantime, notice what other processes append to watched sessions."""
+        while self.notifier.has_watchers and not self._database.is_memory:
+            if self._other_processes.is_due():
+                self._notice_other_processes(db)
+            with suppress(Empty):
+                return self._writes.get(timeout=INTERVAL_SECONDS)
+        return self._writes.get()
+
+    def _notice_other_processes(self, db: DriverConnection) -> None:
+        with suppress(sqlite3.Error):  # the next check comes soon, and watchers also read once a second
+            for key in self._other_processes.appended(db):
+                self.notifier.notify(key)
 
     def _read_forever(self) -> None:
         db: DriverConnection | None = None
         try:
-            while (job := self._reads.get()) is not None:
+            while isinstance(job := self._reads.get(), Job):
                 try:
                     db = db or self._connect()
                     job.run(db, self._database.path)
@@ -135,46 +160,22 @@ class ThreadExecutor:
             if db is not None:
                 db.driver.close()
 
-    def look_out(self) -> None:
-        """Ring the bell for other processes' commits too, as long as somebody listens."""
-        with self._gate:
-            if self._is_open and self._lookout is None and not self._database.is_memory:
-                self._lookout = _start(self._look_out_forever)
+    def _start_checking(self) -> None:
+        self._writes.put(Signal.CHECK)
 
-    def _look_out_forever(self) -> None:
-        try:
-            with closing(self._database.connect()) as connection:
-                seen = None
-                while self._somebody_listens():
-                    (version,) = connection.execute("PRAGMA data_version").fetchone()
-                    if seen not in (None, version):
-                        self.bell.ring()
-                    seen = version
-                    self._stopping.wait(_LOOKOUT_SECONDS)
-        except (sqlite3.Error, PersistenceError):
-            with self._gate:  # watchers look for themselves meanwhile, and the next one starts another
-                self._lookout = None
-
-    def _somebody_listens(self) -> bool:
-        with self._gate:
-            if self._is_open and self.bell.has_listeners:
-                return True
-            self._lookout = None
-            return False
-
-    async def rewrite(self) -> bool:
-        return await self._tidy_up("VACUUM")
+    async def vacuum(self) -> bool:
+        return await self._run_outside_transactions("VACUUM")
 
     async def checkpoint(self) -> None:
-        await self._tidy_up("PRAGMA wal_checkpoint(TRUNCATE)")
+        await self._run_outside_transactions("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    async def _tidy_up(self, statement: str) -> bool:
-        """Run a statement that belongs in no transaction. One that somebody is in the way of is left for next time."""
+    async def _run_outside_transactions(self, statement: str) -> bool:
+        """Returns False if another connection is in the way: the next sweep tries again."""
         if self._database.is_memory:
             return False
-        return await asyncio.get_running_loop().run_in_executor(None, self._alone, statement)
+        return await asyncio.get_running_loop().run_in_executor(None, self._run_on_own_connection, statement)
 
-    def _alone(self, statement: str) -> bool:
+    def _run_on_own_connection(self, statement: str) -> bool:
         try:
             with closing(self._database.connect()) as connection:
                 connection.execute("PRAGMA busy_timeout = 1000")
@@ -184,16 +185,76 @@ class ThreadExecutor:
         return True
 
     async def close(self) -> None:
-        with self._gate:
+        with self._lock:
             if not self._is_open:
                 return
             self._is_open = False
-            threads = [*self._threads, *([self._lookout] if self._lookout else [])]
             for _ in self._threads[1:]:
-                self._reads.put(None)
-            self._writes.put(None)
-        self._stopping.set()
-        await asyncio.get_running_loop().run_in_executor(None, lambda: [thread.join() for thread in threads])
+                self._reads.put(Signal.STOP)
+            self._writes.put(Signal.STOP)
+        self.notifier.close()
+        await asyncio.get_running_loop().run_in_executor(None, self._join)
+
+    def _join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+
+def commit_together(db: DriverConnection, jobs: Sequence[Job], database: str) -> None:
+    """Run jobs in one transaction. Afterwards each job has its result, or its error and no effect.
+
+    Each of several jobs has a SAVEPOINT, so that one job's error does not undo the others.
+    """
+    try:
+        db.driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        _fail(jobs, error, Phase.WORKING, database)
+        return
+    if len(jobs) == 1:
+        jobs[0].run(db, database)
+        if jobs[0].error is not None:
+            _roll_back(db)
+            return
+    else:
+        for job in jobs:
+            _run_in_savepoint(db, job, database)
+            if not db.driver.in_transaction:  # SQLite rolled all of them back for one error, a full disk for example
+                _commit_one_by_one(db, jobs, database)
+                return
+    try:
+        db.driver.execute("COMMIT")
+    except sqlite3.Error as error:
+        _roll_back(db)
+        _fail([job for job in jobs if job.error is None], error, Phase.COMMITTING, database)
+
+
+def _run_in_savepoint(db: DriverConnection, job: Job, database: str) -> None:
+    try:
+        db.driver.execute("SAVEPOINT job")
+        job.run(db, database)
+        if job.error is not None and db.driver.in_transaction:
+            db.driver.execute("ROLLBACK TO job")
+        if db.driver.in_transaction:
+            db.driver.execute("RELEASE job")
+    except sqlite3.Error as error:
+        job.error = translated(error, Phase.WORKING, database)
+        _roll_back(db)
+
+
+def _commit_one_by_one(db: DriverConnection, jobs: Sequence[Job], database: str) -> None:
+    for job in jobs:
+        commit_together(db, [job], database)
+
+
+def _roll_back(db: DriverConnection) -> None:
+    if db.driver.in_transaction:
+        with suppress(sqlite3.Error):  # the caller gets the first error
+            db.driver.execute("ROLLBACK")
+
+
+def _fail(jobs: Sequence[Job], error: sqlite3.Error, phase: Phase, database: str) -> None:
+    for job in jobs:
+        job.error = translated(error, phase, database)
 
 
 def _close_unwanted(connecting: asyncio.Future[DriverConnection]) -> None:
@@ -202,7 +263,7 @@ def _close_unwanted(connecting: asyncio.Future[DriverConnection]) -> None:
 
 
 def _start(target: Callable[..., None], *arguments: object) -> threading.Thread:
-    """A daemon: a script that forgets `close` still ends, and what it was told is committed is on disk."""
+    """Daemon threads: a script that forgets `close` still ends, and its acknowledged writes are on disk."""
     thread = threading.Thread(target=target, args=arguments, name="agentkeep-sqlite", daemon=True)
     thread.start()
     return thread

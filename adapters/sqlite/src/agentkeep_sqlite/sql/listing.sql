@@ -1,5 +1,5 @@
--- The parts of listing, counting and bulk deletion. `lead` walks one index in the wanted order; the other conditions
--- look at the rows that it meets. INDEXED BY makes that choice ours: SQLite knows nothing of how rare a value is.
+-- The parts of listing, counting and bulk deletion. `lead` reads one index in the wanted order, the other conditions
+-- filter its rows. We choose the index (INDEXED BY), because SQLite does not know how rare a value is.
 
 -- name: select_records
 SELECT s.id, s.user_id, s.agent_name, d.title, s.status, d.current_route, d.current_step, d.state, d.metadata,
@@ -72,7 +72,7 @@ FROM {prefix}session_label AS lead INDEXED BY {prefix}label_created_at
 CROSS JOIN {prefix}session AS s ON s.key = lead.session LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 WHERE lead.tenant = :tenant AND lead.label = :label
 
--- name: only_living
+-- name: only_unexpired
 AND (s.expires_at IS NULL OR s.expires_at > :now)
 
 -- name: only_scope_user

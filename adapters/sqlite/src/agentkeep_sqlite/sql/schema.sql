@@ -19,7 +19,7 @@ CREATE VIRTUAL TABLE IF NOT EXISTS {prefix}search USING fts5(text, tokenize = 't
 -- Its trigram tokenizer came with SQLite 3.34, and older ones than 3.35 are refused.
 SELECT count(*) FROM pragma_module_list WHERE name = 'fts5';
 
--- name: pulse
+-- name: versions
 -- What health asks.
 SELECT sqlite_version(), (SELECT max(version) FROM {prefix}migration);
 

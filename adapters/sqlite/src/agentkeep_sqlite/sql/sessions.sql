@@ -1,13 +1,13 @@
--- name: living
--- What a write needs to know of a session; no row where it is absent, expired or outside the scope.
+-- name: load_session
+-- What a write needs to know of a session. No row if it is absent, expired or outside the scope.
 SELECT key, version, message_count, last_seq, label_count, last_message_at, completed_at, expires_at
 FROM {prefix}session
 WHERE tenant = :tenant AND id = :id
   AND (expires_at IS NULL OR expires_at > :now)
   AND (:user_id IS NULL OR user_id = :user_id);
 
--- name: occupant
--- Who has an id, living or expired, whatever the scope's user.
+-- name: session_with_id
+-- The session with an id, expired or not, of any user.
 SELECT key, expires_at FROM {prefix}session WHERE tenant = :tenant AND id = :id;
 
 -- name: get_session

@@ -1,0 +1,177 @@
+"""The client for the caller's own SQLAlchemy engine: work runs in the engine's event loop. We never close it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from agentkeep.errors import Closed, ConfigurationError
+from agentkeep.spi.notify import Key, Notifier
+from sqlalchemy.engine import Connection as SQLAlchemyConnection
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import StaticPool
+
+from agentkeep_sqlite.client import Row, Values, Work
+from agentkeep_sqlite.errors import Phase, translated
+from agentkeep_sqlite.notify import EngineListener
+
+T = TypeVar("T")
+_PREPARED = "agentkeep_sqlite"
+"""Key in a pooled connection's `info`: the connection has our setting."""
+
+_DRIVER_ERRORS = (sqlite3.Error, SQLAlchemyError)
+_locks: WeakKeyDictionary[Engine, asyncio.Lock] = WeakKeyDictionary()
+"""One lock per engine, because two adapters may use the same engine."""
+
+
+def check_engine(engine: object) -> AsyncEngine:
+    """Raises `ConfigurationError` if this is not an async engine for SQLite."""
+    if not isinstance(engine, AsyncEngine):
+        raise ConfigurationError(f"database is a {type(engine).__name__}: give a path or an AsyncEngine")
+    if engine.dialect.name != "sqlite":
+        raise ConfigurationError(f"the engine is for {engine.dialect.name}: give an engine for sqlite+aiosqlite")
+    return engine
+
+
+class EngineConnection:
+    """A connection of SQLAlchemy, so that the engine's events see each statement."""
+
+    def __init__(self, connection: SQLAlchemyConnection) -> None:
+        self._connection = connection
+
+    def all(self, sql: str, values: Values = ()) -> list[Row]:
+        return list(self._connection.exec_driver_sql(sql, _parameters(values)).fetchall())
+
+    def one(self, sql: str, values: Values = ()) -> Row | None:
+        rows = self.all(sql, values)
+        return rows[0] if rows else None
+
+    def run(self, sql: str, values: Values = ()) -> int:
+        return self._connection.exec_driver_sql(sql, _parameters(values)).rowcount
+
+    def many(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
+        if rows:
+            self._connection.exec_driver_sql(sql, rows if len(rows) > 1 else rows[0])
+
+
+class EngineClient:
+    """One transaction per call: there is no group commit here.
+
+    Each call runs in a task of its own, so that cancelling its caller can't stop it halfway (FLT-3).
+    """
+
+    warnings: tuple[str, ...] = (
+        "appends through an engine don't share commits: a path instead of the engine is faster",
+    )
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.notifier = Notifier(EngineListener)
+        self._engine = engine
+        self._name = engine.url.render_as_string(hide_password=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = asyncio.Lock()
+        self._has_one_connection = isinstance(engine.sync_engine.pool, StaticPool)
+        """As a database in memory has: then reads take the lock too."""
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def open(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.notifier.open()
+        self._lock = _locks.setdefault(self._engine.sync_engine, asyncio.Lock())
+
+    async def read(self, work: Work[T]) -> T:
+        if self._has_one_connection:
+            return await self._run(partial(self._locked, partial(_read, work)))
+        return await self._run(partial(self._connected, partial(_read, work)))
+
+    async def write(self, work: Work[T], *, changes: Key | None = None) -> T:
+        result = await self._run(partial(self._locked, partial(self._write, work)))
+        if changes is not None:
+            self.notifier.notify(changes)
+        return result
+
+    async def _run(self, call: Callable[[], Any]) -> Any:
+        if self._loop is None:
+            raise Closed("this SQLite adapter is not open")
+        if asyncio.get_running_loop() is not self._loop:
+            raise ConfigurationError(
+                "an engine belongs to one event loop: give this loop an adapter with its own engine, "
+                "or open the database by its path, which works from any loop"
+            )
+        task = asyncio.ensure_future(call())
+        self._running.add(task)
+        task.add_done_callback(self._finished)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            while not task.done():
+                with suppress(asyncio.CancelledError):  # cancelled again: the running call still has to end first
+                    await asyncio.wait([task])
+            raise
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # marks it as seen: a cancelled caller never asks for it
+
+    async def _locked(self, call: Callable[[SQLAlchemyConnection], T]) -> T:
+        async with self._lock:  # one writer of ours at a time: waiting here is cheaper than at SQLite's lock
+            return await self._connected(call)
+
+    async def _connected(self, call: Callable[[SQLAlchemyConnection], T]) -> T:
+        try:
+            async with self._engine.connect() as connection:
+                return await connection.run_sync(call)
+        except _DRIVER_ERRORS as error:
+            raise translated(error, Phase.WORKING, self._name) from error
+
+    def _write(self, work: Work[T], connection: SQLAlchemyConnection) -> T:
+        db = EngineConnection(connection)
+        if not connection.info.get(_PREPARED):
+            db.all("PRAGMA secure_delete = ON")
+            connection.info[_PREPARED] = True
+        _begin(connection, db)
+        result = work(db)
+        try:
+            connection.commit()
+        except _DRIVER_ERRORS as error:
+            raise translated(error, Phase.COMMITTING, self._name) from error
+        return result
+
+    async def vacuum(self) -> bool:
+        """Not ours to do: the file may hold other tables, and have any size."""
+        return False
+
+    async def checkpoint(self) -> None:
+        """Does nothing: the engine's owner decides when its log is moved."""
+
+    async def close(self) -> None:
+        self.notifier.close()
+        while self._running:
+            await asyncio.wait(self._running)
+        self._loop = None
+
+
+def _read(work: Work[T], connection: SQLAlchemyConnection) -> T:
+    return work(EngineConnection(connection))
+
+
+def _begin(connection: SQLAlchemyConnection, db: EngineConnection) -> None:
+    """BEGIN IMMEDIATE, whatever the engine's own hooks have begun: an empty deferred transaction holds no lock."""
+    if not connection.in_transaction():
+        connection.begin()
+    driver: Any = connection.connection.driver_connection
+    if driver.in_transaction:
+        db.run("ROLLBACK")
+    db.run("BEGIN IMMEDIATE")
+
+
+def _parameters(values: Values) -> Any:
+    return dict(values) if isinstance(values, Mapping) else values
