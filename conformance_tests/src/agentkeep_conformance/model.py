@@ -1,272 +1,174 @@
 """The reference model: what Agentkeep promises, as plain dicts, for one caller at a time.
 
-Each verb has the name and the arguments of `keep.sessions` and `keep.messages`, and gives rows: dicts of the fields of
-`Session` and `Message`, in which ids and times that the adapter chooses are `Unknown` until an answer shows them. It is
-the specification in code: written from the contract, sharing none of core's logic, and slow where that is shorter.
+A `ModelView` has `sessions` and `messages` with the verbs and arguments of a `Keep`'s. They return rows: dicts of the
+fields of `Session` and `Message`, in which ids, versions and times that the adapter chooses are `Unknown` until an
+answer shows them. It is the specification in code: written from the contract, sharing none of core's logic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
-from agentkeep import AlreadyExists, InvalidInput, MessageNotFound, NewMessage, SessionNotFound
+from agentkeep import AlreadyExists, InvalidInput, SessionNotFound
 
-from agentkeep_conformance.agreement import Expiry, Instant, value_of
-from agentkeep_conformance.rows import (
-    Held,
-    Position,
-    Row,
-    expect,
-    is_behind,
-    matches,
-    message_row,
-    new_row,
-    page_of,
-    position_by,
-    stored_before,
-    text_of,
-)
+from agentkeep_conformance.agreement import Computed, FirstVersion, Instant, NextVersion, SameOrLater, value_of
+from agentkeep_conformance.rows import Held, Row, matches, new_row
+
+Duration = timedelta | float
 
 
 class Model:
-    """All tenants' sessions."""
+    """All tenants' sessions. `clock`: the adapter's, if a test moves it; else times are `Unknown`."""
 
-    def __init__(self) -> None:
-        self.sessions: dict[tuple[str, str], Held] = {}
+    def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
+        self.held: dict[tuple[str, str], Held] = {}
+        self.versions: dict[tuple[str, str], set[int]] = {}
+        self._clock = clock
 
-    def view(self, tenant: str, user_id: str | None = None, idle_ttl: timedelta | None = None) -> View:
-        return View(self, tenant, user_id, idle_ttl)
+    def now(self) -> datetime | None:
+        return None if self._clock is None else self._clock()
+
+    def moment(self, before: Any = None) -> Any:
+        """The time of a write: of a clock that a test moves the very time, which never goes back; else a later one."""
+        now, earlier = self.now(), value_of(before)
+        if now is None:
+            return Instant(before)
+        return now if earlier is None else max(now, earlier)
+
+    def living(self, tenant: str, session_id: str) -> Held | None:
+        held = self.held.get((tenant, session_id))
+        return None if held is None or held.is_expired(self.now()) else held
 
 
-class View:
-    """What one tenant, or one user of it, sees and does (ISO-1)."""
+class Scoped:
+    """What one tenant, or one user of it, may see and touch (ISO-1), and the rules that both repositories share."""
 
     def __init__(self, model: Model, tenant: str, user_id: str | None, idle_ttl: timedelta | None) -> None:
-        self._all = model.sessions
+        self.model = model
         self.tenant = tenant
         self.user_id = user_id
         self._idle_ttl = idle_ttl
 
-    def held(self, session_id: str) -> Held:
+    def find(self, session_id: str) -> Held:
         """Raises `SessionNotFound`."""
-        held = self._all.get((self.tenant, session_id))
+        held = self.model.living(self.tenant, session_id)
         if held is None or self.user_id not in (None, held.row["user_id"]):
             raise SessionNotFound(session_id)
         return held
 
-    def create(self, id: str, *, ttl: timedelta | None = None, **fields: Any) -> Row:
-        if self.user_id is not None:
-            fields.setdefault("user_id", self.user_id)
-        self._check_user(fields)
-        if (self.tenant, id) in self._all:
-            raise AlreadyExists(id)
-        created = Instant()
-        row = new_row() | fields | {"id": id, "tenant": self.tenant, "created_at": created}
-        row["updated_at"] = Instant(created)
-        ttl = ttl or self._idle_ttl
-        row["expires_at"] = None if ttl is None else Expiry(created, ttl)
-        self._all[self.tenant, id] = Held(row, [])
-        return row
+    def matching(self, filters: Row) -> list[Held]:
+        """The living sessions that are seen and match."""
+        found = [held for (tenant, id), held in self.model.held.items() if self.model.living(tenant, id)]
+        own = [held for held in found if held.row["tenant"] == self.tenant]
+        return [held for held in own if self.user_id in (None, held.row["user_id"]) and matches(held.row, filters)]
 
-    def get_or_create(self, id: str, **fields: Any) -> Row:
-        self._check_user(fields)
-        return self.get(id) if (self.tenant, id) in self._all else self.create(id, **fields)
-
-    def _check_user(self, fields: Row) -> None:
+    def check_user(self, fields: Row) -> None:
+        """An update in a user's view can't move a session out of it."""
         if self.user_id is not None and fields.get("user_id", self.user_id) != self.user_id:
             raise InvalidInput("another user's session")
 
-    def get(self, id: str) -> Row:
-        return self.held(id).row
+    def owned(self, fields: Row) -> Row:
+        """A new session in a user's view is that user's."""
+        if self.user_id is None:
+            return fields
+        if fields.get("user_id") not in (None, self.user_id):
+            raise InvalidInput("another user's session")
+        return fields | {"user_id": self.user_id}
 
-    def find(self, id: str) -> Row | None:
-        try:
-            return self.get(id)
-        except SessionNotFound:
-            return None
+    def may_use(self, held: Held, fields: Row) -> None:
+        """ISO-4: who names a user, or is one, gets no session of another. Raises `AlreadyExists`."""
+        owner = held.row["user_id"]
+        if fields.get("user_id") not in (None, owner) or self.user_id not in (None, owner):
+            raise AlreadyExists(held.row["id"])
 
-    def update(self, id: str, *, expected_version: int | None = None, **fields: Any) -> Row:
-        self._check_user(fields)
-        held = self.held(id)
-        expect(expected_version, held.row["version"])
-        self._set(held, fields)
-        return held.row
+    def made(self, id: str, fields: Row) -> Held:
+        """A new session, not stored yet."""
+        now = self.model.moment()
+        row = new_row() | {name: value for name, value in fields.items() if name not in ("ttl", "idle_ttl")}
+        row |= {name: row[name] or {} for name in ("state", "metadata")}
+        row |= {"id": id, "tenant": self.tenant, "created_at": now, "updated_at": now}
+        row["version"] = FirstVersion(self.given(id))
+        row["ends_at"] = _after(now, _duration(fields.get("ttl")))
+        row["idle_ttl"] = _duration(fields["idle_ttl"]) if "idle_ttl" in fields else self._idle_ttl
+        held = Held(row, [])
+        slide(held, now)
+        return held
 
-    def _set(self, held: Held, fields: Row) -> None:
+    def store(self, held: Held) -> None:
+        self.model.held[self.tenant, held.row["id"]] = held
+
+    def given(self, id: str) -> set[int]:
+        """The versions that all lives of an id have had."""
+        return self.model.versions.setdefault((self.tenant, id), set())
+
+    def written(self, held: Held, *, changed: bool = True) -> Any:
+        """The session was written to: the moment, which becomes `updated_at`. Without a change it may stay."""
+        before = held.row["updated_at"]
+        moment = self.model.moment(before)
+        if not changed:
+            moment = SameOrLater(before)
+        held.row["updated_at"] = moment
+        return moment
+
+    def set_fields(self, held: Held, fields: Row, moment: Any) -> None:
+        """SES-2, SES-3, TTL-3, without the version."""
         row = held.row
         if fields.get("status") == "completed":
-            row["completed_at"] = row["completed_at"] or Instant(row["created_at"])
+            row["completed_at"] = row["completed_at"] or (moment if isinstance(moment, datetime) else Instant())
         elif "status" in fields:
             row["completed_at"] = None
-        row |= fields
-        row["version"] += 1
-        row["updated_at"] = Instant(row["updated_at"])
+        row |= {name: value for name, value in fields.items() if name not in ("ttl", "idle_ttl")}
+        if "ttl" in fields:
+            row["ends_at"] = _after(moment, _duration(fields["ttl"]))
+        if "idle_ttl" in fields:
+            row["idle_ttl"] = _duration(fields["idle_ttl"])
+        if "ttl" in fields or "idle_ttl" in fields:
+            slide(held, moment)
 
-    def list(
-        self, *, order: str = "-updated_at", limit: int = 50, behind: Position | None = None, **filters: Any
-    ) -> Row:
-        """A page. `behind`: where the page before ended, in the place of a cursor."""
-        rows = sorted(self._matching(filters), key=position_by(order), reverse=order.startswith("-"))
-        if behind is not None:
-            rows = [row for row in rows if is_behind(position_by(order)(row), behind, order)]
-        return page_of(rows, limit)
+    def next_version(self, held: Held) -> None:
+        held.row["version"] = NextVersion(held.row["version"], self.given(held.row["id"]))
 
-    def _matching(self, filters: Row) -> list[Row]:
-        rows = [held.row for (tenant, _), held in self._all.items() if tenant == self.tenant]
-        return [row for row in rows if self.user_id in (None, row["user_id"]) and matches(row, filters)]
 
-    def count(self, **filters: Any) -> int:
-        return len(self._matching(filters))
+def slide(held: Held, moment: Any) -> None:
+    """The session is used: `expires_at` is the earlier of its fixed end and the end of its idle time (TTL-3)."""
+    row = held.row
+    row["expires_at"] = _earlier(row["ends_at"], _after(moment, row["idle_ttl"]))
 
-    def find_active(self, user_id: str) -> Row | None:
-        found = self.list(user_id=user_id, status="active", limit=1)["items"]
-        return found[0] if found else None
 
-    def touch(self, id: str, ttl: timedelta | None = None) -> Row:
-        held = self.held(id)
-        held.row["updated_at"] = Instant(held.row["updated_at"])
-        if ttl is None:
-            self._slide(held)
-        else:
-            held.row["expires_at"] = Expiry(held.row["updated_at"], ttl)
-        return held.row
+def end(held: Held, moment: Any, ttl: Duration) -> None:
+    """A new fixed end."""
+    held.row["ends_at"] = _after(moment, _duration(ttl))
 
-    def _slide(self, held: Held) -> None:
-        if self._idle_ttl is not None:
-            row = held.row
-            row["expires_at"] = Expiry(row["updated_at"], self._idle_ttl, later=row["expires_at"])
 
-    def fork(self, id: str, *, new_id: str, at_seq: int | None = None) -> Row:
-        parent = self.held(id)
-        last_seq = parent.row["last_seq"]
-        if at_seq is not None and at_seq > last_seq:
-            raise InvalidInput("a seq that was never given")
-        at_seq = last_seq if at_seq is None else at_seq
-        if (self.tenant, new_id) in self._all:
-            raise AlreadyExists(new_id)
-        created = Instant()
-        copied = ("tenant", "user_id", "agent_name", "state", "metadata", "schema_version", "expires_at")
-        row = new_row() | {name: parent.row[name] for name in copied}
-        row |= {"id": new_id, "parent_id": id, "forked_at_seq": at_seq, "created_at": created}
-        log = [message | {"session_id": new_id} for message in parent.log if message["seq"] <= at_seq]
-        row |= {"updated_at": Instant(created), "last_seq": at_seq, "message_count": len(log)}
-        row["last_message_at"] = log[-1]["created_at"] if log else None
-        if self._idle_ttl is not None:
-            row["expires_at"] = Expiry(created, self._idle_ttl)
-        self._all[self.tenant, new_id] = Held(row, log)
-        return row
+def _duration(value: Duration | None) -> timedelta | None:
+    return value if value is None or isinstance(value, timedelta) else timedelta(seconds=value)
 
-    def delete(self, id: str) -> bool:
-        if self.find(id) is None:
-            return False
-        del self._all[self.tenant, id]
-        return True
 
-    def delete_many(self, *, dry_run: bool = False, **filters: Any) -> int:
-        found = self._matching(filters)
-        if not dry_run:
-            for row in found:
-                del self._all[self.tenant, row["id"]]
-        return len(found)
+def _after(moment: Any, duration: timedelta | None) -> Any:
+    if duration is None:
+        return None
+    if isinstance(moment, datetime):
+        return moment + duration
+    return Computed(lambda: None if value_of(moment) is None else value_of(moment) + duration)
 
-    def delete_user(self, user_id: str) -> int:
-        return self.delete_many(user_id=user_id)
 
-    def append(
-        self,
-        session_id: str,
-        messages: Sequence[NewMessage],
-        *,
-        update: Row | None = None,
-        expected_version: int | None = None,
-        expected_last_seq: int | None = None,
-        truncate_after: int | None = None,
-        keep_last: int | None = None,
-    ) -> list[Row]:
-        """The order of the steps is the contract's: the session, the ids, what is expected, then all of the writing."""
-        given = [message.id for message in messages if message.id is not None]
-        if len(set(given)) < len(given):
-            raise InvalidInput("an id twice in one batch")
-        if given and keep_last is not None and keep_last < len(messages):
-            raise InvalidInput("a retry could not find what keep_last dropped")
-        self._check_user(update or {})
-        held = self.held(session_id)
-        if stored := stored_before(held, messages):
-            return stored
-        expect(expected_version, held.row["version"])
-        expect(expected_last_seq, held.row["last_seq"])
-        if not messages and update is truncate_after is keep_last is expected_version is expected_last_seq is None:
-            return []
-        if truncate_after is not None:
-            held.log = [row for row in held.log if row["seq"] <= truncate_after]
-        first = held.row["last_seq"] + 1
-        added = [message_row(session_id, seq, message) for seq, message in enumerate(messages, first)]
-        held.log = held.log + added
-        held.written()
-        if update is not None:
-            self._set(held, update)
-        if keep_last is not None:
-            held.log = held.log[max(0, len(held.log) - keep_last) :]
-            held.written()
-        self._slide(held)
-        return added
+def _earlier(one: Any, other: Any) -> Any:
+    if one is None or other is None:
+        return other if one is None else one
+    if isinstance(one, datetime) and isinstance(other, datetime):
+        return min(one, other)
 
-    def update_message(self, session_id: str, id: str, **fields: Any) -> Row:
-        held = self.held(session_id)
-        row = self.get_message(session_id, id)
-        row |= fields
-        held.row["updated_at"] = Instant(held.row["updated_at"])
-        return row
+    def earlier() -> datetime | None:
+        ends = (_known(one), _known(other))
+        return None if None in ends else min(end for end in ends if end is not None)
 
-    def list_messages(
-        self, session_id: str, *, after: int = 0, before: int | None = None, limit: int, newest_first: bool = False
-    ) -> Row:
-        rows = [
-            row for row in self.held(session_id).log if after < row["seq"] and (before is None or row["seq"] < before)
-        ]
-        rows = rows[::-1] if newest_first else rows
-        return page_of(rows, limit)
+    return Computed(earlier)
 
-    def tail(self, session_id: str, n: int) -> list[Row]:
-        return self.held(session_id).log[-n:]
 
-    def get_message(self, session_id: str, id: str) -> Row:
-        for row in self.held(session_id).log:
-            if value_of(row["id"]) == id:
-                return row
-        raise MessageNotFound(session_id, id)
-
-    def count_messages(self, session_id: str) -> int:
-        return len(self.held(session_id).log)
-
-    def truncate(self, session_id: str, *, after_seq: int) -> int:
-        return self._keep(session_id, lambda log: [row for row in log if row["seq"] <= after_seq])
-
-    def trim(self, session_id: str, *, keep_last: int) -> int:
-        return self._keep(session_id, lambda log: log[max(0, len(log) - keep_last) :])
-
-    def clear(self, session_id: str) -> int:
-        return self._keep(session_id, lambda log: [])
-
-    def pop(self, session_id: str) -> Row | None:
-        newest = self.tail(session_id, 1)
-        self._keep(session_id, lambda log: log[:-1])
-        return newest[0] if newest else None
-
-    def _keep(self, session_id: str, kept: Callable[[list[Row]], list[Row]]) -> int:
-        held = self.held(session_id)
-        before = len(held.log)
-        held.log = kept(held.log)
-        held.written()
-        return before - len(held.log)
-
-    def search(self, words: str) -> set[tuple[str, str]]:
-        """Session and message id of each message whose text holds all the words, wherever they stand (SRCH-1)."""
-        return {
-            (row["id"], value_of(message["id"]))
-            for row in self._matching({})
-            for message in self._all[self.tenant, row["id"]].log
-            if words.split() and all(word in text_of(message) for word in words.casefold().split())
-        }
+def _known(value: Any) -> datetime | None:
+    """What a time is or will be."""
+    if isinstance(value, Computed) and value.value is None:
+        return value.expected()
+    return value_of(value)

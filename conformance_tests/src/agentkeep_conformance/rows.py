@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
-from agentkeep import Conflict, NewMessage
+from agentkeep import Conflict, LimitExceeded, NewMessage, PersistenceError
 
 from agentkeep_conformance.agreement import Instant, Unknown, value_of
 
@@ -13,10 +14,21 @@ Row = dict[str, Any]
 Position = tuple[Any, bytes]
 """Of a session in a listing: its sort key, then its id in bytes."""
 
+MAX_COUNTERS = 64
+MAX_COUNTER = 2**53 - 1
 _EMPTY = (
     *("user_id", "agent_name", "title", "current_route", "current_step", "parent_id", "forked_at_seq"),
-    *("schema_version", "last_message_at", "completed_at", "expires_at"),
+    *("schema_version", "last_message_at", "completed_at", "ends_at", "idle_ttl", "expires_at"),
 )
+_NOT_TEXT = {"type", "role", "id", "data", "signature", "encrypted_content"}
+
+
+class OneOf(PersistenceError):
+    """The call is wrong in several ways, and the contract does not say which error comes first."""
+
+    def __init__(self, *errors: PersistenceError) -> None:
+        super().__init__(repr(errors))
+        self.errors = errors
 
 
 class Held:
@@ -25,10 +37,15 @@ class Held:
     def __init__(self, row: Row, log: list[Row]) -> None:
         self.row = row
         self.log = log
+        self.expired = False
+        """Set by a program that let it expire by the server's clock."""
 
-    def written(self) -> None:
-        """The log has changed: bring the counters in line (CNT-1)."""
-        self.row["updated_at"] = Instant(self.row["updated_at"])
+    def is_expired(self, now: datetime | None) -> bool:
+        ends = value_of(self.row["expires_at"])
+        return self.expired or (now is not None and ends is not None and ends <= now)
+
+    def counted(self) -> None:
+        """Bring the counts in line with the log (CNT-1)."""
         self.row["message_count"] = len(self.log)
         self.row["last_message_at"] = self.log[-1]["created_at"] if self.log else None
         if self.log:
@@ -38,32 +55,46 @@ class Held:
 def new_row() -> Row:
     """A session's fields before anything is known of it."""
     row: Row = dict.fromkeys(_EMPTY)
-    return row | {"status": "active", "state": {}, "metadata": {}, "version": 1, "message_count": 0, "last_seq": 0}
+    return row | {"status": "active", "state": {}, "metadata": {}, "counters": {}, "message_count": 0, "last_seq": 0}
 
 
-def message_row(session_id: str, seq: int, message: NewMessage) -> Row:
+def message_row(session_id: str, seq: int, message: NewMessage, version: Any, now: Any) -> Row:
+    """`_version`: the session's as of the append, which a repeated call returns (IDEM-1)."""
     row = {name: getattr(message, name) for name in NewMessage.__struct_fields__}
-    row |= {"session_id": session_id, "seq": seq, "id": message.id or Unknown()}
-    row["created_at"] = message.created_at or Instant()
+    row |= {"session_id": session_id, "seq": seq, "id": message.id or Unknown(), "_version": version}
+    row["created_at"] = message.created_at or (now if isinstance(now, datetime) else Instant())
     return row
 
 
-def stored_before(held: Held, messages: Sequence[NewMessage]) -> list[Row]:
-    """IDEM-1: the stored rows if all ids are stored with the same content. Raises `Conflict`."""
-    stored = {value_of(row["id"]): row for row in held.log}
-    found = [stored[message.id] for message in messages if message.id in stored]
-    if found and len(found) < len(messages):
-        raise Conflict("part of a batch", expected="all or none", actual="some")
-    for row, message in zip(found, messages, strict=False):
+def stored_before(log: list[Row], messages: Sequence[NewMessage], stored: str) -> list[Row]:
+    """The stored rows of a call's messages (IDEM-1, IDEM-3). Raises `Conflict`."""
+    by_id = {value_of(row["id"]): row for row in log}
+    found = [by_id[message.id] for message in messages if message.id in by_id]
+    if stored == "skip" or not found:
+        return found
+    if len(found) < len(messages):
+        raise Conflict("batch", "part of a batch", expected="all or none", actual="some")
+    for row, message in zip(found, messages, strict=True):
         content = {name: getattr(message, name) for name in NewMessage.__struct_fields__}
         if any(repr(content[name]) != repr(row[name]) for name in content if name not in ("id", "created_at")):
-            raise Conflict("content", expected="the same", actual="other")
+            raise Conflict("message_id", "content", expected="the same", actual="other")
     return found
 
 
-def expect(expected: int | None, actual: int) -> None:
-    if expected not in (None, actual):
-        raise Conflict("stale", expected=expected, actual=actual)
+def expect(kind: Any, expected: int | None, actual: Any) -> None:
+    if expected not in (None, value_of(actual)):
+        raise Conflict(kind, "stale", expected=expected, actual=value_of(actual))
+
+
+def added(counters: dict[str, int], add: dict[str, int]) -> dict[str, int]:
+    """The counters after an addition (CNT-2). Raises `LimitExceeded`."""
+    result = counters | {name: counters.get(name, 0) + amount for name, amount in add.items()}
+    if len(result) > MAX_COUNTERS:
+        raise LimitExceeded("counters", limit=MAX_COUNTERS, actual=len(result))
+    for name in add:
+        if abs(result[name]) > MAX_COUNTER:
+            raise LimitExceeded("a counter", limit=MAX_COUNTER, actual=result[name])
+    return result
 
 
 def page_of(rows: list[Row], limit: int) -> Row:
@@ -101,7 +132,7 @@ def matches(row: Row, filters: Row) -> bool:
 
 
 def _same(stored: Any, wanted: Any) -> bool:
-    """1 and 1.0 are one number, True is none."""
+    """1 and 1.0 are one number, and True is not a number."""
     return _kind(stored) is _kind(wanted) and stored == wanted
 
 
@@ -109,5 +140,38 @@ def _kind(value: object) -> type:
     return float if type(value) is int else type(value)
 
 
+def begins_turn(log: list[Row], index: int) -> bool:
+    """Whether a turn begins at this message (READ-4)."""
+    row = log[index]
+    if index == 0:
+        return True
+    if row["tool_call_id"] is not None or row["role"] == "tool":
+        return False
+    if row["turn_id"] is not None:
+        return row["turn_id"] != log[index - 1]["turn_id"]
+    return row["role"] == "user"
+
+
+def tail_of(log: list[Row], n: int, *, whole_turns: bool) -> list[Row]:
+    """The newest `n`, and with `whole_turns` what is missing of the oldest one's turn."""
+    start = max(0, len(log) - n)
+    while whole_turns and 0 < start < len(log) and not begins_turn(log, start):
+        start -= 1
+    return log[start:]
+
+
 def text_of(message: Row) -> str:
-    return message["content"].casefold() if isinstance(message["content"], str) else ""
+    """What a search looks at: the strings of `content`, or of `event` if that is None (SRCH-1)."""
+    value = message["event"] if message["content"] is None else message["content"]
+    return "\n".join(_strings(value)).casefold()
+
+
+def _strings(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list):
+        return [text for item in value for text in _strings(item)]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, dict):
+        kept = [item for key, item in value.items() if key not in _NOT_TEXT and not key.endswith("_id")]  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        return [text for item in kept for text in _strings(item)]  # pyright: ignore[reportUnknownVariableType]
+    return []
