@@ -1,24 +1,26 @@
-"""What a random program needs besides its rules: both worlds side by side, and the comparing of them."""
+"""What a random program needs besides its rules: the adapter and the model side by side, and the comparing of them."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-import msgspec
-from agentkeep import Keep, NewMessage, PersistenceError
+from agentkeep import Conflict, Keep, NewMessage, PersistenceError
 from hypothesis.stateful import RuleBasedStateMachine
 
-from agentkeep_conformance.agreement import agree
-from agentkeep_conformance.model import Model, View
-from agentkeep_conformance.rows import Position, position_by
+from agentkeep_conformance.agreement import agree, value_of
+from agentkeep_conformance.model import Model
+from agentkeep_conformance.model_messages import ModelView
+from agentkeep_conformance.rows import OneOf, Position, Row, position_by
+from agentkeep_conformance.samples import HandClock
 
 IDLE_TTL = timedelta(hours=2)
-"""Of the second of the two instances; the first has none."""
+"""The default of the second of the two instances; the first has none."""
 
 _numbers = count()
 T = TypeVar("T")
@@ -29,7 +31,7 @@ class Pair:
     """One view, real and modelled."""
 
     real: Keep
-    model: View
+    model: ModelView
 
 
 @dataclass
@@ -43,31 +45,49 @@ class Walk:
 
 
 class ComparingMachine(RuleBasedStateMachine):
-    """Two instances on one database, the model, and two tenants that nobody used before."""
+    """Two instances on one database, the model, and two tenants that nobody used before.
 
-    loop: asyncio.Runner
-    keeps: tuple[Keep, Keep]
+    `clock`: the adapters' own, if they take one; the program moves it. Else the server's clock counts.
+    """
+
+    loop: ClassVar[asyncio.Runner]
+    keeps: ClassVar[tuple[Keep, Keep]]
+    clock: ClassVar[HandClock | None]
+    met: ClassVar[Counter[tuple[str, str, str]]]
+    """How often the programs met each verb with each option and outcome."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.model = Model()
+        self.model = Model(self.clock)
         self.walks: list[Walk] = []
         self.appends: list[tuple[str, list[NewMessage], dict[str, Any]]] = []
+        self.tick = timedelta(milliseconds=1)
         number = next(_numbers)
         self.tenants = [f"t{number}", f"T{number}"]
 
-    def pair(self, where: tuple[int, int, str | None]) -> Pair:
-        instance, tenant, user = where
+    def pair(self, view: tuple[int, int, str | None]) -> Pair:
+        instance, tenant, user = view
         real = self.keeps[instance].for_tenant(self.tenants[tenant])
-        idle_ttl = IDLE_TTL if instance else None
-        model = self.model.view(self.tenants[tenant], user, idle_ttl)
+        model = ModelView(self.model, self.tenants[tenant], user, IDLE_TTL if instance else None)
         return Pair(real if user is None else real.for_user(user), model)
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         return self.loop.run(call)
 
-    def both(self, real: Coroutine[Any, Any, Any], model: Callable[[], Any]) -> Any:
-        """Do both, compare, give the real result; None where both raised the same error."""
+    def do(self, pair: Pair, verb: str, *arguments: Any, **options: Any) -> Any:
+        """Call the verb on both and compare: the real result, None if both raised the same error."""
+        if self.clock is not None:
+            self.clock.now += self.tick
+        repository, _, name = verb.partition(".")
+        real = getattr(getattr(pair.real, repository), name)
+        model = getattr(getattr(pair.model, repository), name)
+        found, outcome = self.both(real(*arguments, **options), lambda: model(*arguments, **options))
+        for option in ("", *(option for option, value in options.items() if value is not None)):
+            self.met[verb, option, outcome] += 1
+        return found
+
+    def both(self, real: Coroutine[Any, Any, Any], model: Callable[[], Any]) -> tuple[Any, str]:
+        """The real result, and "ok" or the name of the error that both raised."""
         try:
             found, raised = self.run(real), None
         except PersistenceError as error:
@@ -76,34 +96,54 @@ class ComparingMachine(RuleBasedStateMachine):
             expected, refused = model(), None
         except PersistenceError as error:
             expected, refused = None, error
-        assert type(raised) is type(refused), f"raised {raised!r}, expected {refused!r} (result {found!r})"
-        if refused is not None and isinstance(getattr(refused, "actual", None), int):
-            assert (vars(raised)["expected"], vars(raised)["actual"]) == (
-                vars(refused)["expected"],
-                vars(refused)["actual"],
-            )
-        agree(expected, found)
-        return found
+        if refused is None and raised is None:
+            agree(expected, found)
+            return found, "ok"
+        wanted = refused.errors if isinstance(refused, OneOf) else (refused,)
+        what = f"raised {raised!r}, expected {refused!r} (result {found!r})"
+        assert type(raised) in {type(each) for each in wanted}, what
+        if isinstance(raised, Conflict) and isinstance(refused, Conflict):
+            _same_conflict(raised, refused)
+        return None, type(raised).__name__
 
     def same_session(self, pair: Pair, session_id: str) -> None:
         """After a call the session is what the model says; this settles the times that the call set."""
-        self.both(pair.real.sessions.find(session_id), lambda: pair.model.find(session_id))
-
-    def number(self, pair: Pair, session_id: str, field: str, lag: int | None) -> int | None:
-        """A version or seq to expect: none, the right one, or one that is `lag` behind."""
-        row = pair.model.find(session_id)
-        return None if lag is None else max(0, (row[field] if row else 1) - lag)
+        self.both(pair.real.sessions.find(session_id), lambda: pair.model.sessions.find(session_id))
 
     def same_log(self, pair: Pair, session_id: str) -> None:
         async def all_of_it() -> list[Any]:
             return [message async for message in pair.real.messages.iterate(session_id)]
 
-        self.both(all_of_it(), lambda: pair.model.list_messages(session_id, limit=1000)["items"])
+        self.both(all_of_it(), lambda: pair.model.messages.list(session_id, limit=1000)["items"])
+
+    def row(self, pair: Pair, session_id: str) -> Row | None:
+        """The session in the model, whichever user's it is."""
+        held = self.model.living(pair.model.tenant, session_id)
+        return None if held is None else held.row
+
+    def number(self, pair: Pair, session_id: str, field: str, lag: int | str | None) -> int | None:
+        """A version or seq to expect: none, the right one, one that is `lag` behind, or the one of no session."""
+        if lag is None or lag == "none yet":
+            return None if lag is None else 0
+        row = self.row(pair, session_id)
+        return max(0, (value_of(row[field]) if row else 1) - int(lag))
 
     def page(self, pair: Pair, arguments: dict[str, Any], cursor: str | None, behind: Position | None) -> None:
-        page = self.both(
-            pair.real.sessions.list(cursor=cursor, **arguments), lambda: pair.model.list(behind=behind, **arguments)
+        page, _ = self.both(
+            pair.real.sessions.list(cursor=cursor, **arguments),
+            lambda: pair.model.sessions.list(behind=behind, **arguments),
         )
         if page.has_more:
-            last = msgspec.structs.asdict(page.items[-1])
-            self.walks.append(Walk(pair, arguments, page.next_cursor, position_by(arguments["order"])(last)))
+            last = page.items[-1]
+            position = position_by(arguments["order"])({"id": last.id, **_times(last)})
+            self.walks.append(Walk(pair, arguments, page.next_cursor, position))
+
+
+def _times(session: Any) -> Row:
+    return {"updated_at": session.updated_at, "created_at": session.created_at}
+
+
+def _same_conflict(raised: Conflict, refused: Conflict) -> None:
+    assert raised.kind == refused.kind, f"raised {raised!r} of kind {raised.kind}, expected {refused.kind}"
+    if refused.kind in ("version", "last_seq"):
+        assert (raised.expected, raised.actual) == (refused.expected, refused.actual)

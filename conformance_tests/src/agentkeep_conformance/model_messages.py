@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from agentkeep import InvalidInput, MessageNotFound, NewMessage, SessionNotFound
+from agentkeep import InvalidInput, MessageNotFound, NewMessage
 
-from agentkeep_conformance.agreement import SameOrLater, value_of
+from agentkeep_conformance.agreement import value_of
 from agentkeep_conformance.model import Model, Scoped, slide
 from agentkeep_conformance.model_sessions import ModelSessions
 from agentkeep_conformance.rows import Held, Row, added, expect, message_row, page_of, stored_before, tail_of, text_of
@@ -48,12 +48,13 @@ class ModelMessages:
         expect("version", expected_version, 0 if is_new else held.row["version"])
         expect("last_seq", expected_last_seq, held.row["last_seq"])
         counters = added(held.row["counters"], add or {})
-        checks_only = [expected_version, expected_last_seq, create] != [None] * 3
-        changes = bool(messages or is_new or update or add) or truncate_after is not None or keep_last is not None
-        if not changes and not checks_only:
+        options = (create, expected_version, expected_last_seq, truncate_after, keep_last)
+        if not (messages or update or add) and options == (None,) * 5:
             return _appended([], held.row["version"], held.row["last_seq"], 0)
         held.row["counters"] = counters
-        new = self._write(held, messages, known, update, truncate_after, keep_last, is_new=is_new, changes=changes)
+        if not is_new:
+            self._scoped.written(held)
+        new = self._write(held, messages, known, update, truncate_after, keep_last)
         self._scoped.store(held)
         by_id = {value_of(row["id"]): row for row in known}
         rows = iter(new)
@@ -78,15 +79,8 @@ class ModelMessages:
         update: Row | None,
         truncate_after: int | None,
         keep_last: int | None,
-        *,
-        is_new: bool,
-        changes: bool,
     ) -> list[Row]:
-        scoped = self._scoped
-        if not is_new:
-            cuts_only = not (messages or update) and (truncate_after is not None or keep_last is not None)
-            scoped.written(held, changed=changes and not cuts_only)
-        moment = held.row["updated_at"]
+        scoped, moment = self._scoped, held.row["updated_at"]
         if truncate_after is not None:
             held.log = [row for row in held.log if row["seq"] <= truncate_after]
         if update:
@@ -94,8 +88,8 @@ class ModelMessages:
             scoped.next_version(held)
         skipped = {value_of(row["id"]) for row in known}
         fresh = [message for message in messages if message.id is None or message.id not in skipped]
-        first, version = held.row["last_seq"] + 1, held.row["version"]
-        new = [message_row(held.row["id"], seq, each, version, scoped.model.now()) for seq, each in enumerate(fresh, first)]
+        id, first, version, now = held.row["id"], held.row["last_seq"] + 1, held.row["version"], scoped.model.now()
+        new = [message_row(id, seq, message, version, now) for seq, message in enumerate(fresh, first)]
         held.log = held.log + new
         held.counted()
         if keep_last is not None:
@@ -178,7 +172,7 @@ class ModelMessages:
         role: str | None = None,
     ) -> set[tuple[str, str]]:
         """Session and message id of each message whose text has all the words, wherever they stand (SRCH-1)."""
-        words = query.casefold().split()
+        words = query.casefold().replace("\0", " ").split()
         if session_id is not None:
             self._scoped.find(session_id)
         return {

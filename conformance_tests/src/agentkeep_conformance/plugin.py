@@ -19,7 +19,6 @@ from agentkeep_conformance.clauses import CLAUSES, clauses_of, faults_of, tests_
 from agentkeep_conformance.enrolment import Enrolment, KnownFailure, Tier, name_of
 from agentkeep_conformance.outcomes import EVIDENCE, REQUIRED, SEED, TIER, AdapterEvidence, Evidence, TestOutcome
 from agentkeep_conformance.rendering import outcome_table
-from agentkeep_conformance.suite import AdapterConformance
 
 _TEST = "agentkeep_test"
 _NOT_APPLICABLE = "agentkeep_not_applicable"
@@ -74,8 +73,6 @@ def _seed(config: pytest.Config) -> int:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     enrolled = [(item, suite) for item in items if (suite := _suite(item))]
     faults = [fault for suite in dict.fromkeys(suite for _, suite in enrolled) for fault in _enrolment_faults(suite)]
-    if any(issubclass(suite, AdapterConformance) for _, suite in enrolled):
-        faults += faults_of(AdapterConformance, whole=True)
     if faults:
         raise pytest.UsageError("\n".join(["the conformance suite is not sound:", *dict.fromkeys(faults)]))
     not_chosen = {item for item, suite in enrolled if _not_chosen(item, suite, config)}

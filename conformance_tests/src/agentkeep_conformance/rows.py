@@ -163,7 +163,7 @@ def tail_of(log: list[Row], n: int, *, whole_turns: bool) -> list[Row]:
 def text_of(message: Row) -> str:
     """What a search looks at: the strings of `content`, or of `event` if that is None (SRCH-1)."""
     value = message["event"] if message["content"] is None else message["content"]
-    return "\n".join(_strings(value)).casefold()
+    return "\n".join(_strings(value)).casefold().replace("\0", " ")
 
 
 def _strings(value: Any) -> list[str]:
