@@ -36,10 +36,10 @@ json_values: st.SearchStrategy[Any] = scalars | st.sampled_from(_compounds)
 objects: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
     st.sampled_from(["k", "K", "k.k", "$k", "_id", ""]), json_values, max_size=3
 )
-labels = st.dictionaries(st.sampled_from(["k", "K"]), st.sampled_from([1, True, "a"]), max_size=2)
+labels = st.dictionaries(st.sampled_from(["k", "K"]), st.sampled_from([1, True, "a"]), min_size=1, max_size=2)
 """Metadata that filters are likely to find."""
 metadata = labels | objects
-filters_by_metadata = labels.filter(bool) | st.dictionaries(
+filters_by_metadata = labels | st.dictionaries(
     st.sampled_from(["k", "K", "k.k", "$k"]), scalars, min_size=1, max_size=2
 )
 texts = st.sampled_from([None, "", " ", "\x00", "e\u0301", "é", "🙂" * 3, "x" * 5000])
