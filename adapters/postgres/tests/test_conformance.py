@@ -1,6 +1,7 @@
 """The PostgreSQL adapter keeps every clause: by each driver, behind a pooler, on each line that is supported."""
 
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,9 +33,7 @@ class TestPostgres(PostgresStorage, AdapterConformance):
         return PostgresAdapter.from_url(dsn, prefix=namespace).migrations_sql()
 
     def over_client(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[OverClient]:
-        def adapter_of(engine: Any) -> PostgresAdapter:
-            return PostgresAdapter(engine, prefix=namespace)
-
+        adapter_of = partial(PostgresAdapter, prefix=namespace)
         return over_engine(self.url(dsn), adapter_of, connect_args=self.engine_arguments)
 
     async def make_newer(self, dsn: str, namespace: str) -> None:
