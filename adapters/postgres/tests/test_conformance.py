@@ -21,7 +21,7 @@ class TestPostgres(PostgresStorage, AdapterConformance):
     round_trips: ClassVar[dict[str, int]] = {"greeting": 4}  # whether there is TLS, who we are, two to prove it (SCRAM)
     has_schema, tables, corpora = True, ("sessions", "messages"), released(Path(__file__).parent / "corpora")
     driver = "asyncpg"
-    engine_arguments: ClassVar[dict[str, Any]] = {}
+    connect_args: ClassVar[dict[str, Any]] = {}
 
     def open(self, dsn: str, namespace: str, **options: Any) -> PostgresAdapter:
         return PostgresAdapter.from_url(self.url(dsn), prefix=namespace, **options)
@@ -33,8 +33,7 @@ class TestPostgres(PostgresStorage, AdapterConformance):
         return PostgresAdapter.from_url(dsn, prefix=namespace).migrations_sql()
 
     def over_client(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[OverClient]:
-        adapter_of = partial(PostgresAdapter, prefix=namespace)
-        return over_engine(self.url(dsn), adapter_of, connect_args=self.engine_arguments)
+        return over_engine(self.url(dsn), partial(PostgresAdapter, prefix=namespace), connect_args=self.connect_args)
 
     async def make_newer(self, dsn: str, namespace: str) -> None:
         execute(dsn, f"INSERT INTO {namespace}schema_version (version) VALUES (999)")  # noqa: S608 - the suite's name
@@ -49,7 +48,7 @@ class TestPgBouncer(TestPostgres):  # in transaction mode; a kill ends the poole
     everyday, nightly_runs_all, families = False, True, _WIRE | {"concurrency", "lifecycle"}
     server = PGBOUNCER
     round_trips: ClassVar[dict[str, int]] = {"greeting": 4, "append": 2, "append with ids": 2, "read": 2}
-    engine_arguments: ClassVar[dict[str, Any]] = {"statement_cache_size": 0, "prepared_statement_name_func": lambda: ""}
+    connect_args: ClassVar[dict[str, Any]] = {"statement_cache_size": 0, "prepared_statement_name_func": lambda: ""}
 
 
 class TestPostgresOldest(TestPostgres):
