@@ -17,7 +17,7 @@ _WIRE = {"cancellation", "cost", "crashes", "faults", "processes", "watching"}
 class TestPostgres(PostgresStorage, AdapterConformance):
     server = POSTGRES
     one_connection: ClassVar[dict[str, Any]] = {"pool_size": 1}
-    short_timeout: ClassVar[dict[str, Any]] = {"command_timeout": 0.5, "connect_timeout": 0.5}
+    short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5, "connect_timeout": 0.5}
     round_trips: ClassVar[dict[str, int]] = {"greeting": 4}  # whether there is TLS, who we are, two to prove it (SCRAM)
     has_schema, tables, corpora = True, ("sessions", "messages"), released(Path(__file__).parent / "corpora")
     driver = "asyncpg"

@@ -117,7 +117,7 @@ async def test_a_full_disk_loses_nothing_acknowledged(disk: SmallDisk) -> None:
 
     Where the data has none, the server says so and nothing was written; where the WAL has none, the server ends.
     """
-    adapter = PostgresAdapter.from_url(disk.server.dsn, connect_timeout=5, command_timeout=30)
+    adapter = PostgresAdapter.from_url(disk.server.dsn, connect_timeout=5, timeout=30)
     async with Keep(adapter) as keep:
         sessions = [(await keep.sessions.create()).id for _ in range(3)]
         disk.fill()

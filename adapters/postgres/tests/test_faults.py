@@ -20,7 +20,7 @@ async def test_a_killed_server_loses_nothing_acknowledged(database: Database) ->
     """FLT-1, FLT-2: SIGKILL under load, restart, and no restart of ours."""
     acknowledged: dict[str, int] = {}
 
-    async with database.keep(connect_timeout=2, command_timeout=10) as keep:
+    async with database.keep(connect_timeout=2, timeout=10) as keep:
         sessions = [(await keep.sessions.create()).id for _ in range(4)]
         stop = asyncio.Event()
         writers = [asyncio.create_task(_write_until(keep, session_id, acknowledged, stop)) for session_id in sessions]
@@ -44,7 +44,7 @@ async def test_a_killed_server_loses_nothing_acknowledged(database: Database) ->
 
 async def test_a_watch_outlives_its_server(database: Database) -> None:
     """WATCH-1, FLT-2: away for longer than a watcher's look at the log; then each message once, in order."""
-    async with database.keep(connect_timeout=2, command_timeout=10) as keep, asyncio.timeout(120):
+    async with database.keep(connect_timeout=2, timeout=10) as keep, asyncio.timeout(120):
         session = await keep.sessions.create()
         await keep.messages.append(session.id, [NewMessage(role="user")])
         watch = keep.messages.watch(session.id, after_seq=0)
@@ -73,7 +73,7 @@ async def _append_when_it_is_back(keep: Keep, session_id: str) -> None:
 
 async def test_a_watch_gives_a_server_up_in_the_end(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """WATCH-1, ERR-1."""
-    monkeypatch.setattr("agentkeep_postgres.watch._GIVE_UP_SECONDS", 0.5)
+    monkeypatch.setattr("agentkeep.spi.watch.AWAY_SECONDS", 0.5)
     async with database.keep(connect_timeout=2) as keep:
         session = await keep.sessions.create()
         await keep.messages.append(session.id, [NewMessage(role="user")])

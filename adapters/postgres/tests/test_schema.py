@@ -31,7 +31,7 @@ ORDER BY 1, 2, 3
 
 _WHOLE = (
     *("create", "get", "update", "touch", "fork", "restore", "append", "list_forward", "list_backward", "get_message"),
-    *("replace", "cut", "pop", "watch", "lock", "add_version", "version", "server"),
+    *("replace", "cut", "pop", "request_notifications", "lock", "add_version", "version", "server"),
 )
 """The statements that stand alone; the others are parts of listings and searches, whose plans are read elsewhere."""
 

@@ -85,7 +85,7 @@ async def test_connections_that_fell_silent_while_idle_cost_a_read_no_error(data
     assert address.port is not None
     dsn = database.dsn.replace("postgresql://", f"postgresql+{driver}://")
     async with Proxy(address.hostname, address.port) as proxy:
-        options = {"prefix": database.prefix, "command_timeout": 0.5, "connect_timeout": 2}
+        options = {"prefix": database.prefix, "timeout": 0.5, "connect_timeout": 2}
         async with Keep(PostgresAdapter.from_url(proxy.through(dsn), **options)) as keep, asyncio.timeout(60):
             session = await keep.sessions.create()
             await asyncio.gather(*(keep.sessions.get(session.id) for _ in range(5)))

@@ -10,14 +10,13 @@ from agentkeep.capabilities import Capabilities, Durability
 from agentkeep.errors import ConfigurationError, SchemaMissing
 from agentkeep.models import Health
 from agentkeep.records import Scope
-from agentkeep.spi.options import as_prefix, read_options
-from agentkeep.spi.urls import redact
+from agentkeep.spi.options import as_prefix, as_seconds, read_options
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import await_only
 
 from agentkeep_postgres.client import Client
 from agentkeep_postgres.messages import PostgresMessages
-from agentkeep_postgres.notify import Notifiers
+from agentkeep_postgres.notify import make_notifier
 from agentkeep_postgres.schema import check_version, known_version, migrate, migrations_sql
 from agentkeep_postgres.search import Search
 from agentkeep_postgres.server import Server
@@ -25,7 +24,7 @@ from agentkeep_postgres.sessions import PostgresSessions
 from agentkeep_postgres.statements import Names, load_statements
 from agentkeep_postgres.sweep import Sweep
 from agentkeep_postgres.urls import ADAPTER_OPTIONS, ENGINE_OPTIONS, make_engine
-from agentkeep_postgres.watch import Watcher
+from agentkeep_postgres.watch import Watch
 
 _MEBIBYTE = 1024 * 1024
 
@@ -36,6 +35,7 @@ class PostgresAdapter:
     `engine` stays the caller's: the adapter never disposes it. The tables are in `schema`; their names begin with
     `prefix`. With `manage_schema=False` the adapter needs no right beyond reading and writing rows. `pgbouncer` says
     whether a pooler in transaction mode stands before the server; with None the adapter finds out when it opens.
+    `timeout` bounds each call, the wait for a connection included.
     Raises `ConfigurationError`.
     """
 
@@ -49,6 +49,7 @@ class PostgresAdapter:
         prefix: str = "agentkeep_",
         manage_schema: bool = True,
         pgbouncer: bool | None = None,
+        timeout: timedelta | float = timedelta(seconds=60),
     ) -> None:
         if not isinstance(engine, AsyncEngine):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError(
@@ -64,7 +65,8 @@ class PostgresAdapter:
         self._pgbouncer = pgbouncer
         self._durability: Durability = "fsync"
         self._migrated_from: int | None = None
-        self._connect(Client(engine, owned=False, address=_address(engine)))
+        self._timeout = as_seconds("timeout", timeout)
+        self._connect(Client(engine, is_ours=False, timeout=self._timeout))
 
     def _connect(self, client: Client) -> None:
         statements = load_statements(self._names)
@@ -73,25 +75,23 @@ class PostgresAdapter:
         self._search = Search(client, statements)
         self.sessions = PostgresSessions(client, statements)
         self._sweep = Sweep(client, statements)
-        self._notifiers = Notifiers(client, f"{self._names.prefix}landed")
-        watcher = Watcher(client, statements, self._notifiers)
-        self.messages = PostgresMessages(client, statements, self._search, watcher)
+        self._notifier = make_notifier(client, statements, f"{self._names.prefix}landed")
+        watch = Watch(client, statements, self._notifier)
+        self.messages = PostgresMessages(client, statements, self._search, watch)
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
         """`postgresql://user:password@host:port/database`; `postgresql+psycopg://` for psycopg 3.
 
-        Options of the adapter as above, and of its pool: `pool_size`, `max_overflow`, `pool_timeout`,
-        `connect_timeout`, `command_timeout` (seconds), `sslmode`, `host` (a socket's directory), `application_name`.
+        Options of the adapter as above, and of its pool: `pool_size`, `max_overflow`, `connect_timeout` (seconds),
+        `sslmode`, `host` (a socket's directory), `application_name`.
         Raises `ConfigurationError`.
         """
         read = read_options(cls.name, url, options, {**ADAPTER_OPTIONS, **ENGINE_OPTIONS})
         settings = {name: value for name, value in read.items() if name in ENGINE_OPTIONS}
         engine = make_engine(url, **settings)
         adapter = cls(engine, **{name: value for name, value in read.items() if name in ADAPTER_OPTIONS})
-        timeout: timedelta = settings.get("command_timeout", timedelta(seconds=60))
-        client = Client(engine, owned=True, address=_address(engine), command_timeout=timeout.total_seconds())
-        adapter._connect(client)
+        adapter._connect(Client(engine, is_ours=True, timeout=adapter._timeout))
         return adapter
 
     @property
@@ -123,6 +123,7 @@ class PostgresAdapter:
         Raises `Unavailable`, `SchemaMissing`, `SchemaTooNew`, `ConfigurationError`.
         """
         self._client.open()
+        self._notifier.open()
         try:
             await self._prepare()
         except BaseException:
@@ -164,7 +165,7 @@ class PostgresAdapter:
 
     async def close(self) -> None:
         """Close the pool if it is ours, never the caller's (LIFE-2)."""
-        self._notifiers.close()
+        self._notifier.close()
         await self._client.close()
 
     async def health(self) -> Health:
@@ -185,7 +186,3 @@ class PostgresAdapter:
     async def sweep(self, scope: Scope | None, *, limit: int) -> int:
         """Remove up to `limit` expired sessions with their messages (TTL-2)."""
         return await self._sweep.run(scope, limit=limit)
-
-
-def _address(engine: AsyncEngine) -> str:
-    return redact(engine.url.set(drivername="postgresql").render_as_string(hide_password=True))

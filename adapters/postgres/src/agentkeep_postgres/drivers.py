@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import selectors
-from asyncio import create_task, timeout
+from asyncio import CancelledError, Task, create_task, shield, wait
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple, Protocol, cast
+from weakref import WeakKeyDictionary
+
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 Row = Sequence[Any]
 
+_CLOSE_SECONDS = 2.0
+"""How long closing waits for the server to stop."""
 
-class Listener(NamedTuple):
+
+class ListeningConnection(NamedTuple):
     """A connection that listens."""
 
     is_over: Callable[[], bool]
@@ -28,15 +34,12 @@ class Driver(Protocol):
         """Whether the driver itself knows that the connection is closed."""
         ...
 
-    async def fetch(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
-        """All rows of one statement. Each connection prepares it once."""
-        ...
+    async def fetch(self, connection: Any, sql: str, arguments: Sequence[object], *, prepare: bool) -> Sequence[Row]:
+        """All rows of one statement.
 
-    async def fetch_unnamed(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
-        """As `fetch`, but the server plans for these arguments, and nothing stays prepared on the connection.
-
-        Use this behind a pooler, which may run each transaction on a different server connection. asyncpg needs one
-        round trip more for it.
+        `prepare`: each connection prepares the statement once. If not, the server plans for these arguments and nothing
+        stays prepared on the connection. Use that behind a pooler, which may run each transaction on a different server
+        connection; asyncpg needs one round trip more for it. After a cancelled call use `close` alone.
         """
         ...
 
@@ -48,12 +51,21 @@ class Driver(Protocol):
         """Whether another server process answers than the driver was told when it connected. One round trip."""
         ...
 
-    async def listen(self, connection: Any, channel: str, notify: Callable[[str], None]) -> Listener:
-        """Call `notify` with the payload of each notification. Use the connection for nothing else from now on."""
+    async def listen(
+        self, connection: Any, channel: str, notify: Callable[[str], None], lost: Callable[[], None]
+    ) -> ListeningConnection:
+        """Call `notify` with the payload of each notification, and `lost` when the connection has ended.
+
+        Use the connection for nothing else from now on.
+        """
+        ...
+
+    async def close(self, connection: Any) -> None:
+        """Close a connection that belongs to no pool, when the server has stopped to work on a cancelled call."""
         ...
 
     def end(self, connection: Any) -> None:
-        """Close a connection that belongs to no pool and that nobody uses, without waiting."""
+        """Close an idle connection without waiting."""
         ...
 
 
@@ -61,10 +73,9 @@ class AsyncpgDriver:
     def is_closed(self, connection: Any) -> bool:
         return connection.is_closed()
 
-    async def fetch(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
-        return await connection.fetch(sql, *arguments)
-
-    async def fetch_unnamed(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
+    async def fetch(self, connection: Any, sql: str, arguments: Sequence[object], *, prepare: bool) -> Sequence[Row]:
+        if prepare:
+            return await connection.fetch(sql, *arguments)
         # asyncpg ends the first trip with Flush, not Sync, so a pooler keeps the server connection for the second.
         statement = await connection.prepare(sql, name="")
         return await statement.fetch(*arguments)
@@ -77,35 +88,48 @@ class AsyncpgDriver:
         # Without arguments it is one simple query, which every pooler forwards whole. The tag says how many rows came.
         return await connection.execute(_SAME_PROCESS.replace(":pid", str(pid))) != "SELECT 1"
 
-    async def listen(self, connection: Any, channel: str, notify: Callable[[str], None]) -> Listener:
+    async def listen(
+        self, connection: Any, channel: str, notify: Callable[[str], None], lost: Callable[[], None]
+    ) -> ListeningConnection:
         def receive(connection: Any, pid: int, channel: str, payload: str) -> None:
             notify(payload)
 
+        def end(connection: Any) -> None:
+            lost()
+
         await connection.add_listener(channel, receive)
-        return Listener(connection.is_closed, connection.terminate)
+        connection.add_termination_listener(end)
+        return ListeningConnection(connection.is_closed, connection.terminate)
+
+    async def close(self, connection: Any) -> None:
+        with suppress(Exception):
+            await connection.close(timeout=_CLOSE_SECONDS)
 
     def end(self, connection: Any) -> None:
         connection.terminate()
 
 
 class PsycopgDriver:
-    def __init__(self, command_timeout: float | None = None) -> None:
-        """`command_timeout` in seconds: psycopg itself has none. None for a caller's engine."""
-        self._command_timeout = command_timeout
+    def __init__(self) -> None:
+        self._cancelled: WeakKeyDictionary[Any, Task[Any]] = WeakKeyDictionary()
 
     def is_closed(self, connection: Any) -> bool:
         return connection.closed or _server_has_closed(connection)
 
-    async def fetch(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
-        return await self._fetch(connection, sql, arguments, prepare=True)
+    async def fetch(self, connection: Any, sql: str, arguments: Sequence[object], *, prepare: bool) -> Sequence[Row]:
+        # Cancelled, psycopg waits up to 10 seconds for the server to stop. A task can go on without its caller.
+        running = create_task(self._fetch(connection, sql, arguments, prepare))
+        try:
+            return await shield(running)
+        except CancelledError:
+            running.cancel()
+            self._cancelled[connection] = running
+            raise
 
-    async def fetch_unnamed(self, connection: Any, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
-        return await self._fetch(connection, sql, arguments, prepare=False)
-
-    async def _fetch(self, connection: Any, sql: str, arguments: Sequence[object], *, prepare: bool) -> Sequence[Row]:
+    async def _fetch(self, connection: Any, sql: str, arguments: Sequence[object], prepare: bool) -> Sequence[Row]:
         from psycopg import AsyncRawCursor  # an extra: this class is used only if it is installed
 
-        async with timeout(self._command_timeout), AsyncRawCursor[Any](connection) as cursor:
+        async with AsyncRawCursor[Any](connection) as cursor:
             cursor.adapters.register_loader("timestamptz", _utc_loader())
             # In binary no setting of the database, such as its DateStyle, changes what a value looks like.
             await cursor.execute(cast("Any", sql), arguments, prepare=prepare, binary=True)
@@ -116,24 +140,38 @@ class PsycopgDriver:
 
     async def is_behind_pooler(self, connection: Any) -> bool:
         pid = int(connection.info.backend_pid)
-        rows = await self.fetch_unnamed(connection, _SAME_PROCESS.replace(":pid", str(pid)), ())
+        rows = await self._fetch(connection, _SAME_PROCESS.replace(":pid", str(pid)), (), prepare=False)
         return not rows
 
-    async def listen(self, connection: Any, channel: str, notify: Callable[[str], None]) -> Listener:
+    async def listen(
+        self, connection: Any, channel: str, notify: Callable[[str], None], lost: Callable[[], None]
+    ) -> ListeningConnection:
         async def receive() -> None:
-            with suppress(Exception):  # the connection is lost: watchers poll, and listen on a new one
+            with suppress(Exception):  # the connection is lost
                 async for notification in connection.notifies():
                     notify(notification.payload)
+            lost()
 
         await connection.set_autocommit(True)  # a caller's engine has it off, and LISTEN would wait for the commit
         await connection.execute(f"LISTEN {channel}")
         receiving = create_task(receive())
         # Close the socket only when the task no longer uses it: its number may belong to another socket at once.
         receiving.add_done_callback(lambda _: self.end(connection))
-        return Listener(receiving.done, receiving.cancel)
+        return ListeningConnection(receiving.done, receiving.cancel)
+
+    async def close(self, connection: Any) -> None:
+        running = self._cancelled.pop(connection, None)
+        if running is not None:
+            await wait({running}, timeout=_CLOSE_SECONDS)
+            running.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self.end(connection)
 
     def end(self, connection: Any) -> None:
         connection.pgconn.finish()  # psycopg's own close is a coroutine that awaits nothing
+
+
+def driver_of(engine: AsyncEngine) -> Driver:
+    return PsycopgDriver() if engine.dialect.driver.startswith("psycopg") else AsyncpgDriver()
 
 
 @cache

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 from agentkeep.errors import (
     ConfigurationError,
     Corrupt,
-    OutcomeUnknown,
     PersistenceError,
     SchemaMissing,
     Unavailable,
 )
-
-
-class Sent(Enum):
-    """How far a statement had come when it failed."""
-
-    NO = "no"
-    """There was no connection, or it was known to be dead: nothing can have been written."""
-    READ = "read"
-    """It was sent, and only reads."""
-    WRITE = "write"
-    """It was sent, and writes."""
-
+from agentkeep.spi.resend import Cause
 
 _BY_STATE: dict[str, type[ConfigurationError | SchemaMissing | Unavailable]] = {
     "28": ConfigurationError,  # wrong user or password
@@ -34,17 +20,19 @@ _BY_STATE: dict[str, type[ConfigurationError | SchemaMissing | Unavailable]] = {
     "42883": SchemaMissing,  # no such function
     "42703": SchemaMissing,  # no such column
 }
-"""By SQLSTATE or its class. Any other error of the server is `Unavailable`: the statement was rolled back."""
+"""By SQLSTATE or its class (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
 
 _CONNECTION_ENDED = ("08", "57P01", "57P02", "57P03", "57P05")
 """The connection has ended; whether the statement was committed before that is not known."""
 
 EXPIRED = "AK404"
-"""Our own: the session expired during `append`, and the whole call was rolled back."""
+"""Our own: the session expired during the call, and the whole call was rolled back."""
 
 _CORRUPT = ("XX001", "XX002")
 _CONTENTION = ("40001", "40P01", "40003")
 """Rolled back because of another transaction: the same call may succeed now."""
+_DATA = "22"
+"""Errors about a value. The server's sentence quotes the value."""
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -58,45 +46,51 @@ def ends_connection(error: BaseException) -> bool:
     return not _is_conversion(error) if state is None else state.startswith(_CONNECTION_ENDED)
 
 
+def cause_of(error: Exception) -> Cause:
+    """For the resend policy."""
+    if isinstance(error, UnicodeEncodeError):
+        return Cause.REFUSED  # by the driver, which sent nothing
+    if _is_conversion(error):
+        return Cause.UNREADABLE
+    if isinstance(error, TimeoutError):
+        return Cause.TIMEOUT
+    if ends_connection(error):
+        return Cause.LOST
+    return Cause.CONTENTION if sqlstate(error) in _CONTENTION else Cause.REFUSED
+
+
 def _is_conversion(error: BaseException) -> bool:
     """Whether the driver itself could not turn a value into bytes, or the server's bytes into values."""
     # psycopg's class by its name, which PEP 249 defines: the driver may not be installed
     return sqlstate(error) is None and (isinstance(error, UnicodeError) or type(error).__name__ == "DataError")
 
 
-def is_lost(error: BaseException) -> bool:
-    """Whether another connection may succeed. A silent server is not asked twice: the caller has waited enough."""
-    return ends_connection(error) and not isinstance(error, TimeoutError)
-
-
-def is_contention(error: BaseException) -> bool:
-    return sqlstate(error) in _CONTENTION
-
-
-def translated(error: BaseException, sent: Sent, address: str) -> PersistenceError:
-    """Our error for a driver's, with the driver's as `__cause__`. `address` is the database's URL without password."""
-    mapped = _mapped(error, sent, address)
-    mapped.__cause__ = error
-    return mapped
-
-
-def _mapped(error: BaseException, sent: Sent, address: str) -> PersistenceError:
-    state = sqlstate(error)
+def translated(error: BaseException, address: str) -> PersistenceError:
+    """Our error for a driver's after which nothing was written. `address`: the database's URL without password."""
+    state = sqlstate(error) or ""
+    sentence = f"{address}: {_sentence(error)}"
     if state in _CORRUPT:
-        return Corrupt(address, str(error))
-    kind = _BY_STATE.get(state or "") or _BY_STATE.get((state or "")[:2])
-    if kind is not None:
-        return kind(f"{address}: {error}")
+        return Corrupt(address, _sentence(error))
     if isinstance(error, UnicodeEncodeError):
-        return ConfigurationError(f"{address}: nothing was sent, make the engine's client_encoding utf8: {error}")
-    if sent is Sent.WRITE and _is_conversion(error):
-        return OutcomeUnknown(f"{address}: perhaps written, but the answer can't be read: {_sentence(error)}")
-    if sent is Sent.WRITE and ends_connection(error):
-        return OutcomeUnknown(f"{address}: the connection was lost before the answer came: {_sentence(error)}")
-    return Unavailable(f"{address}: {_sentence(error)}")
+        return ConfigurationError(
+            f"{address}: the connection's client_encoding {error.encoding} can't hold this text, so nothing was sent: "
+            "set client_encoding to utf8 in your engine's connect_args"
+        )
+    kind = _BY_STATE.get(state) or _BY_STATE.get(state[:2]) or Unavailable
+    return kind(sentence)
 
 
 def _sentence(error: BaseException) -> str:
-    if isinstance(error, TimeoutError) and not str(error):
-        return "no answer in time (options command_timeout, connect_timeout)"
-    return str(error) or type(error).__name__
+    """What happened, without stored content: never the server's DETAIL, which holds the values of keys (ERR-3)."""
+    state = sqlstate(error)
+    if state is None:
+        if _is_conversion(error):
+            return f"the answer can't be read ({type(error).__name__})"
+        if isinstance(error, TimeoutError) and not str(error):
+            return "no answer in time (options timeout, connect_timeout)"
+        return str(error) or type(error).__name__
+    if state.startswith(_DATA):
+        return f"the server refused a value (SQLSTATE {state})"
+    diagnostics = getattr(error, "diag", None)
+    primary = getattr(error, "message", None) if diagnostics is None else diagnostics.message_primary
+    return f"{primary or type(error).__name__} (SQLSTATE {state})"

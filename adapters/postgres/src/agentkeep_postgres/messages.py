@@ -7,6 +7,7 @@ from datetime import datetime
 
 from agentkeep.errors import Conflict, LimitExceeded, MessageNotFound, SessionNotFound, Unavailable
 from agentkeep.records import MAX_SEQ, Append, HitRecord, MessageDraft, MessageRange, MessageRecord, Scope, SearchQuery
+from agentkeep.spi.resend import Effect
 
 from agentkeep_postgres.client import Client
 from agentkeep_postgres.drivers import Row
@@ -14,7 +15,7 @@ from agentkeep_postgres.errors import EXPIRED, sqlstate
 from agentkeep_postgres.rows import changes_json, from_micros, message_record, search_text, to_micros
 from agentkeep_postgres.search import Search
 from agentkeep_postgres.statements import Statements
-from agentkeep_postgres.watch import Watcher
+from agentkeep_postgres.watch import Watch
 
 MAX_APPEND_BYTES = 1_000 * 1024 * 1024
 """Of one append's texts. PostgreSQL 15 refuses a protocol message of 1 GiB or more: "invalid message length"."""
@@ -23,11 +24,11 @@ _MAX_CHARACTER_BYTES = 4
 
 
 class PostgresMessages:
-    def __init__(self, client: Client, statements: Statements, search: Search, watcher: Watcher) -> None:
+    def __init__(self, client: Client, statements: Statements, search: Search, watch: Watch) -> None:
         self._client = client
         self._sql = statements
         self._search = search
-        self._watcher = watcher
+        self._watch = watch
 
     async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
         drafts = append.messages
@@ -52,14 +53,15 @@ class PostgresMessages:
             "idle_ttl": to_micros(append.idle_ttl),
             "changes": None if append.changes is None else changes_json(scope, append.changes),
         }
-        resend = {"may_be_stored": True} if append.is_repeatable else None
+        effect = Effect.REPEATABLE if append.is_repeatable else Effect.ONCE
         try:
-            row = (await self._client.write(self._sql["append"], values, resend=resend))[0]
+            sql = self._sql["append"]
+            rows = await self._client.write(sql, values, effect=effect, resent={"may_be_stored": True})
         except Unavailable as error:
             if error.__cause__ is not None and sqlstate(error.__cause__) == EXPIRED:
                 raise SessionNotFound(append.session_id) from error.__cause__
             raise
-        return _appended(append, row)
+        return _appended(append, rows[0])
 
     async def replace(
         self, scope: Scope, session_id: str, message_id: str, *, role: str, payload: str, expected: MessageRecord
@@ -123,7 +125,7 @@ class PostgresMessages:
         return await self._search.find(scope, query)
 
     def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
-        return self._watcher.watch(scope, session_id, after_seq=after_seq)
+        return self._watch.messages(scope, session_id, after_seq=after_seq)
 
 
 def _at(scope: Scope, session_id: str) -> dict[str, object]:

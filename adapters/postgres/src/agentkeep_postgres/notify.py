@@ -1,93 +1,73 @@
-"""How watchers are woken: one connection that listens, for each event loop in which somebody watches.
-
-A notification only saves waiting. What it misses is found when the watcher reads the log.
-"""
+"""How watchers are woken: one connection that listens, for each event loop in which somebody watches."""
 
 from __future__ import annotations
 
 import asyncio
-from weakref import WeakKeyDictionary
+from datetime import timedelta
 
-from agentkeep.errors import PersistenceError
+from agentkeep.spi.notify import Key, Notifier
+from agentkeep.spi.resend import Effect
 
 from agentkeep_postgres.client import Client
-from agentkeep_postgres.drivers import Listener
+from agentkeep_postgres.drivers import ListeningConnection
+from agentkeep_postgres.rows import to_micros
+from agentkeep_postgres.statements import Statements
 
 _SEPARATOR = "\x1f"
 """No id holds a control character. `append` joins the two parts of its payload with it as well."""
+_NOTIFY_FOR = timedelta(seconds=60)
+"""For so long after a request appends notify. The request is renewed after a third of it."""
 
 
-class Notifiers:
-    """The notifier of each event loop."""
+def make_notifier(client: Client, statements: Statements, channel: str) -> Notifier:
+    notifier = Notifier(lambda: ServerListener(client, statements, channel, notifier))
+    return notifier
 
-    def __init__(self, client: Client, channel: str) -> None:
+
+class ServerListener:
+    """The notifications of one event loop: `LISTEN`, and for each session a request that its appends notify.
+
+    An append notifies only if its session was watched in the last minute, because commits with NOTIFY wait for each
+    other. Behind a pooler in transaction mode LISTEN does not work, so `hears` is never true there.
+    """
+
+    def __init__(self, client: Client, statements: Statements, channel: str, notifier: Notifier) -> None:
         self._client = client
+        self._sql = statements
         self._channel = channel
-        self._notifiers: WeakKeyDictionary[asyncio.AbstractEventLoop, Notifier] = WeakKeyDictionary()
+        self._notifier = notifier
+        self._connection: ListeningConnection | None = None
+        self._requested: dict[Key, float] = {}
+        """When the request for a session must be renewed."""
 
-    def of_this_loop(self) -> Notifier:
-        loop = asyncio.get_running_loop()
-        if loop not in self._notifiers:
-            self._notifiers[loop] = Notifier(self._client, self._channel)
-        return self._notifiers[loop]
-
-    def close(self) -> None:
-        """Stop listening in this event loop."""
-        notifier = self._notifiers.pop(asyncio.get_running_loop(), None)
-        if notifier is not None:
-            notifier.stop()
-
-
-class Notifier:
-    def __init__(self, client: Client, channel: str) -> None:
-        self._client = client
-        self._channel = channel
-        self._waiting: dict[str, set[asyncio.Event]] = {}
-        self._starting = asyncio.Lock()
-        self._listener: Listener | None = None
-
-    def join(self, tenant: str, session_id: str) -> asyncio.Event:
-        """An event that is set when messages land in a session, as long as `listens` returns True."""
-        event = asyncio.Event()
-        self._waiting.setdefault(f"{tenant}{_SEPARATOR}{session_id}", set()).add(event)
-        return event
-
-    def leave(self, tenant: str, session_id: str, event: asyncio.Event) -> None:
-        key = f"{tenant}{_SEPARATOR}{session_id}"
-        self._waiting[key].discard(event)
-        if not self._waiting[key]:
-            del self._waiting[key]
-        if not self._waiting:
-            self.stop()
-
-    async def listens(self) -> bool:
-        """Whether notifications arrive now. Listens on a new connection if the last one was lost."""
-        client = self._client
-        if client.behind_pooler:
+    def hears(self, key: Key) -> bool:
+        if self._connection is None or self._connection.is_over():
             return False
-        async with self._starting:
-            if self._listener is not None and not self._listener.is_over():
-                return True
-            self.stop()
-            try:
-                connection = await client.dedicated_connection()
-            except PersistenceError:
-                return False
-            try:
-                self._listener = await client.driver.listen(connection, self._channel, self._wake)
-            except BaseException as error:
-                client.driver.end(connection)
-                if isinstance(error, Exception):  # a replica can't listen, and a connection may be lost here too
-                    return False
-                raise
-            return True
+        return asyncio.get_running_loop().time() < self._requested.get(key, 0.0)
 
-    def _wake(self, key: str) -> None:
-        for event in self._waiting.get(key, ()):
-            event.set()
+    async def listen(self, key: Key) -> None:
+        if self._client.behind_pooler:
+            return
+        if self._connection is None or self._connection.is_over():
+            await self._connect()
+        tenant, session_id = key
+        values = {"tenant": tenant, "session_id": session_id, "notify_for": to_micros(_NOTIFY_FOR)}
+        await self._client.write(self._sql["request_notifications"], values, effect=Effect.REPEATABLE)
+        self._requested[key] = asyncio.get_running_loop().time() + _NOTIFY_FOR.total_seconds() / 3
+
+    async def _connect(self) -> None:
+        self.stop()
+        self._connection = await self._client.listen(self._channel, self._receive, self._notifier.notify_all)
+
+    def _receive(self, payload: str) -> None:
+        tenant, _, session_id = payload.partition(_SEPARATOR)
+        self._notifier.notify((tenant, session_id))
+
+    def forget(self, key: Key) -> None:
+        self._requested.pop(key, None)
 
     def stop(self) -> None:
-        """End the listening connection at once."""
-        if self._listener is not None:
-            self._listener.end()
-            self._listener = None
+        """End the connection at once."""
+        if self._connection is not None:
+            self._connection.end()
+            self._connection = None

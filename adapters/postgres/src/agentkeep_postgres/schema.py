@@ -46,7 +46,7 @@ async def migrate(client: Client, names: Names) -> int:
             if names.schema is not None:
                 await_only(driver.script(connection, statements["create_schema"].text))
             await_only(driver.script(connection, statements["create_versions"].text))
-            rows = await_only(driver.fetch_unnamed(connection, statements["version"].text, ()))
+            rows = await_only(driver.fetch(connection, statements["version"].text, (), prepare=False))
             found = int(rows[0][0])
             if found > known_version(names):
                 raise SchemaTooNew(found=found, known=known_version(names))
@@ -58,7 +58,7 @@ async def migrate(client: Client, names: Names) -> int:
         await_only(driver.script(connection, "COMMIT"))
         return found
 
-    return await client.call(work)
+    return await client.call(work, is_bounded=False)
 
 
 def migrations_sql(names: Names, *, after: int = 0) -> str:

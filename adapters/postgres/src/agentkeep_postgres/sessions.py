@@ -16,6 +16,7 @@ from agentkeep.records import (
     SessionQuery,
     SessionRecord,
 )
+from agentkeep.spi.resend import Effect
 
 from agentkeep_postgres.client import Client
 from agentkeep_postgres.listing import Listing
@@ -52,7 +53,9 @@ class PostgresSessions:
             "ttl": to_micros(draft.ttl),
         }
         # get_or_create has the same result once or twice
-        rows = await self._client.write(self._sql["create"], values, resend={} if or_get else None)
+        rows = await self._client.write(
+            self._sql["create"], values, effect=Effect.REPEATABLE if or_get else Effect.ONCE
+        )
         outcome, *columns = rows[0]
         if outcome == "created":
             return session_record(columns)
@@ -95,7 +98,7 @@ class PostgresSessions:
         self, scope: Scope, session_id: str, *, ttl: timedelta | None, idle_ttl: timedelta | None
     ) -> SessionRecord:
         values = _at(scope, session_id) | {"ttl": to_micros(ttl), "idle_ttl": to_micros(idle_ttl)}
-        rows = await self._client.write(self._sql["touch"], values, resend={})
+        rows = await self._client.write(self._sql["touch"], values, effect=Effect.REPEATABLE)
         if not rows:
             raise SessionNotFound(session_id)
         return session_record(rows[0])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from importlib.util import find_spec
-from typing import Any, cast
+from typing import Any
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs]
-from agentkeep.errors import ConfigurationError
+from agentkeep.errors import AdapterNotInstalled, ConfigurationError
 from agentkeep.spi.options import Reader, as_bool, as_count, as_is, as_prefix, as_seconds, one_of
 from agentkeep.spi.urls import redact
 from sqlalchemy.dialects import registry
@@ -20,7 +18,12 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 _DRIVERS = {"": "asyncpg", "asyncpg": "asyncpg", "psycopg": "psycopg", "psycopg_async": "psycopg"}
-_asyncpg = cast("Any", asyncpg)  # it has no types
+_UNBOUNDED_SECONDS = 86_400
+"""For the wait for a connection: the deadline of the call ends it earlier."""
+_INSTALL = {
+    "asyncpg": 'pip install "agentkeep[postgres]"',
+    "psycopg": 'pip install "agentkeep-postgres[psycopg]"',
+}
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
@@ -31,14 +34,13 @@ def _as_number_from_zero(name: str, value: Any) -> int:
 ENGINE_OPTIONS: Mapping[str, Reader] = {
     "pool_size": as_count,
     "max_overflow": _as_number_from_zero,
-    "pool_timeout": as_seconds,
     "connect_timeout": as_seconds,
-    "command_timeout": as_seconds,
     "sslmode": one_of(*_SSL_MODES),
     "host": as_is,
     "application_name": as_is,
 }
 ADAPTER_OPTIONS: Mapping[str, Reader] = {
+    "timeout": as_seconds,
     "schema": as_prefix,
     "prefix": as_prefix,
     "manage_schema": as_bool,
@@ -88,9 +90,7 @@ def make_engine(
     *,
     pool_size: int = 10,
     max_overflow: int = 0,
-    pool_timeout: timedelta = timedelta(seconds=30),
     connect_timeout: timedelta = timedelta(seconds=10),
-    command_timeout: timedelta = timedelta(seconds=60),
     sslmode: str = "prefer",
     host: str | None = None,
     application_name: str = "agentkeep",
@@ -104,9 +104,7 @@ def make_engine(
     target = parsed.set(drivername=f"postgresql+agentkeep_{driver}").set(query={"host": host} if host else {})
     arguments: dict[str, object] = (
         {
-            "async_creator_fn": _connect_to_the_end,
             "timeout": connect_timeout.total_seconds(),
-            "command_timeout": command_timeout.total_seconds(),
             "statement_cache_size": 512,
             "max_cached_statement_lifetime": 0,
             "ssl": sslmode,
@@ -125,7 +123,7 @@ def make_engine(
         target,
         pool_size=pool_size,
         max_overflow=max_overflow,
-        pool_timeout=pool_timeout.total_seconds(),
+        pool_timeout=_UNBOUNDED_SECONDS,
         pool_reset_on_return=None,
         pool_recycle=-1,
         pool_pre_ping=False,
@@ -133,24 +131,6 @@ def make_engine(
         hide_parameters=True,
         connect_args=arguments,
     )
-
-
-async def _connect_to_the_end(**arguments: Any) -> Any:
-    """Finish connecting even if the caller is cancelled.
-
-    asyncpg, cancelled while it connects, leaves an exception that nobody retrieves, and asyncio logs it.
-    """
-    connecting = asyncio.ensure_future(_asyncpg.connect(**arguments))
-    try:
-        return await asyncio.shield(connecting)
-    except asyncio.CancelledError:
-        connecting.add_done_callback(_end)
-        raise
-
-
-def _end(connecting: asyncio.Future[Any]) -> None:
-    if not connecting.cancelled() and connecting.exception() is None:
-        connecting.result().terminate()
 
 
 def _parsed(url: str) -> URL:
@@ -166,10 +146,13 @@ def _parsed(url: str) -> URL:
 
 
 def _driver(url: URL) -> str:
-    """asyncpg unless the URL asks for psycopg and that is installed."""
+    """The driver that the URL names; asyncpg if it names none. Raises `AdapterNotInstalled` if it is not installed."""
     _, _, wanted = url.drivername.partition("+")
     if wanted not in _DRIVERS:
-        raise ConfigurationError(f"the postgres adapter has no driver {wanted!r}: give postgresql:// or +psycopg")
-    if _DRIVERS[wanted] == "psycopg" and find_spec("psycopg") is None:
-        return "asyncpg"
-    return _DRIVERS[wanted]
+        raise ConfigurationError(
+            f"the postgres adapter has no driver {wanted!r}: give postgresql:// for asyncpg or postgresql+psycopg://"
+        )
+    driver = _DRIVERS[wanted]
+    if find_spec(driver) is None:
+        raise AdapterNotInstalled(f"{url.drivername}:// needs {driver}, which is not installed: {_INSTALL[driver]}")
+    return driver

@@ -37,6 +37,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from enum import Enum
+from math import inf
 from typing import TypeVar
 
 from agentkeep.errors import OutcomeUnknown, PersistenceError, Unavailable
@@ -106,6 +107,12 @@ class Attempt:
         if reused and call.effect is Effect.READ and not call.was_resent and call.deadline is not None:
             now = asyncio.get_running_loop().time()
             self._timer.reschedule(now + (call.deadline - now) / 2)
+
+    @property
+    def seconds_left(self) -> float:
+        """Until this attempt is given up. A cancelled attempt may use them to end its statement on the server."""
+        end = self._timer.when()
+        return inf if end is None else max(0.0, end - asyncio.get_running_loop().time())
 
     def did_nothing(self) -> None:
         """Call it if the server answered that it did nothing and the adapter goes on by itself (a redirection)."""

@@ -64,10 +64,8 @@ SELECT answer.outcome, {message_columns}
 FROM {prefix}pop(:tenant::text, :scope_user::text, :session_id::text) AS answer,
     LATERAL (SELECT (answer.message).*) AS m
 
--- name: watch
+-- name: request_notifications
 -- Asks appends to notify for a while. Nothing that a reader sees changes.
 UPDATE {prefix}sessions AS s SET watched_until = clock_timestamp() + :notify_for::bigint * interval '1 microsecond'
 WHERE s.tenant = :tenant::text AND s.id = :session_id::text
-    AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
-    AND (:scope_user::text IS NULL OR s.user_id = :scope_user::text)
-RETURNING s.created_at
+RETURNING s.id
