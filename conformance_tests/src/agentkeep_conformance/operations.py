@@ -16,8 +16,10 @@ from agentkeep import Keep, NewMessage, OutcomeUnknown, Unavailable
 World = dict[str, Any]
 """Every session of a tenant with its messages, by session id."""
 
+_FIRST = "first version"
+"""In the metadata of each furnished session."""
 _CHOSEN = re.compile(r"[0-9a-f]{32}")
-_TIMES = ("created_at", "updated_at", "last_message_at", "completed_at", "expires_at")
+_TIMES = ("created_at", "updated_at", "last_message_at", "completed_at", "ends_at", "expires_at")
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,13 @@ WRITES: dict[str, Operation] = {
     "create": Operation(lambda keep: keep.sessions.create("new", user_id="u1", metadata={"k": 1})),
     "get_or_create": Operation(lambda keep: keep.sessions.get_or_create("new", user_id="u1"), repeatable=True),
     "update": Operation(lambda keep: keep.sessions.update("s", title="new", status="completed")),
+    "update counters": Operation(lambda keep: keep.sessions.update("s", add={"n": 2})),
+    "update the ends": Operation(lambda keep: keep.sessions.update("s", ttl=3_600, idle_ttl=60)),
     "touch": Operation(lambda keep: keep.sessions.touch("s")),
     "fork": Operation(lambda keep: keep.sessions.fork("s", at_seq=3, new_id="new")),
+    "fork with an update": Operation(
+        lambda keep: keep.sessions.fork("s", new_id="new", update={"title": "new", "metadata": {"k": 1}})
+    ),
     "delete": Operation(lambda keep: keep.sessions.delete("s")),
     "delete_many": Operation(lambda keep: keep.sessions.delete_many(metadata={"k": 1}), whole_sessions=True),
     "delete_user": Operation(lambda keep: keep.sessions.delete_user("u1"), whole_sessions=True),
@@ -52,7 +59,14 @@ WRITES: dict[str, Operation] = {
     "append with an id": Operation(_append("new"), repeatable=True),
     "append a batch": Operation(_append("new1", "new2", "new3"), repeatable=True),
     "append a turn": Operation(
-        _append("new1", "new2", update={"title": "new", "state": {"n": 2}}, truncate_after=3, keep_last=4),
+        _append(
+            "new1", "new2", update={"title": "new", "state": {"n": 2}}, add={"n": 2}, truncate_after=3, keep_last=4
+        ),
+        repeatable=True,
+    ),
+    "append what is there in part": Operation(_append("m2", "new1", stored="skip"), repeatable=True),
+    "append to a new session": Operation(
+        lambda keep: keep.messages.append("new", [_message("new1")], create={"user_id": "u1"}, add={"n": 2}),
         repeatable=True,
     ),
     "redact": Operation(lambda keep: keep.messages.update("s", "m2", content="[removed]")),
@@ -65,12 +79,15 @@ WRITES: dict[str, Operation] = {
 READS: dict[str, Callable[[Keep], Awaitable[Any]]] = {
     "get": lambda keep: keep.sessions.get("s"),
     "find": lambda keep: keep.sessions.find("s"),
+    "get_many": lambda keep: keep.sessions.get_many(["s", "t", "absent"]),
+    "resume": lambda keep: keep.sessions.resume("s", tail=2),
     "list": lambda keep: keep.sessions.list(metadata={"k": 1}),
     "count": lambda keep: keep.sessions.count(),
     "find_active": lambda keep: keep.sessions.find_active("u1"),
     "messages.list": lambda keep: keep.messages.list("s", after=1),
     "messages.tail": lambda keep: keep.messages.tail("s", 2),
     "messages.get": lambda keep: keep.messages.get("s", "m1"),
+    "messages.get_many": lambda keep: keep.messages.get_many("s", ["m1", "m4", "absent"]),
     "messages.count": lambda keep: keep.messages.count("s"),
 }
 
@@ -78,7 +95,8 @@ READS: dict[str, Callable[[Keep], Awaitable[Any]]] = {
 async def furnish(keep: Keep) -> None:
     """Three sessions, two of them of one user and label."""
     for session_id, user_id, metadata in (("s", "u1", {"k": 1}), ("t", "u1", {"k": 1}), ("x", "u2", {"k": 2})):
-        await keep.sessions.create(session_id, user_id=user_id, metadata=metadata, title="old")
+        session = await keep.sessions.create(session_id, user_id=user_id, metadata=metadata, title="old")
+        await keep.sessions.update(session_id, metadata=metadata | {_FIRST: session.version})
         batch = [NewMessage(role="user", id=f"m{number}", content=f"old {number}") for number in range(1, 6)]
         await keep.messages.append(session_id, batch)
 
@@ -100,8 +118,12 @@ async def _read_world(keep: Keep) -> World:
 
 
 def _plain(row: msgspec.Struct) -> dict[str, Any]:
+    """Without what differs from tenant to tenant. Of a version only how many updates there were since the first."""
     fields = msgspec.structs.asdict(row)
     fields.pop("tenant", None)
+    if "version" in fields:
+        first = fields["metadata"].pop(_FIRST, None)
+        fields["version"] = None if first is None or fields["id"] == "new" else fields["version"] - first
     plain = {name: value is not None if name in _TIMES else value for name, value in fields.items()}
     return plain | {"id": _CHOSEN.sub("chosen", fields["id"])}
 

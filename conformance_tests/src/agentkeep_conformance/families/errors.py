@@ -42,8 +42,16 @@ WRONG: list[tuple[str, list[Any], dict[str, Any]]] = [
     ("sessions.update", ["s"], {"title": "t", "expected_version": True}),
     ("sessions.update", ["s"], {"title": "t", "expected_version": "1"}),
     ("sessions.update", ["s"], {"title": "t", "expected_version": -1}),
-    ("sessions.touch", ["s", 5], {}),
-    ("messages.append", ["s", [said()]], {"update": {}}),
+    ("sessions.touch", ["s", "5"], {}),
+    ("sessions.get_many", ["s"], {}),
+    ("sessions.get_many", [["s", 1]], {}),
+    ("sessions.resume", ["s"], {"tail": 0}),
+    ("sessions.delete", ["s"], {"expected_version": "1"}),
+    ("sessions.fork", ["s"], {"update": {"version": 9}}),
+    ("sessions.fork", ["s"], {"update": {"status": "gone"}}),
+    ("messages.get_many", ["s", "m1"], {}),
+    ("messages.append", ["s", [said()]], {"create": {"titel": "t"}}),
+    ("messages.append", ["s", [said()]], {"stored": "ignore"}),
     ("messages.append", ["s", [said()]], {"update": {"version": 9}}),
     ("messages.append", ["s", [said()]], {"keep_last": 0}),
     ("messages.append", ["s", [said()]], {"truncate_after": -1}),
@@ -80,10 +88,19 @@ async def with_unreadable(adapter: PersistenceAdapter) -> None:
         parent_id=None,
         schema_version=None,
         ttl=None,
+        idle_ttl=None,
+        version=1,
     )
     await adapter.sessions.create(SCOPE, draft)
-    message = MessageDraft(id="bad", role="user", payload='{"metadata":["no object"]}', created_at=None)
-    await adapter.messages.append(SCOPE, Append(session_id="s", messages=[message], caller_ids=True))
+    message = MessageDraft(
+        id="bad",
+        role="user",
+        payload='{"metadata":["no object"]}',
+        content_key="k" * 22,
+        search_text="",
+        created_at=None,
+    )
+    await adapter.messages.append(SCOPE, Append(session_id="s", messages=[message], may_be_stored=True))
 
 
 class Errors:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from agentkeep import Conflict, InvalidInput, Keep, NewMessage
+from agentkeep import Appended, Conflict, InvalidInput, Keep, NewMessage
 from msgspec.structs import replace
 
 from agentkeep_conformance.clauses import proves
@@ -49,7 +49,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "keep_last": 4,
     },
 }
-"""What an append to a session of version 1 and last seq 5 may also ask."""
+"""What an append to a session of last seq 5 may also ask; the version is filled in."""
 
 REMOVALS: dict[str, Verb] = {
     "pop": lambda keep: keep.messages.pop("s"),
@@ -62,6 +62,11 @@ REMOVALS: dict[str, Verb] = {
 """Ways by which m5, the newest of five, goes."""
 
 
+def repeated(first: Appended) -> Appended:
+    """What the same call returns again: nothing is new."""
+    return Appended(first.messages, version=first.version, last_seq=first.last_seq, new=0)
+
+
 class Idempotency:
     @proves("IDEM-1")
     @pytest.mark.parametrize("size", [1, 7, 1_000])
@@ -71,7 +76,7 @@ class Idempotency:
         await keep.messages.append("s", [said("later")])
         before = await whole(keep, "s")
         for instance in (keep, twin):
-            assert await instance.messages.append("s", numbered(size)) == stored
+            assert await instance.messages.append("s", numbered(size)) == repeated(stored)
         assert await whole(keep, "s") == before
 
     @proves("IDEM-1")
@@ -79,8 +84,8 @@ class Idempotency:
         await with_log(keep, 1)
         stored = await keep.messages.append("s", [FULL_MESSAGE])
         again = replace(FULL_MESSAGE, created_at=LONG_AGO.replace(year=1999))
-        assert await keep.messages.append("s", [again]) == stored
-        assert await keep.messages.append("s", [replace(FULL_MESSAGE, created_at=None)]) == stored
+        assert await keep.messages.append("s", [again]) == repeated(stored)
+        assert await keep.messages.append("s", [replace(FULL_MESSAGE, created_at=None)]) == repeated(stored)
 
     @proves("IDEM-1", "FID-1")
     @pytest.mark.parametrize("difference", NEARLY)
@@ -89,23 +94,26 @@ class Idempotency:
         await with_log(keep, 2)
         stored = await keep.messages.append("s", [one])
         before = await whole(keep, "s")
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict) as caught:
             await twin.messages.append("s", [other])
+        assert caught.value.kind == "message_id"
         assert await whole(keep, "s") == before
-        assert await twin.messages.append("s", [one]) == stored
+        assert await twin.messages.append("s", [one]) == repeated(stored)
 
     @proves("IDEM-1", "ORD-6")
     @pytest.mark.parametrize("options", OPTIONS)
     async def test_a_whole_call_repeated_is_answered_as_the_first(self, keep: Keep, twin: Keep, options: str) -> None:
-        await with_log(keep)
-        call = OPTIONS[options]
+        before = await with_log(keep)
+        call = dict(OPTIONS[options])
+        if "expected_version" in call:
+            call["expected_version"] = before.version
         first = await keep.messages.append("s", [said("a", id="a"), said("b", id="b")], **call)
         after_first = await whole(keep, "s")
-        assert await twin.messages.append("s", [said("a", id="a"), said("b", id="b")], **call) == first
+        assert await twin.messages.append("s", [said("a", id="a"), said("b", id="b")], **call) == repeated(first)
         assert await whole(keep, "s") == after_first
         await keep.messages.append("s", [said("later")], update={"title": "moved on"})
         moved_on = await whole(keep, "s")
-        assert await keep.messages.append("s", [said("a", id="a"), said("b", id="b")], **call) == first
+        assert await keep.messages.append("s", [said("a", id="a"), said("b", id="b")], **call) == repeated(first)
         assert await whole(keep, "s") == moved_on
 
     @proves("IDEM-1", "ORD-2")
@@ -119,8 +127,9 @@ class Idempotency:
             [said("new", id="new"), *numbered(1), said("newer", id="newer")],
         ]
         for batch in parts:
-            with pytest.raises(Conflict):
+            with pytest.raises(Conflict) as caught:
                 await keep.messages.append("s", batch)
+            assert caught.value.kind == "batch"
         assert await whole(keep, "s") == before
 
     @proves("IDEM-1")

@@ -113,7 +113,7 @@ class Isolation:
         assert ids((await view.sessions.list()).items) == ["mine"]
         assert (await view.sessions.list(user_id="u1")).items == []
         assert await view.sessions.count() == 1
-        with pytest.raises(SessionNotFound):
+        with pytest.raises(AlreadyExists):
             await view.sessions.get_or_create("s")
         with pytest.raises(AlreadyExists):
             await view.sessions.create("s")
@@ -171,7 +171,7 @@ class Isolation:
         assert await twin.sessions.count(metadata={hostile: "other"}) == 0
         assert await twin.sessions.count(metadata={"k": hostile}) == 0
         assert ids((await twin.for_user(hostile).sessions.list()).items) == [hostile]
-        assert await keep.messages.append(hostile, [spoken]) == [message]
+        assert list(await keep.messages.append(hostile, [spoken])) == [message]
         await keep.messages.update(hostile, hostile, content="y")
         assert await twin.sessions.delete_many(metadata={hostile: hostile}, dry_run=True) == 1
         assert await twin.sessions.delete_user(hostile) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from agentkeep import Closed, Keep, NewMessage, PersistenceError
+from agentkeep import Appended, Closed, Keep, NewMessage, PersistenceError
 
 from agentkeep_conformance.clauses import needs, proves
 from agentkeep_conformance.database import Database
@@ -16,6 +16,8 @@ VERBS: dict[str, Verb] = {
     "sessions.get": lambda keep: keep.sessions.get("s"),
     "sessions.find": lambda keep: keep.sessions.find("s"),
     "sessions.get_or_create": lambda keep: keep.sessions.get_or_create("s"),
+    "sessions.get_many": lambda keep: keep.sessions.get_many(["s"]),
+    "sessions.resume": lambda keep: keep.sessions.resume("s"),
     "sessions.update": lambda keep: keep.sessions.update("s", title="t"),
     "sessions.list": lambda keep: keep.sessions.list(),
     "sessions.iterate": lambda keep: anext(keep.sessions.iterate()),
@@ -32,6 +34,7 @@ VERBS: dict[str, Verb] = {
     "messages.iterate": lambda keep: anext(keep.messages.iterate("s")),
     "messages.tail": lambda keep: keep.messages.tail("s", 5),
     "messages.get": lambda keep: keep.messages.get("s", "m"),
+    "messages.get_many": lambda keep: keep.messages.get_many("s", ["m"]),
     "messages.count": lambda keep: keep.messages.count("s"),
     "messages.truncate": lambda keep: keep.messages.truncate("s", after_seq=0),
     "messages.trim": lambda keep: keep.messages.trim("s", keep_last=1),
@@ -135,8 +138,8 @@ class LifeCycle:
         await busy.close()
         async with asyncio.timeout(PATIENCE_SECONDS):
             outcomes = await asyncio.gather(*calls, return_exceptions=True)
-        assert all(isinstance(outcome, list | PersistenceError) for outcome in outcomes), outcomes
-        acknowledged = sum(isinstance(outcome, list) for outcome in outcomes)
+        assert all(isinstance(outcome, Appended | PersistenceError) for outcome in outcomes), outcomes
+        acknowledged = sum(isinstance(outcome, Appended) for outcome in outcomes)
         assert await keep.messages.count("s") >= acknowledged
 
     @proves("LIFE-3")

@@ -8,8 +8,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from agentkeep import InvalidInput, Keep, Message, NewMessage, Session
+from agentkeep import InvalidInput, Keep, NewMessage, Session
 from agentkeep.sessions import Order
+from msgspec.structs import replace
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.samples import everything, ids, log, numbered, said, seqs
@@ -80,57 +81,51 @@ MATCHES: list[tuple[dict[str, Any], bool]] = [
 ]
 """Whether a session with METADATA has it."""
 
-Format = Callable[[list[str], list[str]], NewMessage]
+Format = Callable[[int, str], NewMessage]
+"""A message that calls a tool, or holds the result of call `n`."""
 
 
-def _openai(calls: list[str], results: list[str]) -> NewMessage:
-    if results:
-        return NewMessage(role="tool", content="result", tool_call_id=results[0])
-    return NewMessage(role="assistant", tool_calls=[{"id": call, "type": "function"} for call in calls] or None)
+def _openai(n: int, kind: str) -> NewMessage:
+    if kind == "result":
+        return NewMessage(role="tool", content="result", tool_call_id=f"c{n}")
+    return NewMessage(role="assistant", tool_calls=[{"id": f"c{n}", "type": "function"}])
 
 
-def _anthropic(calls: list[str], results: list[str]) -> NewMessage:
-    blocks = [{"type": "tool_use", "id": call, "name": "f"} for call in calls]
-    blocks += [{"type": "tool_result", "tool_use_id": result} for result in results]
-    return NewMessage(role="user" if results else "assistant", content=[{"type": "text", "text": "x"}, *blocks])
+def _anthropic(n: int, kind: str) -> NewMessage:
+    """A result is in a message of the user, which begins no turn."""
+    block = {"type": "tool_result", "tool_use_id": f"c{n}"} if kind == "result" else {"type": "tool_use", "id": f"c{n}"}
+    role = "user" if kind == "result" else "assistant"
+    return NewMessage(role=role, content=[{"type": "text", "text": "x"}, block])
 
 
-def _responses(calls: list[str], results: list[str]) -> NewMessage:
-    items = [{"type": "function_call", "call_id": call} for call in calls]
-    items += [{"type": "function_call_output", "call_id": result} for result in results]
-    return NewMessage(role="tool" if results else "assistant", event=items[0] if items else {"type": "message"})
+def _responses(n: int, kind: str) -> NewMessage:
+    item = "function_call_output" if kind == "result" else "function_call"
+    return NewMessage(role="user" if kind == "result" else "assistant", event={"type": item, "call_id": f"c{n}"})
 
 
 FORMATS: dict[str, Format] = {"openai": _openai, "anthropic": _anthropic, "responses": _responses}
 
 
-def tool_log(random: Random, size: int, form: Format) -> list[tuple[NewMessage, list[str], list[str]]]:
-    """A random log: calls answered in any order, late or never, and results without a call; each with its call ids."""
-    rows: list[tuple[NewMessage, list[str], list[str]]] = []
-    pending: list[str] = []
-    for n in range(size):
-        calls: list[str] = []
-        results: list[str] = []
-        if pending and random.random() < 0.45:
-            results = [pending.pop(random.randrange(len(pending)))]
-        elif random.random() < 0.4:
-            calls = [f"c{n}"] if form is _responses else [f"c{n}-{k}" for k in range(random.randint(1, 3))]
-            pending += [call for call in calls if random.random() < 0.9]
-        elif random.random() < 0.1:
-            results = [f"orphan{n}"]
-        rows.append((form(calls, results), calls, results))
+def turns(random: Random, size: int, form: Format, turn_ids: bool) -> list[tuple[NewMessage, bool]]:
+    """A random log, and whether a turn begins at each message."""
+    rows: list[tuple[NewMessage, bool]] = []
+    turn = 0
+    while len(rows) < size:
+        turn += 1
+        marked = f"t{turn}" if turn_ids and random.random() < 0.7 else None
+        starter = said(f"ask {turn}") if marked is None or random.random() < 0.5 else form(turn, "call")
+        messages = [starter]
+        for n in range(random.choice([0, 1, 3, 20])):
+            messages += [form(n, "call"), form(n, "result")]
+            messages += [said("aside")] if marked is not None and random.random() < 0.2 else []
+        rows += [(replace(message, turn_id=marked), n == 0) for n, message in enumerate(messages)]
     return rows
 
 
-def whole_tail(rows: list[tuple[NewMessage, list[str], list[str]]], n: int) -> int:
-    """How long the shortest tail of at least `n` is that holds the call of each result in it, if the log has it."""
-    called = {call for _, calls, _ in rows for call in calls}
-    for size in range(min(n, len(rows)), len(rows)):
-        tail = rows[len(rows) - size :]
-        inside = {call for _, calls, _ in tail for call in calls}
-        if all(result in inside or result not in called for _, _, results in tail for result in results):
-            return size
-    return len(rows)
+def whole_tail(rows: list[tuple[NewMessage, bool]], n: int) -> int:
+    """How long the shortest tail of at least `n` is that begins at a turn's first message."""
+    sizes = range(min(n, len(rows)), len(rows))
+    return next((size for size in sizes if rows[len(rows) - size][1]), len(rows))
 
 
 class Reading:
@@ -232,23 +227,35 @@ class Reading:
 
     @proves("READ-4")
     @pytest.mark.parametrize("form", FORMATS)
-    async def test_a_whole_turns_tail_is_the_shortest_that_breaks_no_exchange(self, keep: Keep, form: str) -> None:
+    @pytest.mark.parametrize("turn_ids", [False, True], ids=["by role", "by turn id"])
+    async def test_a_tail_of_whole_turns_is_the_shortest_that_begins_one(
+        self, keep: Keep, form: str, turn_ids: bool
+    ) -> None:
         random = Random(4)
-        for round_ in range(12):
-            rows = tool_log(random, random.choice([3, 12, 40]), FORMATS[form])
+        for round_ in range(6):
+            rows = turns(random, random.choice([3, 12, 40]), FORMATS[form], turn_ids)
             await keep.sessions.create(f"s{round_}")
-            await keep.messages.append(f"s{round_}", [message for message, _, _ in rows])
+            await keep.messages.append(f"s{round_}", [message for message, _ in rows])
             messages = await log(keep, f"s{round_}")
             for n in range(1, len(rows) + 2):
-                tail: list[Message] = await keep.messages.tail(f"s{round_}", n, whole_turns=True)
-                assert tail == messages[len(messages) - whole_tail(rows, n) :]
+                expected = messages[len(messages) - whole_tail(rows, n) :]
+                assert await keep.messages.tail(f"s{round_}", n, whole_turns=True) == expected
+                resumed = await keep.sessions.resume(f"s{round_}", tail=n)
+                assert resumed.messages == expected
+                assert await keep.messages.tail(f"s{round_}", n) == messages[-n:]
+            assert resumed.session == await keep.sessions.get(f"s{round_}")
 
     @proves("READ-4")
-    async def test_a_call_far_behind_its_result_is_still_found(self, keep: Keep) -> None:
+    async def test_the_start_of_a_long_turn_is_still_found(self, keep: Keep) -> None:
         await keep.sessions.create("s")
-        between = [said(f"text {n}") for n in range(350)]
-        await keep.messages.append("s", [said("first"), _openai(["far"], []), *between, _openai([], ["far"])])
-        assert len(await keep.messages.tail("s", 1, whole_turns=True)) == 352
+        steps = [NewMessage(role="assistant", content=f"step {n}") for n in range(1_350)]
+        for start in range(0, len(steps), 500):
+            first = [said("before"), said("first")] if start == 0 else []
+            await keep.messages.append("s", [*first, *steps[start : start + 500]])
+        assert seqs(await keep.messages.tail("s", 1, whole_turns=True)) == list(range(2, 1_353))
+        assert seqs(await keep.messages.tail("s", 1_351, whole_turns=True)) == list(range(2, 1_353))
+        assert seqs(await keep.messages.tail("s", 1_352, whole_turns=True)) == list(range(1, 1_353))
+        assert seqs((await keep.sessions.resume("s", tail=3)).messages) == list(range(2, 1_353))
         assert len(await keep.messages.tail("s", 1)) == 1
         await keep.messages.trim("s", keep_last=200)
-        assert len(await keep.messages.tail("s", 1, whole_turns=True)) == 1
+        assert len(await keep.messages.tail("s", 1, whole_turns=True)) == 200

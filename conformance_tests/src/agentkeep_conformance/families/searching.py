@@ -110,12 +110,12 @@ class Searching:
                 assert any("**alpha**" in highlight for highlight in hit.highlights)
 
     @proves("SRCH-1")
-    async def test_parts_and_tool_calls_are_searched(self, database: Database, keep: Keep) -> None:
+    async def test_parts_and_events_are_searched(self, database: Database, keep: Keep) -> None:
         if await searches(database, keep):
             await keep.sessions.create("s")
-            call = {"id": "c", "function": {"name": "bookFlight", "arguments": '{"city": "Lisbon"}'}}
+            call = {"type": "function_call", "name": "bookFlight", "arguments": '{"city": "Lisbon"}'}
             parts = [{"type": "text", "text": "see the picture"}, {"type": "text", "text": "of Porto"}]
-            await keep.messages.append("s", [NewMessage(role="assistant", id="call", tool_calls=[call])])
+            await keep.messages.append("s", [NewMessage(role="assistant", id="call", event=call)])
             await keep.messages.append("s", [said(parts, id="parts")])
             assert await found(keep, "bookFlight") == await found(keep, "Lisbon") == ["call"]
             assert await found(keep, "Porto picture") == ["parts"]

@@ -40,6 +40,7 @@ class TimeToLive:
         idle = await database.keep(idle_ttl=HOUR * 2)
         for name, ttl in (("idle", None), ("own", HOUR)):
             session = await idle.sessions.create(name, ttl=ttl)
+            assert session.idle_ttl == HOUR * 2
             assert session.expires_at is not None
             assert abs(session.expires_at - session.created_at - (ttl or HOUR * 2)) < ROUNDING
 
@@ -57,9 +58,13 @@ class TimeToLive:
         assert len(ends) == 4
         assert touched.expires_at is not None
         assert abs(touched.expires_at - touched.updated_at - HOUR) < ROUNDING
-        long = await keep.sessions.touch("s", HOUR * 5)
+        await keep.sessions.touch("s", HOUR * 5)
         await keep.messages.append("s", [said()])
-        assert (await keep.sessions.touch("s")).expires_at == long.expires_at
+        long = await keep.sessions.touch("s")
+        assert long.ends_at is not None
+        assert long.expires_at is not None
+        assert abs(long.ends_at - long.updated_at - HOUR * 5) < timedelta(minutes=5)
+        assert abs(long.expires_at - long.updated_at - HOUR) < ROUNDING
         short = await keep.sessions.touch("s", HOUR / 2)
         assert short.expires_at is not None
         assert abs(short.expires_at - short.updated_at - HOUR / 2) < ROUNDING
@@ -110,7 +115,7 @@ class TimeToLive:
         else:
             await (keep.sessions.create if by == "create" else keep.sessions.get_or_create)("s")
         new = await twin.sessions.get("s")
-        assert (new.message_count, new.last_seq, new.version, new.expires_at) == (0, 0, 1, None)
+        assert (new.message_count, new.last_seq, new.expires_at) == (0, 0, None)
         assert (new.title, new.state, new.metadata) == (None, {}, {})
         assert await log(twin, "s") == []
         [message] = await keep.messages.append("s", [said("other content", id="m1")])
@@ -156,11 +161,14 @@ class TimeToLive:
         assert await timed.sessions.count() == 0
 
     @proves("TTL-1", "SES-5")
-    async def test_a_fork_expires_by_idle_ttl_or_with_its_parent(self, database: Database, keep: Keep) -> None:
+    async def test_a_fork_has_its_parents_two_ends(self, database: Database, keep: Keep) -> None:
         parent = await keep.sessions.create("s", ttl=HOUR)
-        assert (await keep.sessions.fork("s")).expires_at == parent.expires_at
         idle = await database.keep(idle_ttl=HOUR * 3)
-        copy = await idle.sessions.fork("s")
+        for instance in (keep, idle):
+            copy = await instance.sessions.fork("s")
+            assert (copy.expires_at, copy.ends_at, copy.idle_ttl) == (parent.expires_at, parent.ends_at, None)
+        await idle.sessions.create("idle")
+        copy = await keep.sessions.fork("idle")
         assert copy.expires_at is not None
         assert abs(copy.expires_at - copy.created_at - HOUR * 3) < ROUNDING
         await keep.sessions.create("forever")
@@ -207,7 +215,7 @@ class TimeToLive:
     @proves("TTL-1", "ERR-1")
     async def test_what_is_no_time_to_live_is_refused(self, keep: Keep) -> None:
         await keep.sessions.create("s")
-        wrong: list[Any] = [timedelta(0), timedelta(seconds=-1), timedelta(microseconds=1), 60, 1.5, "60", True]
+        wrong: list[Any] = [timedelta(0), timedelta(seconds=-1), timedelta(microseconds=1), 0, -1.5, "60", True]
         wrong.append(timedelta(days=40_000))
         for ttl in wrong:
             with pytest.raises(InvalidInput):
