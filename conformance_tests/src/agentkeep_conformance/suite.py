@@ -15,7 +15,10 @@ from agentkeep_conformance.families.concurrency import Concurrency
 from agentkeep_conformance.families.cost import Cost
 from agentkeep_conformance.families.crashes import Crashes
 from agentkeep_conformance.families.erasure import Erasure
+from agentkeep_conformance.families.error_values import ErrorValues
 from agentkeep_conformance.families.errors import Errors
+from agentkeep_conformance.families.expiry import Expiry
+from agentkeep_conformance.families.expiry_races import ExpiryRaces
 from agentkeep_conformance.families.faults import Faults
 from agentkeep_conformance.families.fidelity import Fidelity
 from agentkeep_conformance.families.forks import Forks
@@ -27,6 +30,7 @@ from agentkeep_conformance.families.order_paging import OrderAndPaging
 from agentkeep_conformance.families.prefixes import Prefixes
 from agentkeep_conformance.families.processes import Processes
 from agentkeep_conformance.families.reading import Reading
+from agentkeep_conformance.families.search_words import SearchWords
 from agentkeep_conformance.families.searching import Searching
 from agentkeep_conformance.families.sessions import Sessions
 from agentkeep_conformance.families.stateful import Stateful
@@ -49,10 +53,14 @@ class AdapterConformance(
     Prefixes,
     Reading,
     Searching,
+    SearchWords,
     Watching,
     TimeToLive,
+    Expiry,
+    ExpiryRaces,
     CapabilitiesDeclared,
     Errors,
+    ErrorValues,
     Archive,
     Stateful,
     Concurrency,

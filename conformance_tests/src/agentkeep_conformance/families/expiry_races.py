@@ -1,0 +1,115 @@
+"""What a reader once saw as expired stays so, although appends race with the moment of expiry (TTL-1)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from time import monotonic
+from typing import Any, NamedTuple
+
+import pytest
+from agentkeep import Keep, SessionNotFound
+
+from agentkeep_conformance.children import report
+from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.database import Database
+from agentkeep_conformance.samples import said
+
+
+class ExpiryRaces:
+    @proves("TTL-1")
+    @pytest.mark.parametrize("limit", ["ttl", "idle_ttl"])
+    async def test_what_one_reader_saw_as_expired_no_reader_sees_again(
+        self, database: Database, keep: Keep, twin: Keep, limit: str
+    ) -> None:
+        names = [f"s{number}" for number in range(16)]
+        seen: list[Sight] = []
+        async with asyncio.TaskGroup() as group:
+            for number, name in enumerate(names):
+                group.create_task(_use_until_the_end(keep, name, limit, early=number % 8 * 0.002))
+                group.create_task(_watch_the_end((keep, twin)[number % 2], name, seen))
+        _check_ended_once(names, seen)
+        assert await keep.sessions.count() == 0
+
+    @proves("TTL-1")
+    async def test_what_one_process_saw_as_expired_no_other_sees_again(self, database: Database, keep: Keep) -> None:
+        names = [f"s{number}" for number in range(12)]
+        patience = 5 if keep.capabilities.shared else 0.2
+        child = await database.spawn(_report_sights, names, patience)
+        if not keep.capabilities.shared:
+            assert {tuple(sight[3:]) for sight in await child.result()} == {(False,)}
+            return
+        seen: list[Sight] = []
+        async with asyncio.timeout(60):
+            assert await anext(child.reports()) == "ready"
+        async with asyncio.TaskGroup() as group:
+            for number, name in enumerate(names):
+                group.create_task(_use_until_the_end(keep, name, "idle_ttl", early=number % 6 * 0.002))
+                group.create_task(_watch_the_end(keep, name, seen))
+        seen += [Sight(*sight) for sight in await child.result()]
+        _check_ended_once(names, seen)
+
+
+class Sight(NamedTuple):
+    """One look at a session."""
+
+    name: str
+    started: float
+    ended: float
+    is_there: bool
+
+
+_LIFE = timedelta(milliseconds=250)
+_AFTER = 0.3
+"""Seconds for which readers go on after a session's end."""
+
+
+async def _use_until_the_end(keep: Keep, name: str, limit: str, *, early: float) -> None:
+    """Make a session and append to it around the moment at which it expires."""
+    limits: Any = {limit: _LIFE}
+    await keep.sessions.create(name, **limits)
+    created = monotonic()
+    await asyncio.sleep(_LIFE.total_seconds() / 2)
+    try:
+        if limit == "idle_ttl":
+            await keep.messages.append(name, [said()])
+            created = monotonic()
+        await asyncio.sleep(created + _LIFE.total_seconds() - 0.012 + early - monotonic())
+        await keep.messages.append(name, [said("x" * 2_000)] * 20)
+    except SessionNotFound:
+        return
+
+
+async def _watch_the_end(keep: Keep, name: str, seen: list[Sight], patience: float = 5) -> None:
+    """Look again and again, from before the session is made until well after its end."""
+    gone_at: float | None = None
+    was_there = False
+    begun = monotonic()
+    while gone_at is None or monotonic() < gone_at + _AFTER:
+        started = monotonic()
+        is_there = await keep.sessions.find(name) is not None
+        seen.append(Sight(name, started, monotonic(), is_there))
+        was_there = was_there or is_there
+        if was_there and not is_there and gone_at is None:
+            gone_at = monotonic()
+        if not was_there and monotonic() > begun + patience:
+            return
+        await asyncio.sleep(0.002)
+
+
+def _check_ended_once(names: Sequence[str], seen: Sequence[Sight]) -> None:
+    for name in names:
+        sights = sorted((sight for sight in seen if sight.name == name), key=lambda sight: sight.started)
+        first = min(sight.ended for sight in sights if sight.is_there)
+        gone = min(sight.ended for sight in sights if not sight.is_there and sight.started > first)
+        again = [sight for sight in sights if sight.is_there and sight.started > gone]
+        assert not again, f"{name} was seen as expired, and {again[0].started - gone:.3f} s later it was there"
+
+
+async def _report_sights(keep: Keep, names: list[str], patience: float) -> list[Any]:
+    """In a child process: look at these sessions until all have ended; what was seen."""
+    report("ready")
+    seen: list[Sight] = []
+    await asyncio.gather(*(_watch_the_end(keep, name, seen, patience) for name in names))
+    return [list(sight) for sight in seen]
