@@ -1,4 +1,4 @@
-"""Opaque cursors: where a page ended, bound to the query and scope that it belongs to (READ-2)."""
+"""Opaque cursors: the end of a page, valid for the same query and scope alone (READ-2)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Metadata filters, decided once for all backends: an adapter only asks whether a set of opaque labels contains others.
+"""Metadata filters, the same on all backends: an adapter only tells whether a set of opaque labels contains others.
 
-Each top-level string, number, bool or null of a session's metadata gives one label. Equal values give equal labels:
-1 and 1.0 are one number, True is no number, strings are compared to the letter, and null is a value, not an absence.
+Each top-level string, number, bool or null of a session's metadata becomes one label. Equal values have equal labels:
+1 and 1.0 are the same number, True is not a number, strings are compared byte by byte, and null is a value.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def stored_labels(metadata: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def wanted_labels(where: dict[str, Any] | None) -> tuple[str, ...]:
-    """The labels that a filter asks for. Raises `InvalidInput` for a value that no label can stand for."""
+    """The labels that a filter asks for. Raises `InvalidInput` for a value that can't be filtered by."""
     if where is None:
         return ()
     encode_json(check_object(where, "metadata filter"), "metadata filter")

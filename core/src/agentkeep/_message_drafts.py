@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypedDict, cast
 from uuid import uuid4
@@ -97,7 +98,8 @@ def _message_drafts(messages: Sequence[NewMessage], capabilities: Capabilities) 
         raise LimitExceeded("messages of one append", limit=capabilities.max_batch, actual=len(messages))
     drafts = [message_draft(message, capabilities) for message in messages]
     if len(drafts) > 1 and len({draft.id for draft in drafts}) < len(drafts):
-        raise InvalidInput("an id stands twice in one batch: each message of a session has an id of its own")
+        repeated, _ = Counter(draft.id for draft in drafts).most_common(1)[0]
+        raise InvalidInput(f"message id {repeated!r} is given more than once in this batch: ids must differ")
     return drafts
 
 

@@ -1,4 +1,4 @@
-"""From a URL to an adapter: schemes are entry points of the group `agentkeep.adapters`, ours and a stranger's alike."""
+"""Finds a URL's adapter: its scheme is an entry point of the group `agentkeep.adapters`, in any installed package."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OURS = {
     "redis": "redis",
     "rediss": "redis",
 }
-"""URL scheme to the extra that brings its adapter: those that there are."""
+"""URL scheme to the extra that installs its adapter."""
 
 
 @cache
@@ -35,7 +35,7 @@ def installed_adapters() -> Mapping[str, EntryPoint]:
 
 
 def adapter_for(url: str, options: Mapping[str, Any]) -> PersistenceAdapter:
-    """The adapter that a URL asks for, not opened yet. A suffix of the scheme (`postgresql+asyncpg`) is the adapter's.
+    """The adapter of a URL, not opened yet. A suffix of the scheme (`postgresql+asyncpg`) means something to it alone.
 
     Raises `ConfigurationError`, `AdapterNotInstalled`.
     """
@@ -54,14 +54,14 @@ def adapter_for(url: str, options: Mapping[str, Any]) -> PersistenceAdapter:
 def _scheme(url: object) -> str:
     if not isinstance(url, str):
         raise ConfigurationError(
-            f"a URL is a string such as sqlite:///chat.db, not {type(url).__name__}; "
-            "an engine or client of your own goes to its adapter: Keep(SQLiteAdapter(engine))"
+            f"the URL is of type {type(url).__name__}: give a string such as sqlite:///chat.db; "
+            "give an engine or client of your own to its adapter: Keep(SQLiteAdapter(engine))"
         )
     if not url:
         raise ConfigurationError("the URL is empty: give one such as sqlite:///chat.db")
     scheme, separator, _ = url.partition("://")
     if not separator or not scheme:
-        raise ConfigurationError(f"{redact(url)!r} is no URL: give one such as sqlite:///chat.db or memory://")
+        raise ConfigurationError(f"{redact(url)!r} is not a URL: give one such as sqlite:///chat.db or memory://")
     return scheme.lower()
 
 
@@ -71,6 +71,6 @@ def _not_installed(scheme: str, url: str, installed: Mapping[str, EntryPoint]) -
         return AdapterNotInstalled(f'no adapter for {scheme}:// is installed: pip install "agentkeep[{extra}]"')
     known = ", ".join(f"{name}://" for name in sorted({*_OURS, *installed}))
     return AdapterNotInstalled(
-        f"no adapter for {scheme}:// is installed and Agentkeep has none of its own (it has {known}): "
-        f"pip install the package that brings it, or mend the URL {redact(url)!r}"
+        f"no installed package has an adapter for {scheme}://, and neither has Agentkeep (it has {known}): "
+        f"pip install the package that has it, or correct the URL {redact(url)!r}"
     )

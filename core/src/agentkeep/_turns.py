@@ -1,7 +1,7 @@
 """Where a turn begins (READ-4).
 
 A turn begins at a message of role `user`, or at the first of adjacent messages that share a `turn_id`. A message that
-holds a tool's result never begins one, because its call stands before it: Anthropic puts results into user messages.
+holds a tool's result never begins one, because its call comes before it: Anthropic puts results into user messages.
 
 Results are known in these formats: OpenAI chat (`tool_call_id`), OpenAI Responses items (`*_call_output`, in `content`
 or `event`), Anthropic blocks (`tool_result`).

@@ -1,4 +1,4 @@
-"""What an adapter declares. Core reads it before each call, so that what is not declared is refused alike everywhere.
+"""What an adapter declares. Core reads it before each call, and refuses what is not declared, alike on all backends.
 
 Order, atomicity, fidelity, isolation, paging, TTL and typed errors are never optional and so are not listed here.
 """
@@ -8,8 +8,9 @@ from typing import Literal
 from msgspec import Struct
 
 Durability = Literal["process", "interval", "os", "fsync", "replicated"]
-"""What outlives an acknowledged write: `process` nothing outside our process; `interval` all but the last moment
-before a crash of the server; `os` a killed process, not a power cut; `fsync` a power cut; `replicated` a lost host."""
+"""What an acknowledged write survives. `process`: nothing that ends our process. `interval`: a crash of the server, but
+not the last moment before it. `os`: a killed process, but no power cut. `fsync`: a power cut. `replicated`: the loss of
+a host."""
 
 MIN_MESSAGE_BYTES = 8 * 1024 * 1024
 """FID-4: no adapter may declare a smaller `max_message_bytes`."""
@@ -23,9 +24,9 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     watch: bool = False
     """`messages.watch` (WATCH-1)."""
     native_ttl: bool = False
-    """The server itself removes what has expired; `sweep` only finds leftovers."""
+    """The server removes what has expired by itself; `sweep` only finds what is left."""
     server_clock: bool = False
-    """The server's clock stamps times and decides expiry; otherwise core's (TTL-1)."""
+    """The server's clock sets times and decides expiry; otherwise core's does (TTL-1)."""
     shared: bool = True
     """Two processes that open the same URL see the same data."""
     max_message_bytes: int = MIN_MESSAGE_BYTES

@@ -114,14 +114,14 @@ def test_named_sessions_alone_and_none_where_one_is_absent(run: Run) -> None:
 
 Lines = list[str]
 DAMAGES: list[tuple[Callable[[Lines], Lines], str]] = [
-    (lambda lines: lines[:-1], "cut short"),
+    (lambda lines: lines[:-1], "incomplete"),
     (lambda lines: [*lines[:2], *lines[3:]], "written with 1 sessions and 3 messages"),
     (lambda lines: [lines[0], *lines[2:]], "line 2"),
     (lambda lines: [*lines[:3], lines[2], *lines[3:]], "line 4: seq 5 is out of order"),
     (lambda lines: [lines[0].replace('"version":1', '"version":9'), *lines[1:]], "upgrade Agentkeep"),
     (lambda lines: [lines[0], lines[1].replace('"completed"', '"odd"'), *lines[2:]], "line 2"),
     (lambda lines: [lines[0], lines[1].replace('Z","updated_at"', '","updated_at"'), *lines[2:]], "naive"),
-    (lambda lines: [*lines, lines[1]], "behind the end"),
+    (lambda lines: [*lines, lines[1]], "after the last one"),
     (lambda lines: [*lines[:-1], '{"other":1}', lines[-1]], "give one of session, message and end"),
 ]
 

@@ -23,8 +23,8 @@ GOOD = '{"messages": [{"role": "user", "content": "x"}]}'
         ("a.json", '{"messages":\n  NaN}', "line 2, column 3", "NaN"),
         ("a.json", '{"NaN \\"NaN": "NaN",\n"x": NaN}', "line 2, column 6", "NaN"),
         ("a.json", "[" * 5_000, "line 1", "nested too deeply"),
-        ("a.json", "3", "a.json", "no conversation"),
-        ("a.json", "[1]", "conversation 1", "no conversation"),
+        ("a.json", "3", "a.json", "not a conversation"),
+        ("a.json", "[1]", "conversation 1", "not a conversation"),
         ("a.json", '[[{"content": "x"}]]', "conversation 1: message 1", "no role"),
         ("a.json", '[[{"role": "user\\n", "content": "x"}]]', "conversation 1: message 1", "control character"),
         ("a.json", '{"id": "a\\u0000", "messages": []}', "conversation 1", "control character"),
@@ -34,7 +34,7 @@ GOOD = '{"messages": [{"role": "user", "content": "x"}]}'
         ("a.jsonl", f'{GOOD}\n{{"id": "x \\ud800 y", "messages": []}}', "line 2, column 11", "surrogate"),
         ("a.jsonl", f'{GOOD}\n{{"id": 1}}', "line 2", "no list of messages"),
         ("a.jsonl", '{"id": "a", "messages": []}\n{"id": "a", "messages": []}', "line 2", "and so has line 1"),
-        ("a.jsonl", '{"id": "a", "messages": []}\n"text"', "line 2", "no conversation"),
+        ("a.jsonl", '{"id": "a", "messages": []}\n"text"', "line 2", "not a conversation"),
     ],
 )
 def test_bad_input_names_its_place_and_writes_nothing(

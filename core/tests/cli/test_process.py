@@ -142,7 +142,7 @@ def test_without_a_terminal_nothing_is_removed_unless_yes_is_said(run: Run, conv
     for stdin in ("< /dev/null", "<&-", "< talks.jsonl"):
         done = subprocess.run(["sh", "-c", f"{SCRIPT} {command} {stdin}"], capture_output=True, check=False)
         assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
-        assert b"nobody to ask: give --yes" in done.stderr
+        assert b"no terminal to ask on: give --yes" in done.stderr
     assert run("show", "s").code == 0
     done = subprocess.run(["sh", "-c", f"{SCRIPT} {command} --yes <&-"], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")

@@ -68,7 +68,7 @@ def test_tenant_of_the_file(run: Run, own_folder: Path, monkeypatch: pytest.Monk
     ("text", "why"),
     [
         ("[agentkeep]\nurl = ]", "line 2"),
-        ("agentkeep = 3", "no table"),
+        ("agentkeep = 3", "not a table"),
         ("url = 'sqlite:///file.db'", "has no table [agentkeep]"),
         ("[agentkeep]\nurll = 'x'", "names no database"),
         ("[agentkeep]\nurl = 3", "names no database"),
@@ -99,9 +99,9 @@ def test_no_password_is_ever_printed(run: Run, own_folder: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("url", "code", "why"),
     [
-        ("chat.db", 2, "is no URL"),
+        ("chat.db", 2, "is not a URL"),
         ("", 2, "such as sqlite:///chat.db"),
-        ("oracle://localhost", 2, "no adapter for oracle://"),
+        ("oracle://localhost", 2, "adapter for oracle://"),
         ("sqlite:///chat.db?no_such_option=1", 2, "no_such_option"),
         ("sqlite:///nowhere/chat.db", 2, "nowhere"),
         ("sqlite:///text.db", 2, "text.db"),

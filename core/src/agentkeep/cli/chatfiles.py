@@ -80,7 +80,7 @@ def _of_lines(file: InputFile) -> Iterator[Placed]:
 
 def _of_document(file: InputFile, document: Any) -> Iterator[Placed]:
     if not isinstance(document, list | dict):
-        raise CommandError(f"{file.name}: this is no conversation: give a list of messages, or a list of conversations")
+        raise CommandError(f"{file.name}: not a conversation: give a list of messages, or of conversations")
     if is_conversation(document):
         yield "conversation 1", cast("Any", document)
         return

@@ -43,13 +43,13 @@ def conversation(value: Any, stem: str | None, number: int) -> Conversation:
     if isinstance(value, list):
         return Conversation(_own_id(stem, number), {}, _messages(cast("list[Any]", value)))
     if not isinstance(value, dict):
-        raise InvalidInput("it is no conversation: give a list of messages, or an object with messages")
+        raise InvalidInput("it is not a conversation: give a list of messages, or an object with messages")
     given = dict(cast("dict[str, Any]", value))
     under = next((name for name in LISTS if isinstance(given.get(name), list)), None)
     if under is None:
         raise InvalidInput("it has no list of messages: give one as messages (or traj)")
     if SHAPE in given:
-        raise InvalidInput(f"the key {SHAPE!r} is Agentkeep's own: name it otherwise")
+        raise InvalidInput(f"the key {SHAPE!r} is reserved for Agentkeep: give it another name")
     messages = _messages(given.pop(under))
     if under == "traj" and "id" not in given and given.keys() >= {"task_id", "trial"}:
         return Conversation(_own_id(stem, given["task_id"], given["trial"]), {"metadata": given}, messages)
@@ -59,7 +59,7 @@ def conversation(value: Any, stem: str | None, number: int) -> Conversation:
 def _own_id(stem: str | None, *places: object) -> str:
     """An id of the file's name and the place in it. Raises `InvalidInput` where the file has no name that stays."""
     if stem is None:
-        raise InvalidInput("it has no id, and what comes through a pipe has no file name to make one of")
+        raise InvalidInput("it has no id, and standard input has no file name to make one from: give it an id")
     return "-".join((stem, *map(str, places)))
 
 
@@ -79,7 +79,7 @@ def _from_object(
         metadata = given.pop("metadata")
     twice = metadata.keys() & {*given, SHAPE}
     if twice:
-        raise InvalidInput(f"the key {min(twice)!r} stands beside metadata and in it: name it once")
+        raise InvalidInput(f"the key {min(twice)!r} is given both beside metadata and in it: give it once")
     fields["metadata"] = {**metadata, **given}
     if given or under != "messages":
         fields["metadata"][SHAPE] = {"list": under, "keys": [*given]}

@@ -91,7 +91,7 @@ class ExportFile:
             except (InvalidInput, msgspec.ValidationError) as error:
                 raise CommandError(f"{self._file.name}: line {number}: {error}") from error
         if not state.ended:
-            raise CommandError(f"{self._file.name}: the export is cut short: its last line, with end, is missing")
+            raise CommandError(f"{self._file.name}: the export is incomplete: its last line, the end, is missing")
 
     def transcripts(self) -> Iterator[Transcript]:
         for offset in self._offsets:
@@ -137,7 +137,7 @@ class _Checked:
     def step(self, text: bytes, value: Any, capabilities: Capabilities) -> bool:
         """Take one line; True where a session begins. Raises `InvalidInput`, `msgspec.ValidationError`."""
         if self.ended:
-            raise InvalidInput("there is something behind the end")
+            raise InvalidInput("there are lines after the last one, the end")
         if not self._has_header:
             self._header(text)
             return False
@@ -162,7 +162,7 @@ class _Checked:
 
     def _session(self, session: Session, capabilities: Capabilities) -> None:
         if session.id in self._ids:
-            raise InvalidInput(f"session {session.id!r} stands here twice")
+            raise InvalidInput(f"session {session.id!r} is in this file twice")
         check(session.id, _fields(session), (), capabilities)
         check_optional_id(session.parent_id, "parent_id")
         check_count(session.version, "version", least=1)
@@ -176,11 +176,11 @@ class _Checked:
 
     def _message(self, message: Message, capabilities: Capabilities) -> None:
         if self._current is None or message.session_id != self._current.id:
-            raise InvalidInput(f"a message of session {message.session_id!r} does not stand behind that session")
+            raise InvalidInput(f"a message of session {message.session_id!r} does not follow that session")
         if not self._last_seq < message.seq <= self._current.last_seq:
             raise InvalidInput(f"seq {message.seq} is out of order, or over the session's last_seq")
         if message.id in self._message_ids:
-            raise InvalidInput(f"message id {message.id!r} stands twice in session {message.session_id!r}")
+            raise InvalidInput(f"message id {message.id!r} is given twice in session {message.session_id!r}")
         message_draft(as_new(message), capabilities)
         self._last_seq = message.seq
         self._message_ids.add(message.id)

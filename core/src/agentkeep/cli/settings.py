@@ -106,7 +106,9 @@ def _file_options(path: Path) -> dict[str, Any] | None:
     if table is None:
         raise ConfigurationError(f'{path} has no table [agentkeep]: give it, and below it url = "sqlite:///chat.db"')
     if not isinstance(table, dict):
-        raise ConfigurationError(f'{path}: [agentkeep] is no table: give [agentkeep] and below it url = "sqlite:///…"')
+        raise ConfigurationError(
+            f'{path}: [agentkeep] is not a table: give [agentkeep] and below it url = "sqlite:///…"'
+        )
     options = cast("dict[str, Any]", table)
     if not isinstance(options.get("url"), str):
         raise ConfigurationError(f'{path}: [agentkeep] names no database: give url = "sqlite:///chat.db"')

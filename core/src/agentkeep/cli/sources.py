@@ -115,7 +115,7 @@ def _place(text: bytes, error: Exception) -> tuple[int, int, str]:
         return 1, 1, "it is nested too deeply"
     except _NoNumber as wrong:
         line, column = _position(decoded[: _outside_strings(decoded, str(wrong))])
-        return line, column, f"{wrong} is no number that JSON can keep"
+        return line, column, f"{wrong} is not a number that JSON can hold"
     lone = _LONE_SURROGATE.search(decoded)
     if lone is not None:
         return *_position(decoded[: lone.start()]), "half of a surrogate pair, which no encoding can keep"

@@ -1,4 +1,5 @@
-"""What adapters are built from: public for everybody who writes one, and used by ours alike.
+"""The public package for authors of adapters: what every adapter needs, written once. Our own adapters use it too.
 
-An adapter imports these modules and the public ones of `agentkeep`, and nothing else of its insides.
+Import its modules by name, for example `from agentkeep.spi.resend import Resend`. ARCHITECTURE.md lists them. An
+adapter needs these modules and the public ones of `agentkeep`, and nothing else of core.
 """

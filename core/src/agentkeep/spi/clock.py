@@ -1,4 +1,4 @@
-"""The clock of adapters whose database has none of its own (TTL-1); tests hand in another."""
+"""The clock for databases without one (TTL-1). Tests pass another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def utc_now() -> datetime:
 
 
 def never_back(clock: Clock) -> Clock:
-    """A clock that stands still while `clock` goes back, so that what was seen as expired stays so (TTL-1)."""
+    """A clock that waits if `clock` goes back, so that a session that was seen as expired stays expired (TTL-1)."""
     latest = datetime.min.replace(tzinfo=UTC)
 
     def now() -> datetime:

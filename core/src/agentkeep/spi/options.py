@@ -1,4 +1,7 @@
-"""Options of an adapter, for its `from_url`: from the URL's query (text) and from the caller (values), read alike."""
+"""Reads an adapter's options, which come as text in a URL's query or as values from the caller. For its `from_url`:
+
+read_options("duckdb", url, options, {"prefix": as_prefix, "timeout": as_seconds, "clock": as_is})
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from agentkeep.errors import ConfigurationError
 from agentkeep.spi.urls import ENCODE, redact, split_url
 
 Reader = Callable[[str, Any], Any]
-"""Takes an option's name and its value or text, gives the value; raises `ConfigurationError`."""
+"""Takes an option's name and its value or text, and returns the value. Raises `ConfigurationError`."""
 
 
 def read_options(adapter: str, url: str, options: Mapping[str, Any], readers: Mapping[str, Reader]) -> dict[str, Any]:
-    """The options of the URL's query and of `options`, which win. Raises `ConfigurationError` for unknown ones."""
+    """The options of the URL's query and those of `options`, which come first. Raises `ConfigurationError`."""
     given: dict[str, Any] = {**dict(parse_qsl(split_url(url).query, keep_blank_values=True)), **options}
     unknown = [name for name in given if name not in readers]
     if any("@" in name for name in unknown):
@@ -27,7 +30,7 @@ def read_options(adapter: str, url: str, options: Mapping[str, Any], readers: Ma
 
 
 def as_is(name: str, value: Any) -> Any:
-    """An object that only a caller can give, such as a clock."""
+    """A value that only a caller can give, such as a clock."""
     return value
 
 
@@ -65,7 +68,7 @@ def as_count(name: str, value: Any) -> int:
 
 
 def as_prefix(name: str, value: Any) -> str:
-    """What a table, key or index name may begin with: 1 to 32 of a-z, 0-9 and _, a letter first."""
+    """The beginning of the names of tables, keys or indexes: 1 to 32 of a-z, 0-9 and _, a letter first."""
     text = str(value)
     if not (0 < len(text) <= 32 and text[0].isalpha() and text.isascii() and text.islower() and _word(text)):
         raise ConfigurationError(f"{name} is {value!r}: give 1 to 32 of a-z, 0-9 and _, beginning with a letter")

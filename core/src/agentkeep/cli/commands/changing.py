@@ -132,4 +132,4 @@ def _agreed(question: str) -> bool:
 def _require_terminal() -> None:
     """Silence is no consent: a script says --yes. Raises `CommandError`."""
     if cast("object", sys.stdin) is None or not sys.stdin.isatty():
-        raise CommandError("nothing was removed, for there is nobody to ask: give --yes")
+        raise CommandError("nothing was removed, because there is no terminal to ask on: give --yes")
