@@ -54,7 +54,7 @@ def test_show(run: Run) -> None:
     assert "#1 user" in text
     assert "  Where is\n  the 図書館?\n" in text
     assert '  calls look_up({"n": 1}) as c1' in text
-    assert "#3 tool look_up (answers c1)" in text
+    assert "#3 tool look_up (result of c1)" in text
 
 
 @pytest.mark.parametrize(("tail", "seqs"), [("0", []), ("1", [4]), ("3", [2, 3, 4]), ("9", [1, 2, 3, 4])])

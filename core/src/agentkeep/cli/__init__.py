@@ -16,10 +16,10 @@ def main() -> None:
         sys.stderr.write('agentkeep: the command line is an extra of its own: pip install "agentkeep[cli]"\n')
         sys.exit(2)
     if cast("object", sys.stdout) is None:
-        # A parent may start us so; what would be printed must not be lost without a word.
-        sys.exit("agentkeep: there is nowhere to print: standard output is closed")
+        # The parent process may have closed it. What we would print must not be lost silently.
+        sys.exit("agentkeep: standard output is closed, so nothing can be printed")
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        # Until the work begins there is nothing to tidy up: Ctrl-C ends the process as it ends any other.
+        # Before the work begins nothing needs to be cleaned up, so Ctrl-C may end the process at once.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Only now, because these modules import what may be missing.
     from agentkeep.cli.app import app

@@ -1,4 +1,4 @@
-"""The commands and their arguments. What they do is imported only when they run: `--help` answers at once."""
+"""The commands and their arguments. A command's work is imported only when it runs, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def options(
 ) -> None:
     """Keep, read and resume the sessions of AI agents.
 
-    The database is --url, else AGENTKEEP_URL, else url in agentkeep.toml, else a SQLite file of your own. Exit codes: 0
-    done, 1 not found or refused, 2 wrong usage, 3 database unavailable.
+    The database is --url, else AGENTKEEP_URL, else url in agentkeep.toml, else a SQLite file in your data folder. Exit
+    codes: 0 done, 1 not found or refused, 2 wrong usage, 3 database unavailable.
     """
     context.obj = Given(url, tenant, as_json)
 
@@ -62,8 +62,7 @@ def import_command(
 
     OpenAI's chat messages, tau-bench trajectories, or our own export, as JSON or JSON lines.
 
-    Importing twice adds nothing; of a file that has grown, only what is new. All files are checked before anything is
-    written.
+    Importing a file again adds only what is new in it. All files are checked before anything is written.
     """
     from agentkeep.cli.commands.transfer import import_files
     from agentkeep.cli.running import run
@@ -77,8 +76,8 @@ def sessions(
     context: typer.Context,
     user: User = None,
     agent: Agent = None,
-    status: Annotated[Status | None, typer.Option(help="Of this status alone.")] = None,
-    limit: Annotated[int | None, typer.Option(min=0, help="At most so many.", show_default="all")] = None,
+    status: Annotated[Status | None, typer.Option(help="Only with this status.")] = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="At most this many.", show_default="all")] = None,
     url: Url = None,
     tenant: Tenant = None,
     as_json: Json = False,
@@ -94,8 +93,8 @@ def sessions(
 def show(
     context: typer.Context,
     id: Id,
-    tail: Annotated[int | None, typer.Option(min=0, help="Only the newest so many messages.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with messages as they come.")] = False,
+    tail: Annotated[int | None, typer.Option(min=0, help="Only this many of the newest messages.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Continue with new messages as they arrive.")] = False,
     url: Url = None,
     tenant: Tenant = None,
     as_json: Json = False,
@@ -109,12 +108,12 @@ def show(
 @app.command()
 def search(
     context: typer.Context,
-    query: Annotated[str, typer.Argument(help="Words that all occur in the message.")],
-    session: Annotated[str | None, typer.Option(help="In this session alone.")] = None,
+    query: Annotated[str, typer.Argument(help="Words; a message must have all of them.")],
+    session: Annotated[str | None, typer.Option(help="Only in this session.")] = None,
     user: User = None,
     agent: Agent = None,
-    role: Annotated[str | None, typer.Option(help="In messages of this role alone.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+    role: Annotated[str | None, typer.Option(help="Only messages of this role.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many.")] = 20,
     url: Url = None,
     tenant: Tenant = None,
     as_json: Json = False,
@@ -132,7 +131,7 @@ def append(
     id: Id,
     source: Annotated[str | None, typer.Argument(metavar="-", help="-: read JSON from standard input.")] = None,
     role: Annotated[str | None, typer.Option(help="Such as user or assistant.")] = None,
-    content: Annotated[str | None, typer.Option(metavar="TEXT", help="What was said.")] = None,
+    content: Annotated[str | None, typer.Option(metavar="TEXT", help="The message's text.")] = None,
     create: Annotated[bool, typer.Option("--create", help="Create the session if it is absent.")] = False,
     url: Url = None,
     tenant: Tenant = None,
@@ -184,8 +183,8 @@ def export(
 ) -> None:
     """Write sessions to standard output as JSON lines.
 
-    The format agentkeep is lossless; chat gives a conversation a line, equal to the one that was
-    imported, with the id it was given here.
+    The format agentkeep is lossless. The format chat has one conversation a line, equal to the imported one, with its
+    id here.
     """
     from agentkeep.cli.commands.transfer import export as work
 
@@ -204,7 +203,7 @@ def rm(
 ) -> None:
     """Remove sessions with all their messages.
 
-    It asks first. Without a terminal there is nobody to ask: give --yes.
+    It asks first. Without a terminal it can't ask: give --yes.
     """
     from agentkeep.cli.commands.changing import remove
 
@@ -215,15 +214,15 @@ def rm(
 def prune(
     context: typer.Context,
     older_than: Age,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print how many.")] = False,
     yes: Yes = False,
     url: Url = None,
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """Remove the sessions that nobody wrote to for so long.
+    """Remove sessions that were last written to longer ago than this.
 
-    It asks first. Without a terminal there is nobody to ask: give --yes.
+    It asks first. Without a terminal it can't ask: give --yes.
     """
     from agentkeep.cli.commands.changing import prune as work
 
@@ -256,15 +255,15 @@ def doctor(context: typer.Context, url: Url = None, tenant: Tenant = None, as_js
 @app.command()
 def migrate(
     context: typer.Context,
-    sql: Annotated[bool, typer.Option("--sql", help="Only print what would be run; connect to nothing.")] = False,
-    after: Annotated[int, typer.Option(min=0, metavar="VERSION", help="With --sql: of the schema that is there.")] = 0,
+    sql: Annotated[bool, typer.Option("--sql", help="Only print the SQL; connect to nothing.")] = False,
+    after: Annotated[int, typer.Option(min=0, metavar="VERSION", help="With --sql: the schema's version.")] = 0,
     url: Url = None,
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
     """Bring the database's schema up to date.
 
-    With --sql, print the SQL for those who own the database, and connect to nothing.
+    With --sql, print the SQL for the database's owner, and connect to nothing.
     """
     from agentkeep.cli.commands.migrating import migrate as work
     from agentkeep.cli.commands.migrating import print_sql
@@ -272,7 +271,7 @@ def migrate(
 
     if after and not sql:
         raise typer.BadParameter(
-            "it goes with --sql: without that, the database itself says what it has", param_hint="--after"
+            "give it with --sql only: without --sql the database says which version it has", param_hint="--after"
         )
     given = given_by(context, url, tenant, as_json)
     asked = partial(print_sql, given.settings, given.output(), after=after)
@@ -290,7 +289,7 @@ def adapters(context: typer.Context, url: Url = None, tenant: Tenant = None, as_
 
 @app.command()
 def config(context: typer.Context, url: Url = None, tenant: Tenant = None, as_json: Json = False) -> None:
-    """Show which database is used, and which place named it."""
+    """Show which database is used, and where its URL comes from."""
     from agentkeep.cli.commands.about import config as work
     from agentkeep.cli.running import run
 

@@ -1,4 +1,4 @@
-"""Arguments that several commands have, and what comes of the options that all have."""
+"""Arguments that several commands have, and the options that all have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from agentkeep.cli.settings import Settings
 
 _OLDEST = timedelta(days=36_500)
-"""Nothing is older than that; more would leave the calendar."""
+"""Nothing is older than that, and an earlier date may be before the year 1."""
 
 
 def _age(text: str) -> timedelta:
@@ -30,13 +30,13 @@ Tenant = Annotated[str | None, typer.Option(help="The tenant whose data is used.
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The session.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask; needed without a terminal.")]
-User = Annotated[str | None, typer.Option(help="Of this user's sessions alone.")]
-Agent = Annotated[str | None, typer.Option(help="Of this agent's sessions alone.")]
+User = Annotated[str | None, typer.Option(help="Only this user's sessions.")]
+Agent = Annotated[str | None, typer.Option(help="Only this agent's sessions.")]
 Age = Annotated[timedelta, typer.Option(parser=_age, metavar="AGE", help="Such as 30d, 12h or 45m.")]
 
 
 class Given(NamedTuple):
-    """The options that stand before the command or behind it; the latter win."""
+    """The options before and after the command's name. Those after it come first."""
 
     url: str | None
     tenant: str | None

@@ -1,4 +1,4 @@
-"""What ends a command without success: the sentence for stderr and the exit code for the shell."""
+"""How a command fails: a sentence for stderr and an exit code for the shell."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agentkeep.errors import (
 REFUSED = 1
 """Not found, or refused because of what is stored: trying again changes nothing."""
 USAGE = 2
-"""The command, its input, the configuration or the schema is wrong: somebody has to mend it first."""
+"""The command, its input, the configuration or the schema is wrong: somebody has to correct it first."""
 NO_DATABASE = 3
 """The database can't be reached or did not answer: a script may try again."""
 INTERRUPTED = 130
@@ -45,12 +45,12 @@ class CommandError(Exception):
 
 
 def sentence(error: PersistenceError) -> str:
-    """What the error says to somebody who has no Python at hand."""
+    """The error for somebody who does not use Python."""
     if isinstance(error, CapabilityNotSupported):
-        return f"this database does not offer {error.name!r}: `agentkeep doctor` shows what it does"
+        return f"this database does not offer {error.name!r}: `agentkeep doctor` shows what it offers"
     return str(error)
 
 
 def exit_code(error: PersistenceError) -> int:
-    """The first class of the table that fits decides; all others mean that the call was refused."""
+    """By the first class of the table that fits; any other error means that the call was refused."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), REFUSED)

@@ -16,7 +16,7 @@ from agentkeep.keep import Keep
 
 AT_ONCE = 16
 _OF_ALL = (Unavailable, OutcomeUnknown, SchemaMissing, SchemaTooNew, Closed)
-"""What would refuse every other transcript too."""
+"""Errors that would refuse every other transcript too."""
 
 
 class Totals:
@@ -39,9 +39,9 @@ class Totals:
 
 
 async def bring_in_all(keep: Keep, files: Sequence[ExportFile | ChatFile], report: Callable[[Outcome], None]) -> None:
-    """Import all transcripts of checked files, file by file; `report` is told of each one once it is stored.
+    """Import all transcripts of checked files, file by file; `report` is called with each one when it is stored.
 
-    A transcript that is refused is reported and the others go on. Raises `Unavailable` and its like, at the first one.
+    A refused transcript is reported, and the import continues. Raises the first error of `_OF_ALL`.
     """
     for file in files:
         slots = asyncio.Semaphore(AT_ONCE)

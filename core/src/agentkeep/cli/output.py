@@ -1,7 +1,7 @@
-"""What commands print: tables and colours for a terminal, plain text for a pipe, JSON where it is asked for.
+"""What commands print: tables and colours on a terminal, plain text into a pipe, JSON with `--json`.
 
-Whatever comes from the database is data: control characters, and those that turn the direction of writing, are made
-visible, so that a message can't move the cursor, ring the bell or hide text.
+What comes from the database is data. Control characters, and those that change the direction of writing, are printed as
+escapes, so that a message can't move the cursor, make a sound or hide text.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u20
 _HIDDEN_IN_JSON = re.compile(
     rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\xef\xbb\xbf"
 )
-"""Those of them that JSON does not escape by itself, in UTF-8."""
+"""Those of `_HIDDEN` that JSON does not escape by itself, in UTF-8."""
 _BREAKS = re.compile(r"[\t\n]")
 _BREAK_NAMES = {"\n": "\\n", "\t": "\\t"}
 _encoder = msgspec.json.Encoder()
 
 
 def visible(text: str) -> str:
-    """Text for many lines: every character that would do something other than be read becomes its escape."""
+    """Text for many lines, with an escape for each character that would do something on a terminal."""
     return _HIDDEN.sub(_escape, text)
 
 
@@ -73,34 +73,34 @@ class Output:
         self._console: Console | None = None
 
     def record(self, value: Any) -> None:
-        """One JSON value on a line of its own, in UTF-8 whatever the terminal's encoding."""
+        """One JSON value on its own line, in UTF-8 whatever the terminal's encoding is."""
         self.raw(_encoder.encode(value))
 
     def raw(self, line: bytes) -> None:
-        """A line of JSON that is encoded already. Hidden characters in it become escapes, which say the same."""
+        """A line of encoded JSON. Hidden characters in it become escapes of the same meaning."""
         rest = memoryview(_HIDDEN_IN_JSON.sub(_escape_in_json, line) + b"\n")
         while rest:
-            # With PYTHONUNBUFFERED one write may take only a part, when the reader goes away for instance.
+            # With PYTHONUNBUFFERED one write may write only a part, for example if the reader has gone.
             rest = rest[sys.stdout.buffer.write(rest) :]
 
     def flush(self) -> None:
         sys.stdout.flush()
 
     def line(self, text: str = "", style: str = "") -> None:
-        """A line of text that is fit to be printed; `style` is seen on a terminal alone."""
+        """A line of visible text. `style` is used on a terminal only."""
         if self.is_terminal:
             self._print(self._text(text, style))
         else:
             sys.stdout.write(text + "\n")
 
-    def marked(self, text: str, style: str) -> None:
-        """A line whose parts between `**` are set off: by `style` on a terminal, by the `**` elsewhere."""
+    def highlighted(self, text: str, style: str) -> None:
+        """A line with parts between `**`, which are printed in `style` on a terminal."""
         if not self.is_terminal:
             self.line(text)
             return
         whole = self._text("")
-        for place, part in enumerate(text.split("**")):
-            whole.append(part, style if place % 2 else "")
+        for number, part in enumerate(text.split("**")):
+            whole.append(part, style if number % 2 else "")
         self._print(whole)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -111,15 +111,15 @@ class Output:
         else:
             from agentkeep.cli.fitting import lines
 
-            for line in lines({name: [row[place] for row in cells] for place, name in enumerate(columns)}):
+            for line in lines({name: [row[number] for row in cells] for number, name in enumerate(columns)}):
                 self.line(line)
 
     def listing(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, cut: str, spare: Sequence[str]) -> None:
-        """Rows that take one line each on a terminal, as far as `fitted` can; elsewhere whole."""
+        """Rows, each on one line of a terminal if `fitted` can do that; without a terminal they are not cut."""
         from agentkeep.cli.fitting import fitted, lines
 
         cells = [[visible_line(cell) or "-" for cell in row] for row in rows]
-        whole = {name: [row[place] for row in cells] for place, name in enumerate(columns)}
+        whole = {name: [row[number] for row in cells] for number, name in enumerate(columns)}
         kept = fitted(whole, get_terminal_size().columns, cut=cut, spare=spare) if self.is_terminal else whole
         for number, line in enumerate(lines(kept)):
             self.line(line, "" if number else "bold")
@@ -128,7 +128,7 @@ class Output:
             self.line(f"too narrow for {', '.join(missing)}: --json shows all", "dim")
 
     def facts(self, pairs: Iterable[tuple[str, object]]) -> None:
-        """Names and what they are, one a line."""
+        """Names with their values, one a line."""
         shown = [(name, visible_line(str(value))) for name, value in pairs]
         width = max((len(name) for name, _ in shown), default=0)
         for name, value in shown:

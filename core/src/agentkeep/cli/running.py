@@ -1,4 +1,4 @@
-"""Runs a command's work and turns whatever ends it into an exit code and, at most, one sentence."""
+"""Runs a command's work and turns its end into an exit code and, at most, one sentence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from agentkeep.errors import PersistenceError
 from agentkeep.keep import Keep
 
 Work = Callable[[Keep, Output, Settings], Coroutine[Any, Any, int]]
-"""What a command does with an open keep; gives the exit code."""
+"""What a command does with an open keep; returns the exit code."""
 
 
 def run_on(settings: Callable[[], Settings], out: Output, work: Work) -> NoReturn:
@@ -46,7 +46,7 @@ async def opened(settings: Settings) -> AsyncGenerator[Keep, None]:
 def run(work: Callable[[], Coroutine[Any, Any, int]]) -> NoReturn:
     """Do the work and exit with its code. Ctrl-C cancels it, which leaves whole appends (FLT-3).
 
-    What `work` does before it gives its coroutine is done without an event loop.
+    What `work` does before it returns its coroutine runs without an event loop.
     """
     raise typer.Exit(_code_of(work))
 
@@ -72,14 +72,14 @@ def _code_of(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
         say(sentence(error))
         return exit_code(error)
     except OSError as error:
-        # An adapter lets no such error out (ERR-1): this is our own output, on a full disk for instance.
+        # An adapter raises no such error (ERR-1): this comes from our own output, on a full disk for example.
         say(f"the output can't be written: {error.strerror or error}")
         return REFUSED
     return code
 
 
 def _forget_output() -> None:
-    """Point standard output at nothing, so that Python's own flush at the end has nothing to complain of."""
+    """Discard standard output, so that Python's own flush at the end raises nothing."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, sys.stdout.fileno())
     os.close(nothing)

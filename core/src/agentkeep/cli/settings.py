@@ -1,6 +1,6 @@
-"""Which database a command works on: `--url`, else `AGENTKEEP_URL`, else `agentkeep.toml`, else a file of the user's.
+"""Which database a command uses: `--url`, else `AGENTKEEP_URL`, else `agentkeep.toml`, else a file in the data folder.
 
-The first that names one decides alone: options in `agentkeep.toml` go with the URL in it and with no other.
+Options in `agentkeep.toml` belong to the URL in it, and are not used with another one.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _SECRET_WORDS = ("pass", "secret", "token", "key")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The database that won, and whose data of it."""
+    """The chosen database, and the tenant."""
 
     url: str
     origin: str
     """`--url`, `AGENTKEEP_URL`, `agentkeep.toml` or `default`."""
     tenant: str
     options: dict[str, Any] = field(default_factory=dict[str, Any])
-    """The adapter's, from the file."""
+    """The adapter's options, from the file."""
 
     def connect(self) -> Keep:
         """A keep that is not open yet; no I/O. Raises `ConfigurationError`."""
@@ -46,17 +46,17 @@ class Settings:
         return adapter_for(self.url, {name: value for name, value in self.options.items() if name != "idle_ttl"})
 
     def make_room(self) -> None:
-        """Make the folder of the user's own file, where that is the database. Raises `ConfigurationError`."""
+        """Make the folder of the default file, if that is the database. Raises `ConfigurationError`."""
         if self.origin == BUILT_IN:
             _make_folder(default_file().parent)
 
     def shown_options(self) -> dict[str, Any]:
-        """The options, fit to be printed (ERR-3)."""
+        """The options without secrets (ERR-3)."""
         return {name: _shown(name, value) for name, value in self.options.items()}
 
 
 def choose(url: str | None, tenant: str | None) -> Settings:
-    """Read the places in their order. Raises `ConfigurationError`."""
+    """The first that is set of the four. Raises `ConfigurationError`."""
     wanted = DEFAULT_TENANT if tenant is None else tenant
     if url is not None:
         return Settings(url, "--url", wanted)
@@ -71,7 +71,7 @@ def choose(url: str | None, tenant: str | None) -> Settings:
 
 
 def candidates(url: str | None) -> list[tuple[str, str | None]]:
-    """Every place, the strongest first, and the URL that it gives, redacted."""
+    """All four in their order, and the URL of each, without its password."""
     options = _file_options(Path(FILE))
     given = (
         ("--url", url),
@@ -83,7 +83,7 @@ def candidates(url: str | None) -> list[tuple[str, str | None]]:
 
 
 def default_file() -> Path:
-    """The SQLite file for users who named no database."""
+    """The SQLite file that is used if nothing names a database."""
     return user_data_path("agentkeep", appauthor=False) / "agentkeep.db"
 
 
@@ -92,7 +92,7 @@ def default_url() -> str:
 
 
 def _file_options(path: Path) -> dict[str, Any] | None:
-    """The table `[agentkeep]` of the file, with a `url`; None where there is no such file."""
+    """The table `[agentkeep]` of the file, with a `url`. None if there is no such file."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

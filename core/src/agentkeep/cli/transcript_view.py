@@ -1,6 +1,6 @@
-"""How a session and its messages look to a reader.
+"""How a session and its messages are printed.
 
-A message's text is indented, so that no text can pass for the heading of another message.
+A message's text is indented, so that no text looks like the heading of another message.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _STYLES = {"user": "bold cyan", "assistant": "bold green", "tool": "bold yellow"
 
 
 def show_session(out: Output, session: Session) -> None:
-    """The heading: what the session is."""
+    """The heading."""
     about = [visible_line(session.id), session.status, counted(session.message_count, "message")]
     about += [f"{name} {visible_line(value)}" for name, value in _people(session) if value]
     about.append(f"updated {moment(session.updated_at)}")
@@ -39,7 +39,7 @@ def show_message(out: Output, message: Message) -> None:
     if message.name:
         heading += f" {visible_line(message.name)}"
     if message.tool_call_id:
-        heading += f" (answers {visible_line(message.tool_call_id)})"
+        heading += f" (result of {visible_line(message.tool_call_id)})"
     out.line()
     out.line(f"{heading}  {moment(message.created_at)}", _STYLES.get(message.role, "bold"))
     for text in _texts(message):

@@ -1,4 +1,4 @@
-"""What importing works on, whatever format the file has."""
+"""What an import reads from a file of any format."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ class Transcript:
 
     id: str
     where: str
-    """The file and the place in it, for messages to the user."""
+    """The file and the line or number in it, for messages to the user."""
     fields: SessionUpdate
     """What the file says of the session."""
     entries: Callable[[], Iterator[NewMessage | Message]]
-    """Its messages, from the first one, each time it is called: `Message` where the file is an export of ours."""
+    """Returns its messages from the first one, at each call. They are `Message` if the file is our own export."""
     original: Session | None = None
-    """The session that was exported, where the file is an export of ours."""
+    """The exported session, if the file is our own export."""
 
 
 def check(id: str, fields: SessionUpdate, messages: Sequence[NewMessage], capabilities: Capabilities) -> None:
-    """Raise what core would raise when these were created and appended: `InvalidInput`, with the message's place."""
+    """Raises what core would raise if these were created and appended: `InvalidInput`, with the message's number."""
     scope = Scope("default")
     check_id(id, "id")
     if fields:
         session_changes(fields, scope, capabilities)
-    for place, message in enumerate(messages, start=1):
+    for number, message in enumerate(messages, start=1):
         try:
             message_draft(message, capabilities)
         except InvalidInput as error:
-            raise InvalidInput(f"message {place}: {error}") from error
+            raise InvalidInput(f"message {number}: {error}") from error

@@ -23,11 +23,11 @@ from agentkeep.models import Message, NewMessage
 from agentkeep.spi.urls import redact
 
 _LEFT_BEHIND = timedelta(hours=1)
-"""After this long doctor's own session is gone, even if the doctor was killed."""
+"""Doctor's own session expires after this time, even if doctor was killed."""
 
 
 async def doctor(settings: Callable[[], Settings], out: Output) -> int:
-    """Try everything that an application needs of the database, on a session of its own."""
+    """Try what an application needs from the database, on a session made for this."""
     wanted = settings()
     report: dict[str, Any] = {"url": redact(wanted.url), "from": wanted.origin, "tenant": wanted.tenant}
     async with opened(wanted) as keep:
@@ -45,7 +45,7 @@ async def doctor(settings: Callable[[], Settings], out: Output) -> int:
 
 
 async def _exercise(keep: Keep) -> dict[str, str]:
-    """Write, read back, delete. Raises `CommandError` where what is read is not what was written."""
+    """Write, read back, delete. Raises `CommandError` if it reads something other than it wrote."""
     session = await keep.sessions.create(f"agentkeep-doctor-{uuid4().hex}", ttl=_LEFT_BEHIND)
     try:
         written = await keep.messages.append(session.id, [NewMessage(role="user", content="Zoë says 你好\0\n")])
@@ -88,7 +88,7 @@ def _print_report(out: Output, report: dict[str, Any]) -> None:
 
 
 async def adapters(out: Output) -> int:
-    """Print the installed adapters, with what each declares."""
+    """Print the installed adapters and what each declares."""
     found = {scheme: _declared(entry) for scheme, entry in sorted(installed_adapters().items())}
     if out.as_json:
         for scheme, declared in found.items():
@@ -110,13 +110,13 @@ async def adapters(out: Output) -> int:
 
 
 def _why_unknown(error: Exception) -> str:
-    if isinstance(error, PersistenceError):  # a URL without a server is none of that adapter's
+    if isinstance(error, PersistenceError):  # this adapter's URLs need a server
         return "what it offers depends on the server: see agentkeep --url URL doctor"
     return f"it can't be imported: {error}"
 
 
 def _declared(entry: EntryPoint) -> Capabilities | Exception:
-    """What an adapter declares before it is opened, or why that can't be said."""
+    """What an adapter declares before it is opened, or the error that prevents it."""
     try:
         return entry.load().from_url(f"{entry.name}://").capabilities
     except (ImportError, AttributeError, PersistenceError) as error:
@@ -124,17 +124,17 @@ def _declared(entry: EntryPoint) -> Capabilities | Exception:
 
 
 async def config(settings: Callable[[], Settings], out: Output, *, url: str | None) -> int:
-    """Print which database is used, and which place named it."""
+    """Print which database is used, and where its URL comes from."""
     wanted = settings()
-    places = candidates(url)
+    found_urls = candidates(url)
     if out.as_json:
         shown = {"url": redact(wanted.url), "from": wanted.origin, "tenant": wanted.tenant}
-        out.record({**shown, "options": wanted.shown_options(), "candidates": dict(places)})
+        out.record({**shown, "options": wanted.shown_options(), "candidates": dict(found_urls)})
         return 0
     out.facts([("url", redact(wanted.url)), ("from", wanted.origin), ("tenant", wanted.tenant)])
     out.facts((f"option {name}", value) for name, value in wanted.shown_options().items())
     out.line()
-    rows = [("used" if origin == wanted.origin else "", origin, found or "not set") for origin, found in places]
+    rows = [("used" if origin == wanted.origin else "", origin, found or "not set") for origin, found in found_urls]
     out.table(("", "FROM", "URL"), rows)
     return 0
 

@@ -98,7 +98,7 @@ async def remove(keep: Keep, out: Output, _: Settings, *, ids: Sequence[str], ye
 
 
 async def prune(keep: Keep, out: Output, _: Settings, *, older_than: timedelta, dry_run: bool, yes: bool) -> int:
-    """Remove the sessions that nobody wrote to for so long, and print how many they are."""
+    """Remove the sessions that were last written to longer ago than this, and print how many."""
     if not yes and not dry_run:
         _require_terminal()
     before = datetime.now(UTC) - older_than
@@ -117,9 +117,9 @@ async def prune(keep: Keep, out: Output, _: Settings, *, older_than: timedelta, 
 
 
 def _agreed(question: str) -> bool:
-    """Ask whoever sits at the terminal. Raises `CommandError` where nobody does."""
+    """Ask at the terminal. Raises `CommandError` if there is none."""
     _require_terminal()
-    # The event loop's own handler would only mark the task as cancelled, and the question would wait on.
+    # The event loop's own handler would only cancel the task, and the question would still wait.
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return typer.confirm(question, err=True)
@@ -130,6 +130,6 @@ def _agreed(question: str) -> bool:
 
 
 def _require_terminal() -> None:
-    """Silence is no consent: a script says --yes. Raises `CommandError`."""
+    """A script must give --yes. Raises `CommandError`."""
     if cast("object", sys.stdin) is None or not sys.stdin.isatty():
         raise CommandError("nothing was removed, because there is no terminal to ask on: give --yes")

@@ -12,7 +12,7 @@ from agentkeep.protocol import SupportsMigrations
 
 
 async def print_sql(settings: Callable[[], Settings], out: Output, *, after: int) -> int:
-    """Print what a DBA runs; nothing is connected to. Raises `CommandError` where the adapter has no such script."""
+    """Print what the database's owner runs; no I/O. Raises `CommandError` if the adapter has no such script."""
     adapter = settings().adapter()
     if not isinstance(adapter, SupportsMigrations):
         raise CommandError(f"{adapter.name} has no SQL to print: `agentkeep migrate` brings it up to date by itself")
@@ -28,7 +28,7 @@ async def print_sql(settings: Callable[[], Settings], out: Output, *, after: int
 
 
 def _is_newest(adapter: SupportsMigrations, version: int) -> bool:
-    """Whether no schema comes after this one: its script would be an empty transaction."""
+    """Whether there is no later version, so that the script would be an empty transaction."""
     try:
         adapter.migrations_sql(after=version + 1)
     except InvalidInput:
@@ -57,7 +57,7 @@ async def migrate(settings: Callable[[], Settings], out: Output) -> int:
 def _sentence(before: int | None, now: int | None) -> str:
     if now is None:
         return "this database has no schema: nothing to do"
-    if before is None or before == now:  # most adapters don't tell what they found
+    if before is None or before == now:  # most adapters do not say what they found
         return f"the schema is up to date: version {now}"
     return (
         f"the schema had version {before} and has version {now} now"

@@ -50,7 +50,7 @@ def _row(session: Session) -> tuple[str, ...]:
 
 
 async def show(keep: Keep, out: Output, _: Settings, *, id: str, tail: int | None, follow: bool) -> int:
-    """Print a session's messages, and with `follow` those to come, until Ctrl-C."""
+    """Print a session's messages, and with `follow` new ones as they arrive, until Ctrl-C."""
     if follow and not keep.capabilities.watch:
         raise CapabilityNotSupported("watch", "the adapter of this database")
     session = await keep.sessions.get(id)
@@ -97,7 +97,7 @@ async def search(
     role: str | None,
     limit: int,
 ) -> int:
-    """Print the messages that hold all words of the query, best first."""
+    """Print the messages that have all words of the query, best first."""
     hits = await keep.messages.search(query, session_id=session, user_id=user, agent_name=agent, role=role, limit=limit)
     for hit in hits:
         if out.as_json:
@@ -106,7 +106,7 @@ async def search(
         message = hit.message
         out.line(f"{visible_line(message.session_id)} #{message.seq} {visible_line(message.role)}", "bold")
         for highlight in hit.highlights:
-            out.marked(f"  {visible_line(highlight)}", "bold yellow")
+            out.highlighted(f"  {visible_line(highlight)}", "bold yellow")
     return 0
 
 
@@ -135,7 +135,7 @@ async def stats(keep: Keep, out: Output, settings: Settings) -> int:
 
 
 def _file_bytes(url: str) -> int | None:
-    """The size of the database's files, where it is a file; None where only its server knows."""
+    """The size of the database's files. None if the database is not a file."""
     parts = urlsplit(url)
     if parts.scheme.partition("+")[0] != "sqlite" or len(parts.path) < 2:
         return None

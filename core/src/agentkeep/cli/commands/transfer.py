@@ -20,9 +20,9 @@ from agentkeep.keep import Keep
 
 
 def import_files(settings: Callable[[], Settings], out: Output, paths: Sequence[Path]) -> Coroutine[Any, Any, int]:
-    """Check all files, then import them. Nothing is written, not even a new database, where one is wrong.
+    """Check all files, then import them. If one is wrong, nothing is written, and no database is made.
 
-    They are checked before there is an event loop, so that Ctrl-C ends that at once.
+    They are checked before there is an event loop, so that Ctrl-C ends the check at once.
     """
     wanted = settings()
     keep = wanted.connect()
@@ -55,7 +55,7 @@ async def _import(keep: Keep, out: Output, files: Sequence[ExportFile | ChatFile
 
 @contextmanager
 def _progress(total: int, out: Output) -> Generator[Callable[[], None]]:
-    """A bar on stderr where that is a terminal; elsewhere nothing."""
+    """A bar on stderr, if that is a terminal."""
     if not sys.stderr.isatty() or out.as_json:
         yield lambda: None
         return
