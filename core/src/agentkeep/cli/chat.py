@@ -1,4 +1,4 @@
-"""OpenAI's chat format: from its items to messages and back, each item equal to what it was."""
+"""OpenAI's chat format: from its items to messages and back to equal items."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KINDS: dict[str, tuple[type[Any], ...]] = {
 
 
 def from_item(item: Any, *, id: str | None = None) -> NewMessage:
-    """The message that an item is. What the fields can't give back exactly is kept whole in `event`.
+    """The message of an item. An item that the fields can't represent exactly is also kept in `event`.
 
     Raises `InvalidInput` for what is no chat message.
     """
@@ -34,7 +34,7 @@ def from_item(item: Any, *, id: str | None = None) -> NewMessage:
 
 
 def to_item(message: Message) -> dict[str, Any]:
-    """The chat item of a message: the kept one if the message still is what that item says, else from the fields."""
+    """The chat item of a message: the kept one if the message was not changed since, else one made of the fields."""
     kept = message.event
     if isinstance(kept, dict) and _says_the_same(message, cast("dict[str, Any]", kept)):
         return cast("dict[str, Any]", kept)
@@ -47,7 +47,7 @@ def to_item(message: Message) -> dict[str, Any]:
 
 
 def _says_the_same(message: Message, kept: dict[str, Any]) -> bool:
-    """False for another framework's item, and for a message that was redacted after it came in."""
+    """False for another framework's item, and for a message that was redacted after the import."""
     try:
         meant = from_item(kept)
     except InvalidInput:

@@ -14,14 +14,14 @@ from agentkeep.cli.sources import InputFile, is_json
 from agentkeep.cli.transcripts import Transcript, check
 from agentkeep.errors import InvalidInput
 
-Placed = tuple[str, Any]
-"""Where a conversation stands in its file, and its JSON."""
+Located = tuple[str, Any]
+"""Where a conversation is in its file, and its JSON."""
 
 
 class ChatFile:
     """A file of conversations to be imported: read once to check all of it, then one by one."""
 
-    def __init__(self, file: InputFile, values: Callable[[], Iterator[Placed]]) -> None:
+    def __init__(self, file: InputFile, values: Callable[[], Iterator[Located]]) -> None:
         self._file = file
         self._values = values
         self._count = 0
@@ -30,7 +30,7 @@ class ChatFile:
         return self._count
 
     def check(self, capabilities: Capabilities) -> None:
-        """Read all of it. Raises `CommandError` naming the place of the first thing that can't be imported."""
+        """Read the whole file. Raises `CommandError` with the location of the first entry that can't be imported."""
         seen: dict[str, str] = {}
         for where, found in self._conversations():
             try:
@@ -72,13 +72,13 @@ def open_file(path: Path) -> ExportFile | ChatFile:
     return ChatFile(file, lambda: _of_document(file, document))
 
 
-def _of_lines(file: InputFile) -> Iterator[Placed]:
+def _of_lines(file: InputFile) -> Iterator[Located]:
     for number, (_, text) in enumerate(file.lines(), start=1):
         if text.strip():
             yield f"line {number}", file.parse(text, first_line=number)
 
 
-def _of_document(file: InputFile, document: Any) -> Iterator[Placed]:
+def _of_document(file: InputFile, document: Any) -> Iterator[Located]:
     if not isinstance(document, list | dict):
         raise CommandError(f"{file.name}: not a conversation: give a list of messages, or of conversations")
     if is_conversation(document):

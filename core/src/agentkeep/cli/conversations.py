@@ -1,4 +1,4 @@
-"""Conversations as other tools write them: from their JSON to a session's fields and messages, and back.
+"""Conversations in the formats of other tools: from their JSON to a session's fields and messages, and back.
 
 A conversation is a list of chat messages, or an object with that list under `messages` (or `traj`, as tau-bench's
 trajectory files have it). All its other keys are kept verbatim in the session's metadata.
@@ -18,7 +18,7 @@ from agentkeep.models import Message, NewMessage, Session
 
 LISTS = ("messages", "traj")
 SHAPE = "agentkeep_shape"
-"""The metadata key that says how a conversation object was built, where an export could not tell otherwise."""
+"""The metadata key for the original form of a conversation object, if an export could not know it otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def is_conversation(value: Any) -> bool:
 
 
 def conversation(value: Any, stem: str | None, number: int) -> Conversation:
-    """The conversation that a JSON value is, `number` in the file `stem`. Raises `InvalidInput`."""
+    """The conversation of a JSON value, which is number `number` in the file `stem`. Raises `InvalidInput`."""
     if isinstance(value, list):
         return Conversation(_own_id(stem, number), {}, _messages(cast("list[Any]", value)))
     if not isinstance(value, dict):
@@ -56,11 +56,11 @@ def conversation(value: Any, stem: str | None, number: int) -> Conversation:
     return _from_object(given, under, messages, stem, number)
 
 
-def _own_id(stem: str | None, *places: object) -> str:
-    """An id of the file's name and the place in it. Raises `InvalidInput` where the file has no name that stays."""
+def _own_id(stem: str | None, *parts: object) -> str:
+    """An id made of the file's name and these parts. Raises `InvalidInput` if the file has no lasting name."""
     if stem is None:
         raise InvalidInput("it has no id, and standard input has no file name to make one from: give it an id")
-    return "-".join((stem, *map(str, places)))
+    return "-".join((stem, *map(str, parts)))
 
 
 def _from_object(
@@ -97,7 +97,7 @@ def _given_id(given: dict[str, Any]) -> str | None:
 
 
 def to_object(session: Session, messages: Iterable[Message]) -> dict[str, Any]:
-    """The conversation object of a session, equal to the one that was imported, with the id it was given here."""
+    """The conversation object of a session, equal to the imported one, with the session's id."""
     items = [to_item(message) for message in messages]
     metadata = dict(session.metadata)
     if _is_trajectory(session):
@@ -112,7 +112,7 @@ def to_object(session: Session, messages: Iterable[Message]) -> dict[str, Any]:
 
 
 def _shape(kept: Any) -> tuple[str, list[str]]:
-    """What `SHAPE` says; metadata is the user's, so anything may stand there."""
+    """The value of `SHAPE`. Metadata belongs to the user, so it may have any form."""
     match kept:
         case {"list": str(under), "keys": [*names]} if under in LISTS:
             return under, [name for name in names if isinstance(name, str)]
@@ -121,18 +121,18 @@ def _shape(kept: Any) -> tuple[str, list[str]]:
 
 
 def _messages(items: list[Any]) -> list[NewMessage]:
-    """The place in the list is the id, so that importing again adds nothing (IDEM-1)."""
+    """The number in the list is the message's id, so that a second import adds nothing (IDEM-1)."""
     messages: list[NewMessage] = []
-    for place, item in enumerate(items, start=1):
+    for number, item in enumerate(items, start=1):
         try:
-            messages.append(from_item(item, id=str(place)))
+            messages.append(from_item(item, id=str(number)))
         except InvalidInput as error:
-            raise InvalidInput(f"message {place}: {error}") from error
+            raise InvalidInput(f"message {number}: {error}") from error
     return messages
 
 
 def _is_trajectory(session: Session) -> bool:
-    """Whether the session was imported as an element of a trajectory file, and not been given more since."""
+    """Whether the session was imported from a trajectory file, and has no fields that were added since."""
     metadata = session.metadata
     if SHAPE in metadata or session.title is not None or session.user_id is not None:
         return False

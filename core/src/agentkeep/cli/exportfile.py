@@ -1,4 +1,4 @@
-"""Our own export format: JSON lines, one session and then its messages, in order, whole.
+"""Our own lossless export format: JSON lines, each session followed by its messages in order.
 
     {"format": "agentkeep-export", "version": 1, "tenant": "default"}
     {"session": {…all fields of `Session`…}}
@@ -39,7 +39,7 @@ class Header(msgspec.Struct, kw_only=True):
 
 
 class End(msgspec.Struct, kw_only=True):
-    """What the lines before it hold."""
+    """How many sessions and messages the lines before it have."""
 
     sessions: int
     messages: int
@@ -59,7 +59,7 @@ _decode_line = msgspec.json.Decoder(Line).decode
 
 
 def is_header(value: Any) -> bool:
-    """Whether a file that begins with this value is an export of ours."""
+    """Whether a file that begins with this value is our own export."""
     match value:
         case {"format": "agentkeep-export"}:
             return True
@@ -79,7 +79,7 @@ class ExportFile:
         return len(self._offsets)
 
     def check(self, capabilities: Capabilities) -> None:
-        """Read all of it. Raises `CommandError` naming the line of the first thing that can't be imported."""
+        """Read the whole file. Raises `CommandError` with the line of the first entry that can't be imported."""
         state = _Checked()
         for number, (offset, text) in enumerate(self._file.lines(), start=1):
             if not text.strip():
@@ -135,7 +135,7 @@ class _Checked:
         self.ended = False
 
     def step(self, text: bytes, value: Any, capabilities: Capabilities) -> bool:
-        """Take one line; True where a session begins. Raises `InvalidInput`, `msgspec.ValidationError`."""
+        """Check one line. Returns True if a session begins there. Raises `InvalidInput`, `msgspec.ValidationError`."""
         if self.ended:
             raise InvalidInput("there are lines after the last one, the end")
         if not self._has_header:

@@ -1,4 +1,4 @@
-"""Gives sessions back as lines: whole (`exportfile`), or as conversations in the chat format."""
+"""Writes sessions as lines: lossless (`exportfile`), or as conversations in the chat format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def chosen(keep: Keep, ids: Sequence[str]) -> AsyncIterator[Session]:
 
 
 async def export_whole(keep: Keep, ids: Sequence[str], tenant: str, write: Callable[[bytes], None]) -> None:
-    """Everything of the sessions, as `exportfile` says. What is appended meanwhile may be left out.
+    """The sessions with all their messages, in the format of `exportfile`. Messages appended meanwhile may be left out.
 
     Raises `SessionNotFound` for an id that is absent, and where a session vanishes while its messages are read: the
     export has no last line then, and is refused by an import.
@@ -32,7 +32,7 @@ async def export_whole(keep: Keep, ids: Sequence[str], tenant: str, write: Calla
     sessions = messages = 0
     write(encode(Header(tenant=tenant)))
     async for session in chosen(keep, ids):
-        # The first page before the session's own line, so that one deleted just now leaves nothing half written.
+        # Read the first page before the session's line is written: a session deleted just now leaves no partial output.
         try:
             page = await _page(keep, session, 0)
         except SessionNotFound:

@@ -1,4 +1,4 @@
-"""A table that is wider than the terminal, made narrower without a loss of what names a row."""
+"""Makes a table fit the terminal. The column that names a row is never cut."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from rich.cells import cell_len, set_cell_size
 
 GAP = 2
-"""Columns of the terminal between two of the table."""
+"""The space between two columns of the table, in characters."""
 _LEAST = 12
-"""A cut cell shows at least so much: less says nothing."""
+"""A cut cell shows at least this many characters."""
 
 Columns = Mapping[str, Sequence[str]]
 """Each column's name and its cells, from the first row to the last."""

@@ -1,4 +1,4 @@
-"""Brings one transcript into the database: what is new is added, what is there already must be the same.
+"""Imports one transcript: new messages are appended, and stored ones must be equal to the file's.
 
 An export's session is restored whole, in one step. A conversation's session is created, then its messages are appended
 in as few appends as the adapter's `max_batch` allows. Each append says `expected_last_seq`: another writer is met with
@@ -24,11 +24,11 @@ from agentkeep.models import Message, NewMessage, Session
 
 
 class Differs(Exception):
-    """What is stored is not what the file says. The text names the first thing that differs."""
+    """The stored session differs from the file. The text names the first difference."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one transcript."""
+    """The result of one transcript."""
 
     session: str
     result: str
@@ -50,11 +50,11 @@ async def bring_in(keep: Keep, transcript: Transcript) -> Outcome:
 
 
 async def _bring_back(keep: Keep, transcript: Transcript, original: Session) -> Outcome:
-    """Restore what was exported. What expired since then stays away (TTL-1)."""
+    """Restore what was exported, unless it has expired since then (TTL-1)."""
     if original.expires_at is not None and original.expires_at <= datetime.now(UTC):
         return Outcome(session=transcript.id, result="expired")
     messages = [entry for entry in transcript.entries() if isinstance(entry, Message)]
-    # The log may have been cut between the session's line and the last of its messages: what is here is what counts.
+    # The log may have been cut during the export, after the session's line. The messages count.
     whole = msgspec.structs.replace(original, message_count=len(messages))
     try:
         await restore(keep, whole, messages)
@@ -64,7 +64,7 @@ async def _bring_back(keep: Keep, transcript: Transcript, original: Session) -> 
 
 
 async def _add_to(keep: Keep, transcript: Transcript) -> Outcome:
-    """Compare with the session that is there, and append what the file has more."""
+    """Compare with the stored session, and append the messages that it does not have."""
     load = _Load(keep, transcript, await keep.sessions.get(transcript.id))
     await load.compare()
     added = 0 if load.is_ahead else await load.append_rest()
@@ -74,7 +74,7 @@ async def _add_to(keep: Keep, transcript: Transcript) -> Outcome:
 
 
 class _Load:
-    """One transcript on its way into one session."""
+    """The import of one transcript into one session."""
 
     def __init__(self, keep: Keep, transcript: Transcript, session: Session) -> None:
         self._keep = keep
@@ -83,20 +83,20 @@ class _Load:
         self._rest = transcript.entries()
         self._last_seq = session.last_seq
         self.is_ahead = False
-        """The database holds more than the file."""
+        """Whether the database has more messages than the file."""
 
     async def compare(self) -> None:
-        """Walk over what is stored and the file at once. Raises `Differs`."""
-        place = 0
+        """Compare the stored messages with the file's, one by one. Raises `Differs`."""
+        number = 0
         async for stored in self._stored():
             entry = next(self._rest, None)
             if entry is None:
                 self.is_ahead = True
                 return
-            place += 1
+            number += 1
             difference = _difference(stored, entry)
             if difference is not None:
-                raise Differs(f"message {place} differs in {difference}")
+                raise Differs(f"message {number} differs in {difference}")
 
     async def _stored(self) -> AsyncGenerator[Message, None]:
         if self._session.last_seq:
@@ -104,13 +104,13 @@ class _Load:
                 yield message
 
     async def append_rest(self) -> int:
-        """Append what the file has and the session has not, and say how many. Raises `Differs`."""
+        """Append the messages that the session does not have, and return how many. Raises `Differs`."""
         added = 0
         for run in _runs(self._rest, self._keep.capabilities.max_batch):
             update = None if added else self._changes(has_grown=True)
             stored = await self._keep.messages.append(
                 self._session.id,
-                [self._next(entry, place) for place, entry in enumerate(run, start=1)],
+                [self._next(entry, number) for number, entry in enumerate(run, start=1)],
                 update=update or None,
                 expected_version=self._session.version if update else None,
                 expected_last_seq=self._last_seq,
@@ -119,22 +119,22 @@ class _Load:
             added += len(run)
         return added
 
-    def _next(self, entry: NewMessage | Message, place: int) -> NewMessage:
+    def _next(self, entry: NewMessage | Message, number: int) -> NewMessage:
         if isinstance(entry, NewMessage):
             return entry
-        if entry.seq != self._last_seq + place:
+        if entry.seq != self._last_seq + number:
             raise Differs(f"message {entry.id!r} can't be given its seq {entry.seq} again: remove the session first")
         return as_new(entry)
 
     async def update_fields(self) -> bool:
-        """Set the fields that the file has otherwise, if the file is the newer one. Raises `Differs`."""
+        """Set the fields that differ in the file, if the file is newer. Raises `Differs`."""
         changes = self._changes(has_grown=False)
         if changes:
             await self._keep.sessions.update(self._session.id, **changes, expected_version=self._session.version)
         return bool(changes)
 
     def _changes(self, *, has_grown: bool) -> SessionUpdate:
-        """Fields that the file has otherwise and that are the file's to set. Raises `Differs`.
+        """Fields that differ in the file and that an import may set. Raises `Differs`.
 
         A session of a higher version than the file's was updated since, and keeps its fields. One of the same version
         must be the same, but for a conversation that has grown: the file says no version, and grew later.
@@ -147,7 +147,7 @@ class _Load:
         for name, value in self._transcript.fields.items():
             held = getattr(self._session, name)
             if original is None and name == "metadata":
-                # What the user's program added to the metadata is not the file's business.
+                # The user's program may have added metadata of its own. An import leaves it as it is.
                 value = {**held, **cast("dict[str, Any]", value)}
             if encode_json(held, name) != encode_json(value, name):
                 changes[name] = value
@@ -158,7 +158,7 @@ class _Load:
 
 
 def _difference(stored: Message, entry: NewMessage | Message) -> str | None:
-    """The name of the first thing in which a stored message is not the file's."""
+    """The name of the first field in which a stored message differs from the file's."""
     names = ["role", "content", "name", "tool_calls", "tool_call_id", "event", "user_id", "turn_id", "route", "step"]
     if isinstance(entry, Message):
         if (stored.id, stored.seq, stored.created_at) != (entry.id, entry.seq, entry.created_at):

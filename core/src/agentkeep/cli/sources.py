@@ -1,4 +1,4 @@
-"""Files to import: which format they have, what they hold, and a sentence for each way they can be wrong."""
+"""Files to import: their format, their content, and a sentence for each way in which they can be wrong."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 class InputFile:
-    """A file that can be read more than once; what can't (a pipe) is copied to a temporary file first.
+    """A file that can be read more than once. A pipe can't, so it is copied to a temporary file first.
 
     Raises `CommandError` where there is nothing to read.
     """
@@ -34,7 +34,7 @@ class InputFile:
     def __init__(self, path: Path) -> None:
         self.name = str(path)
         self.stem: str | None = path.stem
-        """What ids may be made of; None for a pipe, whose name is another one each time."""
+        """For making ids. None for a pipe, which has another name each time."""
         self.has_lines = path.suffix.lower() in LINE_FORMATS
         self._path = path
         try:
@@ -47,7 +47,7 @@ class InputFile:
             raise CommandError(f"{path}: {_why(error)}") from error
 
     def lines(self, *, start: int = 0) -> Iterator[tuple[int, bytes]]:
-        """Each line and where it begins, in bytes; from the one that begins at `start`. Raises `CommandError`."""
+        """Each line with its offset in bytes, from the line at offset `start`. Raises `CommandError`."""
         try:
             with self._path.open("rb") as file:
                 file.seek(start)
@@ -63,18 +63,18 @@ class InputFile:
         return b"".join(line for _, line in self.lines())
 
     def parse(self, text: bytes, *, first_line: int = 1) -> Any:
-        """The JSON value that `text` is; its first line is the file's `first_line`. Raises `CommandError`."""
+        """The JSON value of `text`, which begins at line `first_line` of the file. Raises `CommandError`."""
         return parse(text, self.name, first_line=first_line)
 
 
 def parse(text: bytes, name: str, *, first_line: int = 1) -> Any:
-    """The JSON value that `text` is. Raises `CommandError` with line and column."""
+    """The JSON value of `text`. Raises `CommandError` with line and column."""
     try:
         return _decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        line, column, why = _place(text, error)
-        place = f"line {first_line + line - 1}, column {column}"
-        raise CommandError(f"{name}: {place}: not valid JSON: {why}") from error
+        line, column, why = _location(text, error)
+        location = f"line {first_line + line - 1}, column {column}"
+        raise CommandError(f"{name}: {location}: not valid JSON: {why}") from error
 
 
 def is_json(text: bytes) -> bool:
@@ -100,8 +100,8 @@ def _why(error: OSError) -> str:
     return f"it can't be read: {error.strerror or error}"
 
 
-def _place(text: bytes, error: Exception) -> tuple[int, int, str]:
-    """Line, column (both from 1) and reason. The standard library's parser names the place, ours only the offset."""
+def _location(text: bytes, error: Exception) -> tuple[int, int, str]:
+    """Line, column (both from 1) and reason. The standard library's parser has both, msgspec only an offset."""
     try:
         decoded = text.decode()
     except UnicodeDecodeError as wrong:
@@ -127,13 +127,13 @@ def _position(before: str) -> tuple[int, int]:
 
 
 def _outside_strings(document: str, text: str) -> int:
-    """Where `text` first stands in a JSON document, other than in a string of it."""
+    """The first offset of `text` in a JSON document, outside of strings."""
     found = re.finditer(rf'"(?:\\.|[^"\\])*"|{re.escape(text)}', document)
     return next((match.start() for match in found if not match[0].startswith('"')), 0)
 
 
 class _NoNumber(Exception):
-    """Carries the text of what stands in place of a number."""
+    """Has the text that the parser found instead of a number."""
 
 
 def _refuse(text: str) -> Any:
