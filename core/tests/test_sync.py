@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from agentkeep import Closed, NewMessage, SessionNotFound, sync
+from agentkeep import (
+    Closed,
+    InvalidInput,
+    Keep,
+    NewMessage,
+    OutcomeUnknown,
+    SessionNotFound,
+    Unavailable,
+    connect,
+    sync,
+)
+from agentkeep.records import Scope
+from agentkeep_memory import MemoryAdapter
 
 
 def test_every_verb_of_the_async_facade_is_there() -> None:
-    from agentkeep.keep import Keep
+    from agentkeep.keep import View
     from agentkeep.messages import Messages
     from agentkeep.sessions import Sessions
 
-    for ours, theirs in ((sync.SyncSessions, Sessions), (sync.SyncMessages, Messages), (sync.SyncKeep, Keep)):
+    twins = (
+        (sync.SyncSessions, Sessions), (sync.SyncMessages, Messages), (sync.SyncView, View), (sync.SyncKeep, Keep),
+    )  # fmt: skip
+    for ours, theirs in twins:
         verbs = {name for name in vars(theirs) if not name.startswith("_")}
         missing = {name for name in verbs if not hasattr(ours, name)}
         assert missing == set()
@@ -75,15 +93,182 @@ def test_ord_4_threads_may_share_one_keep() -> None:
         assert [message.seq for message in keep.messages.iterate(session.id)] == list(range(1, 201))
 
 
+class Failing(MemoryAdapter):
+    async def open(self) -> None:
+        raise Unavailable("no server")
+
+
+def loop_threads() -> int:
+    return sum(thread.name == "agentkeep-loop" for thread in threading.enumerate())
+
+
 def test_an_open_that_fails_leaves_no_thread() -> None:
-    import threading
-
-    keep = sync.connect("memory://")
-
-    async def fail() -> None:
-        raise OSError("no")
-
-    keep.target._shared.adapter.open = fail  # type: ignore[method-assign]
-    with pytest.raises(OSError, match="no"):
+    before = loop_threads()
+    keep = sync.over(Keep(Failing()))
+    with pytest.raises(Unavailable, match="no server"):
         keep.open()
-    assert not [thread for thread in threading.enumerate() if thread.name == "agentkeep-sync"]
+    assert loop_threads() == before
+    with pytest.raises(Closed):
+        keep.sessions.count()
+
+
+def test_a_subclass_names_the_class_of_its_views() -> None:
+    class Mine(sync.SyncView):
+        pass
+
+    class MyKeep(sync.SyncKeep):
+        view_class = Mine
+
+    with MyKeep(connect("memory://")) as keep:
+        assert type(keep.for_tenant("acme")) is Mine
+        assert type(keep.for_tenant("acme").for_user("ann")) is Mine
+        assert type(keep.for_user("ann")) is Mine
+
+
+def test_iso_1_a_view_has_no_life_cycle() -> None:
+    with sync.connect("memory://") as keep:
+        for view in (keep.for_tenant("acme"), keep.for_user("ann")):
+            for name in ("open", "close", "__enter__", "__exit__", "for_tenant", "run", "arun"):
+                assert not hasattr(view, name)
+
+
+class TestOver:
+    """`over(keep)` is the sync face of any keep (LIFE-3)."""
+
+    def test_it_opens_and_closes_a_keep_that_is_not_open(self) -> None:
+        keep = Keep(MemoryAdapter())
+        with sync.over(keep) as face:
+            face.sessions.create("s")
+            assert face.asynchronous is keep
+            assert face.adapter is keep.adapter
+            assert asyncio.run(keep.sessions.count()) == 1, "the twin can be awaited in any loop"
+        with pytest.raises(Closed):
+            asyncio.run(keep.sessions.count())
+
+    def test_it_runs_in_the_loop_of_a_keep_that_is_open_and_leaves_it_open(self) -> None:
+        loops: list[object] = []
+
+        class Recording(MemoryAdapter):
+            async def sweep(self, scope: Scope | None, *, limit: int) -> int:
+                loops.append(asyncio.get_running_loop())
+                return await super().sweep(scope, limit=limit)
+
+        async def app() -> None:
+            async with Keep(Recording()) as keep:
+
+                def worker() -> int:
+                    with sync.over(keep) as face:
+                        face.sessions.create("s")
+                        face.sweep()
+                        return face.sessions.count()
+
+                assert await asyncio.to_thread(worker) == 1
+                assert loops == [asyncio.get_running_loop()]
+                assert await keep.sessions.count() == 1
+
+        asyncio.run(app())
+
+    def test_it_takes_a_keep_with_an_own_loop(self) -> None:
+        with sync.connect("memory://", own_loop=True) as keep:
+            keep.sessions.create()
+            assert keep.sessions.count() == 1
+            assert loop_threads() == 1
+
+    def test_life_5_a_call_in_the_loops_own_thread_raises(self) -> None:
+        async def app() -> None:
+            async with Keep(MemoryAdapter()) as keep:
+                with sync.over(keep) as face, pytest.raises(InvalidInput, match="wait for itself"):
+                    face.sessions.count()
+
+        asyncio.run(app())
+
+    def test_it_says_so_if_the_keeps_loop_has_ended(self) -> None:
+        keep = Keep(MemoryAdapter())
+        asyncio.run(keep.open())
+        with sync.over(keep) as face, pytest.raises(Closed, match="event loop in which this keep was opened has ended"):
+            face.sessions.count()
+
+
+class TestRun:
+    """`run` and `arun` bring a caller's coroutine to the keep's loop (LIFE-5)."""
+
+    def test_run_takes_a_coroutine_or_a_function(self) -> None:
+        with sync.connect("memory://") as keep:
+            twin = keep.asynchronous
+            assert keep.run(twin.sessions.create("s")).id == "s"
+            assert keep.run(twin.sessions.count) == 1
+            assert keep.run(lambda: 5) == 5
+            assert keep.run(asyncio.get_running_loop) is not None
+
+    def test_what_the_call_raises_is_raised_and_the_loop_lives_on(self) -> None:
+        with sync.connect("memory://") as keep:
+            for error in (ValueError, SystemExit, KeyboardInterrupt):
+
+                def fail(error: type[BaseException] = error) -> None:
+                    raise error("mine")
+
+                with pytest.raises(error, match="mine"):
+                    keep.run(fail)
+            assert keep.sessions.count() == 0
+
+    def test_life_5_from_the_loops_own_thread_it_raises(self) -> None:
+        with sync.connect("memory://") as keep:
+            for call in (keep.sessions.count, lambda: keep.run(keep.asynchronous.sessions.count), keep.close):
+                with pytest.raises(InvalidInput, match="wait for itself"):
+                    keep.run(call)
+            assert keep.sessions.count() == 0
+
+    def test_arun_is_for_another_loop_which_goes_on(self) -> None:
+        async def app(keep: sync.SyncKeep) -> list[int]:
+            turns = 0
+
+            async def count() -> None:
+                nonlocal turns
+                while True:
+                    turns += 1
+                    await asyncio.sleep(0.001)
+
+            counting = asyncio.create_task(count())
+            await keep.arun(lambda: asyncio.sleep(0.05))
+            counting.cancel()
+            return [turns, await keep.arun(keep.asynchronous.sessions.count())]
+
+        with sync.connect("memory://") as keep:
+            turns, sessions = asyncio.run(app(keep))
+        assert turns > 5
+        assert sessions == 0
+
+    def test_closed_it_says_so(self) -> None:
+        keep = sync.connect("memory://")
+        with pytest.raises(Closed):
+            keep.run(keep.asynchronous.sessions.count())
+        with pytest.raises(Closed):
+            asyncio.run(keep.arun(keep.asynchronous.sessions.count()))
+
+
+def test_flt_3_ctrl_c_ends_the_call_before_it_is_seen() -> None:
+    ended: list[str] = []
+
+    async def slow() -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            await asyncio.sleep(0.05)
+            ended.append("rolled back")
+
+    with sync.connect("memory://") as keep:
+        threading.Timer(0.2, _thread.interrupt_main).start()
+        with pytest.raises(KeyboardInterrupt):
+            keep.run(slow())
+        assert ended == ["rolled back"]
+        assert keep.sessions.count() == 0
+
+
+def test_a_close_ends_the_calls_of_other_threads() -> None:
+    keep = sync.connect("memory://").open()
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(keep.run, lambda: asyncio.sleep(30))
+        time.sleep(0.1)
+        keep.close()
+        with pytest.raises(OutcomeUnknown, match="closed while this call ran"):
+            waiting.result(timeout=5)

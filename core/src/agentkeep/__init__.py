@@ -20,7 +20,7 @@ from agentkeep.errors import (
     SessionNotFound,
     Unavailable,
 )
-from agentkeep.keep import Keep, connect
+from agentkeep.keep import Keep, View, connect
 from agentkeep.models import Appended, Health, Hit, Message, NewMessage, Page, Resumed, Session, Status
 from agentkeep.protocol import MessageRepository, PersistenceAdapter, SessionRepository
 
@@ -56,5 +56,6 @@ __all__ = [
     "SessionRepository",
     "Status",
     "Unavailable",
+    "View",
     "connect",
 ]

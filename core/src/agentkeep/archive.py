@@ -16,12 +16,12 @@ from agentkeep._message_drafts import message_draft
 from agentkeep._shared import Shared
 from agentkeep._validation import check_additions, check_count, check_duration, check_time
 from agentkeep.errors import InvalidInput
-from agentkeep.keep import Keep
+from agentkeep.keep import View
 from agentkeep.models import Message, NewMessage, Session
 from agentkeep.records import RestoredMessage, Scope, SessionRecord
 
 
-async def restore(keep: Keep, session: Session, messages: Sequence[Message]) -> None:
+async def restore(keep: View, session: Session, messages: Sequence[Message]) -> None:
     """Store a session and its whole log as given, all or nothing, in the keep's tenant.
 
     Only its `version` is a new one: no version is given twice to an id (SES-2).

@@ -1,17 +1,18 @@
-"""The facade: one opened adapter, seen as one tenant's data, or as one user's of it."""
+"""What users open: a `Keep` on one database, and the `View` that limits it to one tenant or user."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from agentkeep._registry import adapter_for
 from agentkeep._shared import Shared
 from agentkeep._steps import in_steps
 from agentkeep._validation import check_count, check_duration, check_id
-from agentkeep.capabilities import MIN_MESSAGE_BYTES, Capabilities
+from agentkeep.capabilities import Capabilities
 from agentkeep.errors import ConfigurationError, InvalidInput
 from agentkeep.messages import Messages
 from agentkeep.models import Health
@@ -20,13 +21,21 @@ from agentkeep.records import Scope
 from agentkeep.sessions import Sessions
 
 DEFAULT_TENANT = "default"
+_log = logging.getLogger("agentkeep")
 
 
-def connect(url_or_config: str | Mapping[str, Any], **options: Any) -> Keep:
+def connect(
+    url_or_config: str | Mapping[str, Any],
+    *,
+    wrap: Iterable[Callable[[PersistenceAdapter], PersistenceAdapter]] = (),
+    **options: Any,
+) -> Keep:
     """A `Keep` for a URL, or for a mapping with a `url` and options (as read from a file). Does no I/O.
 
-    `idle_ttl` (timedelta, or seconds): sessions expire that long after their last append or touch. `tenant`: whose data
-    the keep sees. All other options are the adapter's; the URL's query may hold those too.
+    `wrap`: callables that take an adapter and return one around it (`agentkeep.wrappers`); the first is the innermost.
+    `tenant`: whose data the keep sees. `idle_ttl` (timedelta or seconds): the default for new sessions (TTL-3).
+    `own_loop=True`: run on an event loop in a thread of its own, so that any loop or thread may call it (LIFE-3).
+    All other options are the adapter's; the URL's query may hold those too.
     Raises `ConfigurationError`, `AdapterNotInstalled`.
     """
     if isinstance(url_or_config, Mapping):
@@ -36,53 +45,109 @@ def connect(url_or_config: str | Mapping[str, Any], **options: Any) -> Keep:
         url = options.pop("url")
     else:
         url = url_or_config
-    idle_ttl = _duration(options.pop("idle_ttl", None))
-    tenant = options.pop("tenant", DEFAULT_TENANT)
-    return Keep(adapter_for(url, options), tenant=tenant, idle_ttl=idle_ttl)
+    own = {name: options.pop(name) for name in ("tenant", "idle_ttl", "own_loop") if name in options}
+    adapter = adapter_for(url, options)
+    for wrapper in wrap:
+        adapter = wrapper(adapter)
+    return Keep(adapter, **own)
 
 
-class Keep:
-    """Sessions and messages of one tenant in one database. Use it with `async with`, or call `open()` and `close()`.
+class View:
+    """The sessions and messages of one tenant, or of one user of it, in an open database (ISO-1).
 
-    `Keep(adapter)` wraps an adapter that was made by hand, around the caller's own pool or engine for instance.
+    `for_tenant` and `for_user` make views, on the pool of the keep. A view lives as long as its keep is open.
     """
 
-    def __init__(
-        self, adapter: PersistenceAdapter, *, tenant: str = DEFAULT_TENANT, idle_ttl: timedelta | None = None
-    ) -> None:
-        try:
-            scope = Scope(check_id(tenant, "tenant"))
-            shared = Shared(adapter, check_duration(idle_ttl, "idle_ttl"))
-        except InvalidInput as error:
-            raise ConfigurationError(str(error)) from error
-        self._see(shared, scope, sweeps=None)
-
-    def _see(self, shared: Shared, scope: Scope, *, sweeps: Scope | None) -> None:
+    def __init__(self, shared: Shared, scope: Scope) -> None:
         self._shared = shared
         self._scope = scope
-        self._sweeps = sweeps
         self.sessions = Sessions(shared, scope)
         self.messages = Messages(shared, scope)
 
     def __repr__(self) -> str:
         user = "" if self._scope.user_id is None else f" user={self._scope.user_id!r}"
-        return f"<Keep {self._shared.adapter.name} tenant={self._scope.tenant!r}{user}>"
+        return f"<{type(self).__name__} {self._shared.adapter.name} tenant={self._scope.tenant!r}{user}>"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the adapter offers; settled once the keep is open."""
+        return self._shared.capabilities
+
+    def for_user(self, user_id: str) -> View:
+        """A view that sees and touches this user's sessions alone (ISO-1).
+
+        Raises `InvalidInput`; in a user's view also for another user.
+        """
+        check_id(user_id, "user_id")
+        if self._scope.user_id not in (None, user_id):
+            raise InvalidInput(
+                f"{self!r} is limited to one user and can't return a view of user {user_id!r}: "
+                "call for_user on the keep or on the tenant's view"
+            )
+        return self._view(Scope(self._scope.tenant, user_id))
+
+    async def health(self) -> Health:
+        """Ask the server. Raises `Unavailable` if it does not answer."""
+        self._shared.require_open()
+        return await self._shared.adapter.health()
+
+    async def sweep(self, limit: int = 1000) -> int:
+        """Remove up to `limit` expired sessions with all that is theirs, and what crashes left; return how many.
+
+        A tenant's or user's view sweeps its own sessions (ISO-1, TTL-2).
+        Raises `OutcomeUnknown` with `done` if it fails after some were removed (ERR-2).
+        """
+        return await self._sweep(self._scope, limit)
+
+    async def _sweep(self, scope: Scope | None, limit: int) -> int:
+        self._shared.require_open()
+        check_count(limit, "limit", least=1)
+        removed = await in_steps(lambda step: self._shared.adapter.sweep(scope, limit=step), most=limit)
+        level = logging.INFO if removed else logging.DEBUG
+        _log.log(level, "a sweep of the %s adapter removed %d expired sessions", self._shared.adapter.name, removed)
+        return removed
+
+    def _view(self, scope: Scope) -> View:
+        return type(self)(self._shared, scope)
+
+
+class Keep(View):
+    """Sessions and messages of one tenant in one database. Use it with `async with`, or call `open()` and `close()`.
+
+    `Keep(adapter)` wraps an adapter that was made by hand, for instance around the caller's own pool or engine.
+    A subclass that wants its own kind of view names it in `view_class`.
+    """
+
+    view_class: ClassVar[type[View]] = View
+
+    def __init__(
+        self,
+        adapter: PersistenceAdapter,
+        *,
+        tenant: str = DEFAULT_TENANT,
+        idle_ttl: timedelta | float | None = None,
+        own_loop: bool = False,
+    ) -> None:
+        try:
+            scope = Scope(check_id(tenant, "tenant"))
+            shared = Shared(adapter, check_duration(_number(idle_ttl), "idle_ttl"), own_loop=own_loop)
+        except InvalidInput as error:
+            raise ConfigurationError(str(error)) from error
+        super().__init__(shared, scope)
+
+    @property
+    def adapter(self) -> PersistenceAdapter:
+        """The adapter, or the outermost wrapper around it."""
+        return self._shared.adapter
 
     async def open(self) -> Self:
         """Connect and bring the schema up to date (LIFE-1). Idempotent. Raises as the adapter's `open` does."""
-        async with self._shared.changing():
-            if not self._shared.is_open:
-                await self._shared.adapter.open()
-                self._shared.capabilities = _honest(self._shared.adapter)
-                self._shared.is_open = True
+        await self._shared.open()
         return self
 
     async def close(self) -> None:
         """Close what we opened, for all views (LIFE-2). Idempotent."""
-        async with self._shared.changing():
-            if self._shared.is_open:
-                self._shared.is_open = False
-                await self._shared.adapter.close()
+        await self._shared.close()
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -92,62 +157,23 @@ class Keep:
     ) -> None:
         await self.close()
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the adapter offers; settled once the keep is open."""
-        return self._shared.capabilities
-
-    def for_tenant(self, tenant: str) -> Keep:
-        """A view on the same pool that sees and touches this tenant's data alone (ISO-1). Raises `InvalidInput`.
-
-        Only from the keep itself: a tenant's or user's view gives no way out of it.
-        """
-        if self._sweeps is not None:
-            raise InvalidInput(f"{self!r} is a view: ask the keep that it was made from for another tenant's")
+    def for_tenant(self, tenant: str) -> View:
+        """A view on the same pool that sees and touches this tenant's data alone (ISO-1). Raises `InvalidInput`."""
         return self._view(Scope(check_id(tenant, "tenant")))
 
-    def for_user(self, user_id: str) -> Keep:
-        """A view that sees and touches this user's sessions alone (ISO-1). Raises `InvalidInput`."""
-        check_id(user_id, "user_id")
-        if self._scope.user_id not in (None, user_id):
-            raise InvalidInput(f"{self!r} is one user's view: ask the keep that it was made from for another's")
-        return self._view(Scope(self._scope.tenant, user_id))
-
-    def _view(self, scope: Scope) -> Keep:
-        view = Keep.__new__(Keep)
-        view._see(self._shared, scope, sweeps=scope)
-        return view
-
-    async def health(self) -> Health:
-        """Ask the server. Raises `Unavailable` where it does not answer."""
-        self._shared.require_open()
-        return await self._shared.adapter.health()
-
     async def sweep(self, limit: int = 1000) -> int:
-        """Remove up to `limit` expired sessions with all of theirs, and what crashes left; how many sessions went.
+        """As a view's `sweep`, for the sessions of all tenants."""
+        return await self._sweep(None, limit)
 
-        The keep itself sweeps every tenant's; a tenant's or user's view sweeps its own (ISO-1, TTL-2).
-        """
-        self._shared.require_open()
-        check_count(limit, "limit", least=1)
-        return await in_steps(lambda step: self._shared.adapter.sweep(self._sweeps, limit=step), most=limit)
+    def _view(self, scope: Scope) -> View:
+        return self.view_class(self._shared, scope)
 
 
-def _duration(value: object) -> timedelta | None:
-    """`idle_ttl` as a timedelta or, as in a file or a URL, in seconds."""
-    if value is None or isinstance(value, timedelta):
+def _number(value: timedelta | float | str | None) -> object:
+    """A text, as an environment variable or a file may hold it, as a number of seconds."""
+    if not isinstance(value, str):
         return value
     try:
-        return timedelta(seconds=float(value))  # pyright: ignore[reportArgumentType]
-    except (TypeError, ValueError, OverflowError) as error:
+        return float(value)
+    except ValueError as error:
         raise ConfigurationError(f"idle_ttl is {value!r}: give seconds or a timedelta") from error
-
-
-def _honest(adapter: PersistenceAdapter) -> Capabilities:
-    declared = adapter.capabilities
-    if declared.max_message_bytes < MIN_MESSAGE_BYTES:
-        raise ConfigurationError(
-            f"the {adapter.name} adapter declares max_message_bytes={declared.max_message_bytes}: "
-            f"FID-4 asks for {MIN_MESSAGE_BYTES} at least"
-        )
-    return declared
