@@ -1,9 +1,9 @@
-"""A tenant's view gives a view of any other tenant.
+"""A user's view returns a view of any other user.
 
-Tenant ids taken from the request, below the check.
+User ids taken from the request, below the check.
 """
 
-from agentkeep import Keep
+from agentkeep import View
 from agentkeep.records import Scope
 from over import OverMemory, plant
 
@@ -11,11 +11,11 @@ FAMILY = "isolation"
 CLAUSE = "ISO-1"
 
 
-def for_tenant(keep: Keep, tenant: str) -> Keep:
-    return Keep.__dict__["_view"](keep, Scope(tenant))
+def for_user(view: View, user_id: str) -> View:
+    return View.__dict__["_view"](view, Scope(getattr(view, "_scope").tenant, user_id))  # noqa: B009
 
 
-plant(Keep, "for_tenant", for_tenant)
+plant(View, "for_user", for_user)
 
 
 class TestFault(OverMemory):
