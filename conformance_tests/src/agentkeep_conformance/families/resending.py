@@ -1,0 +1,106 @@
+"""One `Append` record sent twice to a repository: a repetition, or `OutcomeUnknown` (IDEM-2)."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from agentkeep import Capabilities, Keep, OutcomeUnknown, PersistenceAdapter, Unavailable
+from agentkeep.records import Append, AppendedRecord, Scope
+
+from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.database import Database
+from agentkeep_conformance.families.messages import with_log
+from agentkeep_conformance.samples import said, whole
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "update": {"update": {"title": "t", "metadata": {"k": 1}}},
+    "add": {"add": {"n": 1}},
+    "create of what is there": {"create": {"title": "new"}},
+    "skip": {"stored": "skip"},
+    "truncate_after": {"truncate_after": 3},
+    "keep_last": {"keep_last": 3},
+    "expected_version": {"expected_version": None},
+    "expected_last_seq": {"expected_last_seq": 5},
+    "all": {
+        "update": {"title": "t"},
+        "add": {"n": 1},
+        "create": {"title": "new"},
+        "truncate_after": 3,
+        "keep_last": 3,
+        "expected_version": None,
+        "expected_last_seq": 5,
+    },
+}
+"""Beside two messages, to a session of last seq 5. `expected_version`: the session's own."""
+
+
+class _Catching:
+    """An adapter that keeps the records that core makes and does nothing."""
+
+    name = "catching"
+
+    def __init__(self, capabilities: Capabilities) -> None:
+        self.capabilities = capabilities
+        self.sessions = self.messages = self
+        self.caught: Append | None = None
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
+        self.caught = append
+        raise Unavailable("nothing is stored here")
+
+
+async def record_of(adapter: PersistenceAdapter, messages: list[Any], options: dict[str, Any], id: str) -> Append:
+    """What core makes of an append."""
+    catching = _Catching(adapter.capabilities)
+    async with Keep(cast("Any", catching)) as keep:
+        with pytest.raises(Unavailable):
+            await keep.messages.append(id, messages, **options)
+    assert catching.caught is not None
+    return catching.caught
+
+
+class Resending:
+    @proves("IDEM-2", "ERR-2")
+    @pytest.mark.parametrize("ids", [("a", "b"), (None, None), ("a", None)], ids=["given", "chosen", "mixed"])
+    @pytest.mark.parametrize("options", OPTIONS)
+    async def test_a_record_sent_twice_is_a_repetition_or_unknown(
+        self, database: Database, keep: Keep, options: str, ids: tuple[str | None, ...]
+    ) -> None:
+        before = await with_log(keep)
+        given = dict(OPTIONS[options])
+        if "expected_version" in given:
+            given["expected_version"] = before.version
+        await self._twice(database, keep, [said("x", id=id) for id in ids], given, "s")
+
+    @proves("IDEM-2", "SES-7")
+    @pytest.mark.parametrize("expected", [{}, {"expected_version": 0}, {"expected_last_seq": 0}, {"stored": "skip"}])
+    async def test_so_is_one_that_makes_its_session(
+        self, database: Database, keep: Keep, expected: dict[str, Any]
+    ) -> None:
+        create = {"create": {"title": "new", "metadata": {"k": 1}}, "add": {"n": 1}}
+        for name, ids in (("one", ("a", "b")), ("two", (None, None))):
+            await self._twice(database, keep, [said("x", id=id) for id in ids], create | expected, name)
+
+    async def _twice(
+        self, database: Database, keep: Keep, messages: list[Any], options: dict[str, Any], id: str
+    ) -> None:
+        adapter, other, scope = await database.adapter(), await database.adapter(), Scope("default")
+        record = await record_of(adapter, messages, options, id)
+        first = await adapter.messages.append(scope, record)
+        assert first.new == 2
+        after = await whole(keep, id)
+        for repository in (adapter.messages, other.messages):
+            try:
+                again = await repository.append(scope, record)
+            except OutcomeUnknown:
+                continue
+            finally:
+                assert await whole(keep, id) == after
+            assert list(again.messages) == list(first.messages)
+            assert (again.version, again.last_seq, again.new) == (first.version, first.last_seq, 0)
