@@ -13,7 +13,9 @@ from agentkeep_conformance.families.cancellation import Cancellation
 from agentkeep_conformance.families.capabilities import CapabilitiesDeclared
 from agentkeep_conformance.families.concurrency import Concurrency
 from agentkeep_conformance.families.cost import Cost
+from agentkeep_conformance.families.counters import Counters
 from agentkeep_conformance.families.crashes import Crashes
+from agentkeep_conformance.families.creating import Creating
 from agentkeep_conformance.families.erasure import Erasure
 from agentkeep_conformance.families.error_values import ErrorValues
 from agentkeep_conformance.families.errors import Errors
@@ -25,17 +27,21 @@ from agentkeep_conformance.families.forks import Forks
 from agentkeep_conformance.families.idempotency import Idempotency
 from agentkeep_conformance.families.isolation import Isolation
 from agentkeep_conformance.families.lifecycle import LifeCycle
+from agentkeep_conformance.families.lookups import Lookups, Redactions
 from agentkeep_conformance.families.messages import Messages
 from agentkeep_conformance.families.order_paging import OrderAndPaging
 from agentkeep_conformance.families.prefixes import Prefixes
 from agentkeep_conformance.families.processes import Processes
 from agentkeep_conformance.families.reading import Reading
+from agentkeep_conformance.families.resending import Resending
 from agentkeep_conformance.families.search_words import SearchWords
 from agentkeep_conformance.families.searching import Searching
 from agentkeep_conformance.families.sessions import Sessions
+from agentkeep_conformance.families.skipping import Skipping
 from agentkeep_conformance.families.stateful import Stateful
 from agentkeep_conformance.families.ttl import TimeToLive
 from agentkeep_conformance.families.upgrade import Upgrade
+from agentkeep_conformance.families.versions import Versions
 from agentkeep_conformance.families.watching import Watching
 from agentkeep_conformance.fixtures import Fixtures
 
@@ -47,6 +53,13 @@ class AdapterConformance(
     Forks,
     Messages,
     Idempotency,
+    Skipping,
+    Resending,
+    Creating,
+    Versions,
+    Counters,
+    Lookups,
+    Redactions,
     OrderAndPaging,
     Fidelity,
     Isolation,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
-from agentkeep import AlreadyExists, Conflict, InvalidInput, Keep, Message
+from agentkeep import AlreadyExists, Conflict, InvalidInput, Keep, Message, SessionNotFound
 from msgspec.structs import asdict
 
 from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.database import Database
+from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.samples import FULL_SESSION, ids, log, numbered, said, seqs, whole
 
 
@@ -139,3 +142,69 @@ class Forks:
             await keep.messages.append("s", numbered(800, start))
         copy = await keep.sessions.fork("s", at_seq=1_505)
         assert seqs(await log(keep, copy.id)) == list(range(1, 1_506))
+
+    @proves("SES-5", "SES-1")
+    async def test_a_seq_that_was_never_given_is_refused(self, keep: Keep, twin: Keep) -> None:
+        await keep.sessions.create("s")
+        await keep.sessions.create("empty")
+        await keep.messages.append("s", numbered(5))
+        await keep.messages.truncate("s", after_seq=3)
+        for name, at_seq in (("s", 6), ("s", 2**40), ("empty", 1)):
+            with pytest.raises(InvalidInput):
+                await twin.sessions.fork(name, at_seq=at_seq, new_id="copy")
+        assert await twin.sessions.find("copy") is None
+        copy = await twin.sessions.fork("s", at_seq=5, new_id="copy")  # given once, and removed since
+        assert (copy.forked_at_seq, copy.last_seq, copy.message_count) == (5, 5, 3)
+        assert seqs(await keep.messages.append("copy", [said()])) == [6]
+
+    @proves("SES-5", "SES-2", "CNT-2", "TTL-3")
+    async def test_an_update_lands_with_the_copy(self, keep: Keep, twin: Keep) -> None:
+        await keep.sessions.create("s", **FULL_SESSION, ttl=7_200, idle_ttl=3_600)
+        await keep.messages.append("s", numbered(3), add={"n": 2})
+        before = await whole(keep, "s")
+        update: Any = {"user_id": "u2", "title": "branch", "metadata": {"k": 1}, "status": "completed", "ttl": None}
+        copy = await twin.sessions.fork("s", at_seq=2, new_id="copy", update=update)
+        assert (copy.user_id, copy.title, copy.metadata, copy.status) == ("u2", "branch", {"k": 1}, "completed")
+        assert (copy.completed_at is not None, copy.ends_at) == (True, None)
+        assert (copy.state, copy.agent_name, copy.counters) == (before[0].state, "support", {"n": 2})
+        assert copy.idle_ttl == before[0].idle_ttl
+        assert copy.expires_at is not None
+        assert copy == await keep.sessions.get("copy")
+        assert await whole(keep, "s") == before
+        assert ids((await keep.sessions.list(metadata={"k": 1}, user_id="u2", parent_id="s")).items) == ["copy"]
+        assert await keep.sessions.count(metadata={"team": "blue"}) == 1
+        assert await keep.for_user("u2").messages.count("copy") == 2
+        with pytest.raises(InvalidInput):
+            await keep.for_user("u1").sessions.fork("s", update={"user_id": "u2"})
+
+    @proves("SES-5", "SES-4")
+    async def test_a_fork_is_of_one_life_while_others_begin(self, database: Database, keep: Keep, twin: Keep) -> None:
+        """Lives differ in length, title and words, so that a copy of two of them shows itself."""
+
+        async def live(number: int) -> None:
+            length = 1 + number % 4
+            batch = [said(f"life {number}", id=f"{number}.{n}") for n in range(length)]
+            await twin.sessions.delete("s")
+            await twin.messages.append("s", batch, create={"agent_name": f"life {number}", "metadata": {"n": number}})
+
+        async def live_on() -> None:
+            for number in range(1, rounds_of(database, 40)):
+                await live(number)
+
+        await live(0)
+        living, copies = asyncio.create_task(live_on()), 0
+        while not living.done():
+            await asyncio.sleep(0)
+            try:
+                copy = await keep.sessions.fork("s", new_id=f"copy{copies}")
+            except SessionNotFound:
+                continue
+            copies += 1
+            session, messages = await whole(keep, copy.id)
+            number = session.metadata["n"]
+            assert session.agent_name == f"life {number}"
+            assert {message.content for message in messages} == {f"life {number}"}
+            assert seqs(messages) == list(range(1, 2 + number % 4))
+            assert (session.last_seq, session.forked_at_seq, session.message_count) == (len(messages),) * 3
+        await living
+        assert copies
