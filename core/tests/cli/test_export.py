@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from agentkeep import Keep, NewMessage, connect
 
-from .conftest import Run, user
+from .conftest import Run, user, without_versions
 
 Write = Callable[..., Path]
 
@@ -50,11 +50,11 @@ def test_import_of_an_export_gives_an_equal_database(run: Run, own_folder: Path)
     (own_folder / "all.jsonl").write_text(exported, encoding="utf-8")
     ran = run("--url", "sqlite:///other.db", "import", "all.jsonl")
     assert ran.out == "4 sessions (4 created), 1,205 new messages\n"
-    assert run("--url", "sqlite:///other.db", "export").out == exported
+    assert without_versions(run("--url", "sqlite:///other.db", "export").out) == without_versions(exported)
     seqs = [line["seq"] for line in run("--url", "sqlite:///other.db", "show", "a", "--json").lines()]
     assert seqs == [5, 6, 9]
     assert run("--url", "sqlite:///other.db", "import", "all.jsonl").out == "4 sessions (4 unchanged), 0 new messages\n"
-    assert run("--url", "sqlite:///other.db", "export").out == exported
+    assert without_versions(run("--url", "sqlite:///other.db", "export").out) == without_versions(exported)
 
 
 def test_the_next_seq_is_never_one_given_before(run: Run, own_folder: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_newer_export_brings_an_older_database_up_to_date(run: Run, own_folder
     assert run(*other, "import", "new.jsonl").out == "1 session (1 grown), 1 new message\n"
     assert run(*other, "import", "old.jsonl", "new.jsonl").out == "2 sessions (2 unchanged), 0 new messages\n"
     session = run(*other, "sessions", "--json").lines()[0]
-    assert (session["title"], session["message_count"], session["version"]) == ("Longer", 1_201, 2)
+    assert (session["title"], session["message_count"]) == ("Longer", 1_201)
 
 
 def test_a_session_of_the_same_version_and_other_fields_is_refused(run: Run, own_folder: Path) -> None:

@@ -153,4 +153,4 @@ def test_show_follow_is_refused_where_the_adapter_has_no_watch(run: Run, monkeyp
     search = run("--url", "memory://", "search", "a")
     assert (follow.code, search.code) == (1, 1)
     for ran, name in ((follow, "watch"), (search, "search")):
-        assert ran.err == f"agentkeep: this database does not offer '{name}': `agentkeep doctor` shows what it does\n"
+        assert ran.err == f"agentkeep: this database does not offer '{name}': `agentkeep doctor` shows what it offers\n"

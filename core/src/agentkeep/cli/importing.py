@@ -1,8 +1,8 @@
 """Imports one transcript: new messages are appended, and stored ones must be equal to the file's.
 
 An export's session is restored whole, in one step. A conversation's session is created, then its messages are appended
-in as few appends as the adapter's `max_batch` allows. Each append says `expected_last_seq`: another writer is met with
-`Conflict`, never mixed with. So a killed import leaves whole appends, and the next import goes on behind them.
+in as few appends as the adapter's `max_batch` allows. Each append has `expected_last_seq`: if somebody else
+writes, it raises `Conflict`. So a killed import leaves complete appends, and the next import continues after them.
 """
 
 from __future__ import annotations
@@ -136,12 +136,11 @@ class _Load:
     def _changes(self, *, has_grown: bool) -> SessionUpdate:
         """Fields that differ in the file and that an import may set. Raises `Differs`.
 
-        A session of a higher version than the file's was updated since, and keeps its fields. One of the same version
-        must be the same, but for a conversation that has grown: the file says no version, and grew later.
+        If the stored session was changed after the file's, it keeps its fields. If it was not, its fields must be equal
+        to the file's, unless the file is newer: an export with a later `updated_at`, or a conversation that has grown.
         """
         original = self._transcript.original
-        version = 1 if original is None else original.version
-        if self._session.version > version:
+        if self._session.updated_at > self._updated_by_import():
             return {}
         changes: dict[str, Any] = {}
         for name, value in self._transcript.fields.items():
@@ -151,10 +150,20 @@ class _Load:
                 value = {**held, **cast("dict[str, Any]", value)}
             if encode_json(held, name) != encode_json(value, name):
                 changes[name] = value
-        is_older = self._session.version < version or (original is None and has_grown)
+        is_older = has_grown if original is None else self._session.updated_at < original.updated_at
         if changes and not is_older:
             raise Differs(f"its {min(changes)} differs")
         return cast("SessionUpdate", changes)
+
+    def _updated_by_import(self) -> datetime:
+        """The `updated_at` that the session has if nobody changed it since its last import.
+
+        An import of a conversation gives no times, so the append of the last message sets both times.
+        """
+        original = self._transcript.original
+        if original is not None:
+            return original.updated_at
+        return self._session.last_message_at or self._session.created_at
 
 
 def _difference(stored: Message, entry: NewMessage | Message) -> str | None:
