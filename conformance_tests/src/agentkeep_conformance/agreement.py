@@ -129,7 +129,7 @@ def agree(expected: Any, actual: Any, where: str = "result") -> None:
         assert len(found) == len(wanted), f"{where} has {len(found)} rows, expected {len(wanted)}: {found!r}"
         for index, pair in enumerate(zip(wanted, found, strict=True)):
             agree(*pair, f"{where}[{index}]")
-    elif isinstance(expected, dict) and isinstance(actual, dict) and _has_structs(list(cast("Any", actual.values()))):
+    elif isinstance(expected, dict) and _has_structs(_values_of(actual)):
         wanted, found = cast("dict[str, Any]", expected), cast("dict[str, Any]", actual)
         assert list(found) == list(wanted), f"{where} has the keys {list(found)!r}, expected {list(wanted)!r}"
         for key in wanted:
@@ -146,9 +146,12 @@ def _fields_of(value: Any) -> dict[str, Any] | None:
     if isinstance(value, Appended):
         fields = {"version": value.version, "last_seq": value.last_seq, "new": value.new}
         return {"messages": list(value), **fields}
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return cast("Any", value)._asdict()
-    return None
+    as_dict: Callable[[], dict[str, Any]] | None = getattr(value, "_asdict", None)
+    return None if as_dict is None else as_dict()
+
+
+def _values_of(value: Any) -> list[Any]:
+    return list(cast("dict[str, Any]", value).values()) if isinstance(value, dict) else []
 
 
 def _has_structs(value: Any) -> bool:

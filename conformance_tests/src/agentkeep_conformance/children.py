@@ -26,7 +26,7 @@ from agentkeep import Keep
 from agentkeep_conformance.enrolment import Enrolment
 
 ChildFunction = Callable[..., Coroutine[Any, Any, Any]]
-"""An importable `async def function(keep: Keep, *args)`, giving JSON."""
+"""An importable `async def function(keep: View, *args)`, giving JSON."""
 
 _LINE_BYTES = 64 * 1024 * 1024
 _reports_to: TextIO | None = None

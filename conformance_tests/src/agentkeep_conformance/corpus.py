@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from agentkeep import Keep, Message, NewMessage, Session
+from agentkeep import Keep, Message, NewMessage, Session, View
 
 from agentkeep_conformance.database import Database, fresh_namespace
 from agentkeep_conformance.enrolment import Enrolment
@@ -61,7 +61,7 @@ def _message(number: int, noon: datetime) -> NewMessage:
     )
 
 
-async def read(keep: Keep) -> list[Stored]:
+async def read(keep: View) -> list[Stored]:
     """All sessions of the keep's tenant with their messages, by id."""
     found = [
         Stored(session, [message async for message in keep.messages.iterate(session.id)])

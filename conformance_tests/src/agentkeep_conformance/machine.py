@@ -10,7 +10,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any, ClassVar, TypeVar
 
-from agentkeep import Conflict, Keep, NewMessage, PersistenceError
+from agentkeep import Conflict, Keep, NewMessage, PersistenceError, View
 from hypothesis.stateful import RuleBasedStateMachine
 
 from agentkeep_conformance.agreement import agree, value_of
@@ -30,7 +30,7 @@ T = TypeVar("T")
 class Pair:
     """One view, real and modelled."""
 
-    real: Keep
+    real: View
     model: ModelView
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from agentkeep import Keep, NewMessage, OutcomeUnknown, Unavailable
+from agentkeep import NewMessage, OutcomeUnknown, Unavailable, View
 
 World = dict[str, Any]
 """Every session of a tenant with its messages, by session id."""
@@ -26,14 +26,14 @@ _TIMES = ("created_at", "updated_at", "last_message_at", "completed_at", "ends_a
 class Operation:
     """One write."""
 
-    run: Callable[[Keep], Awaitable[Any]]
+    run: Callable[[View], Awaitable[Any]]
     whole_sessions: bool = False
     """It works on session after session: interrupted, it leaves each of them before or after."""
     repeatable: bool = False
     """IDEM-1: repeating it with the same ids is always safe."""
 
 
-def _append(*ids: str | None, **options: Any) -> Callable[[Keep], Awaitable[Any]]:
+def _append(*ids: str | None, **options: Any) -> Callable[[View], Awaitable[Any]]:
     return lambda keep: keep.messages.append("s", [_message(message_id) for message_id in ids], **options)
 
 
@@ -76,7 +76,7 @@ WRITES: dict[str, Operation] = {
     "clear": Operation(lambda keep: keep.messages.clear("s")),
 }
 
-READS: dict[str, Callable[[Keep], Awaitable[Any]]] = {
+READS: dict[str, Callable[[View], Awaitable[Any]]] = {
     "get": lambda keep: keep.sessions.get("s"),
     "find": lambda keep: keep.sessions.find("s"),
     "get_many": lambda keep: keep.sessions.get_many(["s", "t", "absent"]),
@@ -92,7 +92,7 @@ READS: dict[str, Callable[[Keep], Awaitable[Any]]] = {
 }
 
 
-async def furnish(keep: Keep) -> None:
+async def furnish(keep: View) -> None:
     """Three sessions, two of them of one user and label."""
     for session_id, user_id, metadata in (("s", "u1", {"k": 1}), ("t", "u1", {"k": 1}), ("x", "u2", {"k": 2})):
         session = await keep.sessions.create(session_id, user_id=user_id, metadata=metadata, title="old")
@@ -101,7 +101,7 @@ async def furnish(keep: Keep) -> None:
         await keep.messages.append(session_id, batch)
 
 
-async def world_of(keep: Keep) -> World:
+async def world_of(keep: View) -> World:
     """All that one tenant has, read twice until it holds still: a request may still be under way at the server."""
     found = await _read_world(keep)
     while (again := await _read_world(keep)) != found:
@@ -109,7 +109,7 @@ async def world_of(keep: Keep) -> World:
     return found
 
 
-async def _read_world(keep: Keep) -> World:
+async def _read_world(keep: View) -> World:
     world: World = {}
     async for session in keep.sessions.iterate(order="created_at"):
         messages = [_plain(message) async for message in keep.messages.iterate(session.id)]
@@ -156,7 +156,7 @@ class Expectation:
             assert found.get(session_id) in states, f"session {session_id!r} is neither before nor after"
 
 
-async def expectation(keep: Keep, name: str) -> Expectation:
+async def expectation(keep: View, name: str) -> Expectation:
     """Do the operation undisturbed, in the tenant of `keep`, and see what it does."""
     operation = WRITES[name]
     await furnish(keep)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from itertools import count, islice
 from typing import Any, TypeVar
 
-from agentkeep import Conflict, Keep, NewMessage
+from agentkeep import Conflict, NewMessage, View
 
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.history import Event, Recorder, from_json, to_json
@@ -32,7 +32,7 @@ def messages_of(ids: Sequence[str]) -> list[NewMessage]:
 
 
 async def append(
-    keep: Keep, recorder: Recorder, session_id: str, ids: Sequence[str], expected: int | None = None
+    keep: View, recorder: Recorder, session_id: str, ids: Sequence[str], expected: int | None = None
 ) -> None:
     """One append, recorded. `expected`: the last seq that it insists on."""
     async with recorder.record("append", {"ids": list(ids), "expected_last_seq": expected}) as recorded:
@@ -40,7 +40,7 @@ async def append(
         recorded.result = [message.seq for message in stored]
 
 
-async def read(keep: Keep, recorder: Recorder, session_id: str, after: int = 0) -> int:
+async def read(keep: View, recorder: Recorder, session_id: str, after: int = 0) -> int:
     """All behind `after` in one page, recorded; the last seq seen."""
     seen: list[list[Any]] = []
     async with recorder.record("read", {"after": after}) as recorded:
@@ -49,13 +49,13 @@ async def read(keep: Keep, recorder: Recorder, session_id: str, after: int = 0) 
     return seen[-1][0] if seen else after
 
 
-async def write_all(keep: Keep, recorder: Recorder, session_id: str, appends: int) -> None:
+async def write_all(keep: View, recorder: Recorder, session_id: str, appends: int) -> None:
     for ids in islice(batches_of(recorder.process), appends):
         await append(keep, recorder, session_id, ids)
 
 
 @asynccontextmanager
-async def following(keep: Keep, recorder: Recorder, session_id: str) -> AsyncGenerator[None, None]:
+async def following(keep: View, recorder: Recorder, session_id: str) -> AsyncGenerator[None, None]:
     """Read what is new, again and again while the body runs, and once when it is done; now and then read all."""
     done = asyncio.Event()
     reader = asyncio.create_task(_follow(keep, recorder, session_id, done))
@@ -66,7 +66,7 @@ async def following(keep: Keep, recorder: Recorder, session_id: str) -> AsyncGen
         await reader
 
 
-async def _follow(keep: Keep, recorder: Recorder, session_id: str, done: asyncio.Event) -> None:
+async def _follow(keep: View, recorder: Recorder, session_id: str, done: asyncio.Event) -> None:
     after = 0
     finished = False
     while not finished:
@@ -76,7 +76,7 @@ async def _follow(keep: Keep, recorder: Recorder, session_id: str, done: asyncio
     await read(keep, recorder, session_id)
 
 
-async def meet(keep: Keep, who: int, processes: int) -> None:
+async def meet(keep: View, who: int, processes: int) -> None:
     """Wait until all child processes have come this far."""
     await keep.messages.append(GATE, [NewMessage(role="user", id=f"p{who}")])
     async with asyncio.timeout(60):
@@ -84,7 +84,7 @@ async def meet(keep: Keep, who: int, processes: int) -> None:
             await asyncio.sleep(0.01)
 
 
-async def write_in_child(keep: Keep, who: int, session_id: str, appends: int, processes: int) -> list[Any]:
+async def write_in_child(keep: View, who: int, session_id: str, appends: int, processes: int) -> list[Any]:
     """In a child process: append and follow; the events."""
     writer, reader = Recorder(f"p{who}"), Recorder(f"p{who}-reader")
     await meet(keep, who, processes)
@@ -93,7 +93,7 @@ async def write_in_child(keep: Keep, who: int, session_id: str, appends: int, pr
     return to_json([*writer.events, *reader.events])
 
 
-async def create_in_child(keep: Keep, who: int, ids: list[str], processes: int) -> dict[str, list[Any]]:
+async def create_in_child(keep: View, who: int, ids: list[str], processes: int) -> dict[str, list[Any]]:
     """In a child process: for each id, what `create` and `get_or_create` say."""
     await meet(keep, who, processes)
     recorder = Recorder(f"p{who}")
@@ -106,13 +106,13 @@ async def create_in_child(keep: Keep, who: int, ids: list[str], processes: int) 
     return {"created": [event.result or "created" for event in recorder.events], "got": got}
 
 
-async def count_up_in_child(keep: Keep, who: int, session_id: str, rounds: int, processes: int) -> list[int]:
+async def count_up_in_child(keep: View, who: int, session_id: str, rounds: int, processes: int) -> list[int]:
     """In a child process: compare-and-swap a counter in the state up; the values that this process won."""
     await meet(keep, who, processes)
     return [await _win(keep, session_id) for _ in range(rounds)]
 
 
-async def _win(keep: Keep, session_id: str) -> int:
+async def _win(keep: View, session_id: str) -> int:
     while True:
         session = await keep.sessions.get(session_id)
         value = session.state["n"] + 1
@@ -123,7 +123,7 @@ async def _win(keep: Keep, session_id: str) -> int:
         return value
 
 
-async def first_open_in_child(keep: Keep, who: int) -> list[int]:
+async def first_open_in_child(keep: View, who: int) -> list[int]:
     """In a child process, whose keep has just been opened: use it; the seq that its message got."""
     await keep.sessions.get_or_create("first")
     stored = await keep.messages.append("first", [NewMessage(role="user", id=f"p{who}")])
@@ -138,7 +138,7 @@ async def in_children(
     return await child.result()
 
 
-async def final_log(keep: Keep, session_id: str) -> list[tuple[int, str]]:
+async def final_log(keep: View, session_id: str) -> list[tuple[int, str]]:
     return [(message.seq, message.id) async for message in keep.messages.iterate(session_id)]
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from agentkeep import Keep, Message, NewMessage, Session
+from agentkeep import Message, NewMessage, Session, View
 
 _T = TypeVar("_T")
 _POLL_SECONDS = 0.02
@@ -15,7 +15,7 @@ _POLL_SECONDS = 0.02
 PATIENCE_SECONDS = 20
 """A bound for what would else hang; of no clause."""
 
-Verb = Callable[[Keep], Awaitable[Any]]
+Verb = Callable[[View], Awaitable[Any]]
 """One call of the facade."""
 
 FULL_SESSION: dict[str, Any] = {
@@ -51,12 +51,12 @@ async def everything(rows: AsyncIterator[_T]) -> list[_T]:
     return [row async for row in rows]
 
 
-async def log(keep: Keep, session_id: str) -> list[Message]:
+async def log(keep: View, session_id: str) -> list[Message]:
     """All messages of a session."""
     return await everything(keep.messages.iterate(session_id))
 
 
-async def whole(keep: Keep, session_id: str) -> tuple[Session, list[Message]]:
+async def whole(keep: View, session_id: str) -> tuple[Session, list[Message]]:
     """Everything that can be seen of a session, to be compared before and after."""
     return await keep.sessions.get(session_id), await log(keep, session_id)
 

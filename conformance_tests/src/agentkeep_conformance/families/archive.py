@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from agentkeep import AlreadyExists, Keep
+from agentkeep import AlreadyExists, Keep, View
 from agentkeep.archive import restore
 from msgspec.structs import replace
 
@@ -18,7 +18,7 @@ from agentkeep_conformance.samples import FULL_SESSION, log, numbered, said, seq
 from agentkeep_conformance.tables import IDS, VALUES
 
 
-async def lived(keep: Keep, session_id: str = "s") -> tuple[Any, Any]:
+async def lived(keep: View, session_id: str = "s") -> tuple[Any, Any]:
     """A session that was forked, updated, completed, and cut at both ends."""
     await keep.sessions.create("parent", **FULL_SESSION, ttl=timedelta(hours=9))
     await keep.messages.append("parent", [*numbered(6), FULL_MESSAGE])

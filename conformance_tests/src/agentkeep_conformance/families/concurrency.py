@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
-from agentkeep import AlreadyExists, Conflict, Keep, Message, Session
+from agentkeep import AlreadyExists, Conflict, Keep, Message, Session, View
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
@@ -214,40 +214,40 @@ class Concurrency:
             assert await final_log(keep, fork.id) == final[: fork.last_seq]
 
 
-async def _until_none(keep: Keep) -> AsyncGenerator[Message, None]:
+async def _until_none(keep: View) -> AsyncGenerator[Message, None]:
     while (message := await keep.messages.pop("s")) is not None:
         yield message
 
 
-async def _pop_some(keep: Keep, recorder: Recorder, session_id: str) -> None:
+async def _pop_some(keep: View, recorder: Recorder, session_id: str) -> None:
     for _ in range(3):
         async with recorder.record("pop") as recorded:
             message = await keep.messages.pop(session_id)
             recorded.result = message and [message.seq, message.id]
 
 
-async def _truncate_some(keep: Keep, recorder: Recorder, session_id: str) -> None:
+async def _truncate_some(keep: View, recorder: Recorder, session_id: str) -> None:
     for after_seq in (6, 4):
         async with recorder.record("truncate", {"after_seq": after_seq}) as recorded:
             recorded.result = await keep.messages.truncate(session_id, after_seq=after_seq)
 
 
-async def _trim_some(keep: Keep, recorder: Recorder, session_id: str) -> None:
+async def _trim_some(keep: View, recorder: Recorder, session_id: str) -> None:
     for keep_last in (3, 2):
         async with recorder.record("trim", {"keep_last": keep_last}) as recorded:
             recorded.result = await keep.messages.trim(session_id, keep_last=keep_last)
 
 
-async def _read_some(keep: Keep, recorder: Recorder, session_id: str) -> None:
+async def _read_some(keep: View, recorder: Recorder, session_id: str) -> None:
     for _ in range(3):
         await read(keep, recorder, session_id)
 
 
-async def _append_some(keep: Keep, recorder: Recorder, session_id: str) -> None:
+async def _append_some(keep: View, recorder: Recorder, session_id: str) -> None:
     await write_all(keep, recorder, session_id, 3)
 
 
-async def _append_what_is_expected(keep: Keep, recorder: Recorder, session_id: str) -> None:
+async def _append_what_is_expected(keep: View, recorder: Recorder, session_id: str) -> None:
     for last_seq in (3, 6):
         await append(keep, recorder, session_id, [f"{recorder.process}.{last_seq}"], last_seq)
 
@@ -262,14 +262,14 @@ _VERBS = {
 }
 
 
-async def _delete_soon(keep: Keep, recorder: Recorder, session_id: str, *, after: int) -> None:
+async def _delete_soon(keep: View, recorder: Recorder, session_id: str, *, after: int) -> None:
     for _ in range(after):
         await asyncio.sleep(0)
     async with recorder.record("delete") as recorded:
         recorded.result = await keep.sessions.delete(session_id)
 
 
-async def _come_and_go(keep: Keep, recorder: Recorder, session_id: str) -> None:
+async def _come_and_go(keep: View, recorder: Recorder, session_id: str) -> None:
     for number in range(3):
         async with recorder.record("create"):
             await keep.sessions.create(session_id)

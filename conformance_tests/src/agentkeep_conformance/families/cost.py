@@ -7,7 +7,7 @@ from dataclasses import astuple
 from typing import Any
 
 import pytest
-from agentkeep import Keep, NewMessage, PersistenceAdapter
+from agentkeep import Keep, NewMessage, PersistenceAdapter, View
 
 from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
@@ -22,7 +22,7 @@ _SHORT = 60
 _SLACK = 64
 """Bytes: a longer seq, another length of a header's number."""
 
-Call = Callable[[Keep, str], Awaitable[Any]]
+Call = Callable[[View, str], Awaitable[Any]]
 
 _READS: dict[str, Call] = {
     "list": lambda keep, session_id: keep.messages.list(session_id, after=20, limit=20),
@@ -125,7 +125,7 @@ def _allowed(database: Database, kind: str) -> int:
     return declared
 
 
-async def _short_and_long(database: Database, keep: Keep) -> tuple[str, str]:
+async def _short_and_long(database: Database, keep: View) -> tuple[str, str]:
     """Two sessions, the ids of the same length; the reads look at the same 20 messages' worth in both."""
     lengths = {"short": _SHORT, "long_": 2_000 if database.tier == "everyday" else 100_000}
     for session_id, length in lengths.items():
@@ -137,20 +137,20 @@ async def _short_and_long(database: Database, keep: Keep) -> tuple[str, str]:
     return "short", "long_"
 
 
-async def _append(keep: Keep, session_id: str) -> None:
+async def _append(keep: View, session_id: str) -> None:
     await keep.messages.append(session_id, [NewMessage(role="user", content="x" * 100)])
 
 
-async def _list_sessions(keep: Keep, session_id: str) -> None:
+async def _list_sessions(keep: View, session_id: str) -> None:
     assert len((await keep.sessions.list(limit=10)).items) == 10
 
 
-async def _sessions(keep: Keep, count: int) -> None:
+async def _sessions(keep: View, count: int) -> None:
     for number in range(count):
         await keep.sessions.get_or_create(f"s{number}", title="x" * 20)
 
 
-async def _cost(proxy: Proxy, keep: Keep, session_id: str, call: Call) -> tuple[int, int, int]:
+async def _cost(proxy: Proxy, keep: View, session_id: str, call: Call) -> tuple[int, int, int]:
     """Round trips, bytes sent and bytes received of one call on a warm connection."""
     proxy.reset()
     await call(keep, session_id)
@@ -164,6 +164,6 @@ def _alike(short: tuple[int, int, int], long: tuple[int, int, int]) -> None:
     assert abs(short[2] - long[2]) <= _SLACK * 20, f"{short[2]} bytes received in a short log, {long[2]} in a long one"
 
 
-async def _steps(database: Database, adapter: PersistenceAdapter, keep: Keep, call: Call, session_id: str) -> int:
+async def _steps(database: Database, adapter: PersistenceAdapter, keep: View, call: Call, session_id: str) -> int:
     """The least of three: the event loop may do something of its own in between."""
     return min([await database.enrolment.work(adapter, lambda: call(keep, session_id)) for _ in range(3)])

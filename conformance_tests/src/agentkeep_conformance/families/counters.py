@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -83,7 +84,8 @@ class Counters:
         await keep.sessions.create("s")
         before = await whole(keep, "s")
         wrong: list[Any] = [{name: 1} for name in NOT_NAMES] + [{"a": amount} for amount in NOT_AMOUNTS]
-        for add in [*wrong, {"ok": 1, "A": 1}, ["a"], "a", 1]:
+        wrong += [{"ok": 1, "A": 1}, ["a"], "a", 1]
+        for add in wrong:
             with pytest.raises(InvalidInput):
                 await keep.sessions.update("s", add=add)
             with pytest.raises(InvalidInput):
@@ -107,8 +109,9 @@ class Counters:
             {"messages": [said(id="a"), said(id="c")]},
         ]
         for call in refused:
+            whole_call: dict[str, Any] = {"messages": [said()], "add": {"n": 1}, **call}
             with pytest.raises(Conflict):
-                await keep.messages.append("s", **{"messages": [said()], "add": {"n": 1}, **call})
+                await keep.messages.append("s", **whole_call)
         assert (await twin.sessions.get("s")).counters == {"n": 1}
         await keep.messages.append("s", [said(id="b"), said(id="c")], add={"n": 1}, stored="skip")
         assert (await twin.sessions.get("s")).counters == {"n": 2}
@@ -133,7 +136,7 @@ class Counters:
     ) -> None:
         await keep.sessions.create("s")
         for round_ in range(1, 1 + rounds_of(database, 4)):
-            calls = []
+            calls: list[Coroutine[Any, Any, Any]] = []
             for n in range(10):
                 instance = (keep, twin)[n % 2]
                 calls.append(instance.messages.append("s", [said()], add={"turns": 1, f"w{n % 3}": n}))

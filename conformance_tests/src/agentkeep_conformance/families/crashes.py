@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from agentkeep import Keep, OutcomeUnknown, Unavailable
+from agentkeep import Keep, OutcomeUnknown, Unavailable, View
 
 from agentkeep_conformance.children import report
 from agentkeep_conformance.clauses import needs_wire, proves
@@ -20,7 +20,7 @@ _SURVIVES_A_KILL = ("os", "fsync", "replicated")
 """The grades of durability under which a killed server's acknowledged writes are still there."""
 
 
-async def append_until_killed(keep: Keep, who: str) -> None:
+async def append_until_killed(keep: View, who: str) -> None:
     """In a child process: append batches without end and report each before it is begun and when it is acknowledged."""
     for ids in batches_of(who):
         report({"begun": ids})
@@ -99,7 +99,7 @@ async def _killed_after(database: Database, who: str, acknowledged: int, at: int
     return events if begun is None else [*events, _event(who, begun, None, at + len(events))]
 
 
-async def _settled(keep: Keep) -> None:
+async def _settled(keep: View) -> None:
     """Wait until nothing lands any more: a server may still be at what the killed process had sent."""
     seen = None
     while (last_seq := (await keep.sessions.get("s")).last_seq) != seen:
@@ -115,7 +115,7 @@ def _event(who: str, ids: list[str], seqs: list[int] | None, at: int) -> Event:
     return Event(process=who, verb="append", argument=argument, outcome="ok", result=seqs, started=at, ended=at)
 
 
-async def _append_stubbornly(keep: Keep, recorder: Recorder, done: asyncio.Event) -> None:
+async def _append_stubbornly(keep: View, recorder: Recorder, done: asyncio.Event) -> None:
     """Append until told to stop, each batch again and again with the same ids until it is known to be there."""
     for ids in batches_of(recorder.process):
         if done.is_set():
@@ -125,7 +125,7 @@ async def _append_stubbornly(keep: Keep, recorder: Recorder, done: asyncio.Event
         await asyncio.sleep(0.01)
 
 
-async def _until_stored(keep: Keep, ids: list[str]) -> list[int]:
+async def _until_stored(keep: View, ids: list[str]) -> list[int]:
     async with asyncio.timeout(120):
         while True:
             try:

@@ -82,8 +82,9 @@ class Creating:
             (InvalidInput, {"create": {"titel": "t"}}),
         ]
         for kind, call in wrong:
+            whole_call: dict[str, Any] = {"messages": [said()], "create": {}, **call}
             with pytest.raises(kind):
-                await keep.messages.append("s", **{"messages": [said()], "create": {}, **call})
+                await keep.messages.append("s", **whole_call)
             assert await twin.sessions.find("s") is None
         assert await twin.sessions.count() == 0
 

@@ -8,13 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from agentkeep import Keep, NewMessage
+from agentkeep import Keep, NewMessage, View
 
 from agentkeep_conformance.canaries import Canary, found_in
 from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
 
-Erase = Callable[[Keep, Canary], Awaitable[Any]]
+Erase = Callable[[View, Canary], Awaitable[Any]]
 
 OF_SESSIONS: dict[str, Erase] = {
     "delete": lambda keep, canary: keep.sessions.delete(canary.session_id),
@@ -38,7 +38,7 @@ OF_MESSAGES: dict[str, Erase] = {
 }
 
 
-async def _pop_all(keep: Keep, canary: Canary) -> None:
+async def _pop_all(keep: View, canary: Canary) -> None:
     for _ in canary.messages():
         await keep.messages.pop(canary.session_id)
 
@@ -125,7 +125,7 @@ class Erasure:
         assert await found_in(elsewhere, outside.all) == outside.all
 
 
-async def _expire(keep: Keep, canary: Canary) -> None:
+async def _expire(keep: View, canary: Canary) -> None:
     """Wait until the session has expired, by the clock that decides it."""
     async with asyncio.timeout(30):
         while await keep.sessions.find(canary.session_id) is not None:  # noqa: ASYNC110 - the server's clock decides

@@ -30,6 +30,7 @@ from agentkeep import (
     SchemaTooNew,
     SessionNotFound,
     Unavailable,
+    View,
     errors,
 )
 from agentkeep.records import Scope
@@ -62,7 +63,7 @@ _ERRORS: list[PersistenceError] = [
     Closed("a"),
 ]
 
-Call = Callable[[Keep], Awaitable[Any]]
+Call = Callable[[View], Awaitable[Any]]
 
 CONFLICTS: dict[str, tuple[Call, str, Any, Any]] = {
     "update": (lambda keep: keep.sessions.update("s", title="t", expected_version=7), "version", 7, 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from agentkeep import (
@@ -19,6 +19,7 @@ from agentkeep import (
     PersistenceError,
     SessionNotFound,
 )
+from agentkeep.protocol import AdapterFactory
 from agentkeep.records import Append, MessageDraft, Scope, SessionDraft
 
 from agentkeep_conformance.clauses import proves
@@ -179,7 +180,7 @@ class Errors:
     @proves("ERR-3")
     async def test_no_secret_of_a_url_is_shown(self, database: Database, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG)
-        kind = type(await database.adapter())
+        kind = cast("AdapterFactory", type(await database.adapter()))
         scheme = (await database.adapter()).name
         shown: list[str] = []
         for url in (

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from agentkeep import InvalidInput, Keep, Session, SessionNotFound
+from agentkeep import InvalidInput, Keep, Session, SessionNotFound, View
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
@@ -27,7 +27,7 @@ LIMITS: dict[str, dict[str, timedelta | float | None]] = {
 }
 """What a session is given when it is made."""
 
-Call = Callable[[Keep], Awaitable[Any]]
+Call = Callable[[View], Awaitable[Any]]
 
 SLIDING: dict[str, Call] = {
     "append": lambda keep: keep.messages.append("s", [said()]),
@@ -86,13 +86,13 @@ async def _or_none(call: Awaitable[Any]) -> Any:
         return None
 
 
-async def _search(keep: Keep, **filters: Any) -> Any:
+async def _search(keep: View, **filters: Any) -> Any:
     if keep.capabilities.search:
         return await keep.messages.search("text", **filters)
     return await keep.sessions.get_many(["s"])
 
 
-async def _full(keep: Keep, **limits: Any) -> Session:
+async def _full(keep: View, **limits: Any) -> Session:
     await keep.sessions.create("s", **FULL_SESSION, **limits)
     await keep.messages.append("s", numbered(2))
     return await keep.sessions.get("s")

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 import pytest
-from agentkeep import Keep, SessionNotFound
+from agentkeep import Keep, SessionNotFound, View
 
 from agentkeep_conformance.children import report
 from agentkeep_conformance.clauses import proves
@@ -65,7 +65,7 @@ _AFTER = 0.3
 """Seconds for which readers go on after a session's end."""
 
 
-async def _use_until_the_end(keep: Keep, name: str, limit: str, *, early: float) -> None:
+async def _use_until_the_end(keep: View, name: str, limit: str, *, early: float) -> None:
     """Make a session and append to it around the moment at which it expires."""
     limits: Any = {limit: _LIFE}
     await keep.sessions.create(name, **limits)
@@ -81,7 +81,7 @@ async def _use_until_the_end(keep: Keep, name: str, limit: str, *, early: float)
         return
 
 
-async def _watch_the_end(keep: Keep, name: str, seen: list[Sight], patience: float = 5) -> None:
+async def _watch_the_end(keep: View, name: str, seen: list[Sight], patience: float = 5) -> None:
     """Look again and again, from before the session is made until well after its end."""
     gone_at: float | None = None
     was_there = False
@@ -107,7 +107,7 @@ def _check_ended_once(names: Sequence[str], seen: Sequence[Sight]) -> None:
         assert not again, f"{name} was seen as expired, and {again[0].started - gone:.3f} s later it was there"
 
 
-async def _report_sights(keep: Keep, names: list[str], patience: float) -> list[Any]:
+async def _report_sights(keep: View, names: list[str], patience: float) -> list[Any]:
     """In a child process: look at these sessions until all have ended; what was seen."""
     report("ready")
     seen: list[Sight] = []

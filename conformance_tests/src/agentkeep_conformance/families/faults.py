@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from agentkeep import Keep, NewMessage, PersistenceError, Unavailable
+from agentkeep import Keep, NewMessage, PersistenceError, Unavailable, View
 
 from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
@@ -31,7 +31,7 @@ class Bench:
         self._witness = witness
         self._tenants = count()
 
-    async def furnished(self) -> tuple[Keep, Keep]:
+    async def furnished(self) -> tuple[View, View]:
         """The victim and the witness in a tenant of its own, with data in it and a connection that was used."""
         tenant = f"t{next(self._tenants)}"
         victim, witness = self._victim.for_tenant(tenant), self._witness.for_tenant(tenant)
@@ -42,7 +42,7 @@ class Bench:
     async def expected(self, name: str) -> Expectation:
         return await expectation(self._witness.for_tenant(f"t{next(self._tenants)}"), name)
 
-    async def round_trips(self, run: Callable[[Keep], Awaitable[Any]]) -> int:
+    async def round_trips(self, run: Callable[[View], Awaitable[Any]]) -> int:
         """How many the call takes when nothing breaks."""
         victim, _ = await self.furnished()
         self.proxy.reset()
@@ -116,7 +116,7 @@ class Faults:
                 await self._works_again(victim, witness, expected, error)
 
     async def _works_again(
-        self, victim: Keep, witness: Keep, expected: Expectation, error: PersistenceError | None
+        self, victim: View, witness: View, expected: Expectation, error: PersistenceError | None
     ) -> None:
         """The next call works, and a repeated append brings the data where it should be, once (IDEM-1)."""
         if expected.operation.repeatable and error is not None:
@@ -182,7 +182,7 @@ class Faults:
         assert [message.seq async for message in iteration] == list(range(2, 1026))
 
 
-_REFUSED: list[Callable[[Keep], Awaitable[Any]]] = [
+_REFUSED: list[Callable[[View], Awaitable[Any]]] = [
     lambda keep: keep.sessions.create("s"),
     lambda keep: keep.sessions.get("absent"),
     lambda keep: keep.sessions.update("s", expected_version=99, title="t"),
@@ -193,7 +193,7 @@ _REFUSED: list[Callable[[Keep], Awaitable[Any]]] = [
 ]
 
 
-async def _append_and_read(keep: Keep, number: int) -> None:
+async def _append_and_read(keep: View, number: int) -> None:
     await keep.messages.append("s", [NewMessage(role="user", id=f"new{number}")])
     assert (await keep.messages.get("s", f"new{number}")).role == "user"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
-from agentkeep import AlreadyExists, InvalidInput, Keep, SessionNotFound
+from agentkeep import AlreadyExists, InvalidInput, Keep, SessionNotFound, View
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.families.lifecycle import VERBS
@@ -39,19 +39,19 @@ SEPARATORS = [
 REFUSALS = (SessionNotFound, AlreadyExists)
 
 
-async def furnish(keep: Keep, canary: str, user_id: str = "u") -> None:
+async def furnish(keep: View, canary: str, user_id: str = "u") -> None:
     """Sessions "s" and "t" that hold what every verb of `VERBS` asks for."""
     for name in ("s", "t"):
         await keep.sessions.create(name, user_id=user_id, agent_name="a", title=canary, metadata={"k": canary})
         await keep.messages.append(name, [said(f"{canary} x", id="m"), said(f"{canary} x")])
 
 
-async def seen(keep: Keep) -> list[Any]:
+async def seen(keep: View) -> list[Any]:
     """All that one view shows."""
     return [await whole(keep, session.id) for session in await everything(keep.sessions.iterate(order="created_at"))]
 
 
-async def try_verb(keep: Keep, verb: str) -> str:
+async def try_verb(keep: View, verb: str) -> str:
     """What a verb showed or said, as text. Undeclared capabilities are refused elsewhere, and show nothing here."""
     capability = verb.removeprefix("messages.")
     if capability in ("search", "watch") and not getattr(keep.capabilities, capability):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from agentkeep import Appended, Closed, Keep, NewMessage, PersistenceError
+from agentkeep import Appended, Closed, Keep, NewMessage, PersistenceError, View
 
 from agentkeep_conformance.clauses import needs, proves
 from agentkeep_conformance.database import Database
@@ -48,7 +48,7 @@ VERBS: dict[str, Verb] = {
 """Every verb of the facade."""
 
 
-async def count_sessions(keep: Keep) -> int:
+async def count_sessions(keep: View) -> int:
     """In a child process: how many sessions are there."""
     return await keep.sessions.count()
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
-from agentkeep import Conflict, InvalidInput, Keep, MessageNotFound, NewMessage, Session
+from agentkeep import Conflict, InvalidInput, Keep, MessageNotFound, NewMessage, Session, View
 from msgspec.structs import asdict
 
 from agentkeep_conformance.clauses import proves
@@ -77,7 +77,7 @@ STALE: dict[str, dict[str, Any]] = {
 """Appends to a session of version 1 and last seq 3 that must conflict."""
 
 
-async def with_log(keep: Keep, count: int = 5) -> Session:
+async def with_log(keep: View, count: int = 5) -> Session:
     await keep.sessions.create("s")
     await keep.messages.append("s", numbered(count))
     return await keep.sessions.get("s")

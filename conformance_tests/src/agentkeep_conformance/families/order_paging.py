@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any, cast
 
 import pytest
-from agentkeep import InvalidInput, Keep, Message, Page, Session, SessionNotFound
+from agentkeep import InvalidInput, Keep, Message, Page, Session, SessionNotFound, View
 from agentkeep.sessions import Order
 
 from agentkeep_conformance.clauses import proves
@@ -24,7 +24,7 @@ COLLATING = ["a", "B", "b", "A", "Z", "_", "-", "10", "9", "é", "e\u0301", "ß"
 """Ids whose order in bytes is not that of a language, of UTF-16 or of numbers."""
 
 
-async def all_pages(keep: Keep, limit: int, **query: Any) -> list[Session]:
+async def all_pages(keep: View, limit: int, **query: Any) -> list[Session]:
     page = await keep.sessions.list(limit=limit, **query)
     rows = page.items
     while page.has_more:
@@ -36,11 +36,11 @@ async def all_pages(keep: Keep, limit: int, **query: Any) -> list[Session]:
     return rows
 
 
-async def fill(keep: Keep, count: int) -> None:
+async def fill(keep: View, count: int) -> None:
     await at_once(keep.sessions.create(f"s{n:04}") for n in range(count))
 
 
-async def with_messages(keep: Keep, count: int) -> None:
+async def with_messages(keep: View, count: int) -> None:
     await keep.sessions.create("s")
     for start in range(1, count + 1, 1_000):
         await keep.messages.append("s", numbered(min(1_000, count + 1 - start), start))
@@ -192,7 +192,7 @@ class OrderAndPaging:
         await with_messages(keep, 4)
         cursor = await _cursor(keep.sessions.list(limit=2, user_id="u1"))
         assert len((await keep.sessions.list(limit=1, user_id="u1", cursor=cursor)).items) == 1
-        others: list[tuple[Keep, dict[str, Any]]] = [
+        others: list[tuple[View, dict[str, Any]]] = [
             (keep, {}),
             (keep, {"user_id": "u2"}),
             (keep, {"user_id": "u1", "order": "created_at"}),

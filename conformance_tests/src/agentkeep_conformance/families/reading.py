@@ -243,7 +243,7 @@ class Reading:
                 resumed = await keep.sessions.resume(f"s{round_}", tail=n)
                 assert resumed.messages == expected
                 assert await keep.messages.tail(f"s{round_}", n) == messages[-n:]
-            assert resumed.session == await keep.sessions.get(f"s{round_}")
+                assert resumed.session == await keep.sessions.get(f"s{round_}")
 
     @proves("READ-4")
     async def test_the_start_of_a_long_turn_is_still_found(self, keep: Keep) -> None:

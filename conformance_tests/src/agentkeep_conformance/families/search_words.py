@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 import pytest
-from agentkeep import Hit, Keep, NewMessage
+from agentkeep import Hit, Keep, NewMessage, View
 
 from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
@@ -75,7 +75,7 @@ class Kept(NamedTuple):
     role: str
 
 
-async def _library(keep: Keep) -> list[Kept]:
+async def _library(keep: View) -> list[Kept]:
     """Eight sessions of two users and of nobody, two agents and none; in each a message of two roles."""
     kept: list[Kept] = []
     people = [("u1", "a1"), ("u1", "a2"), ("u2", "a1"), ("u2", "a2"), (None, "a1"), ("u1", None), (None, None)]
@@ -273,14 +273,14 @@ class SearchWords:
                 assert costs[-1] <= costs[0] * 2 + 100, f"{costs} steps as the hits of others grow"
 
 
-_NARROW: dict[str, Callable[[Keep], Any]] = {
+_NARROW: dict[str, Callable[[View], Any]] = {
     "session": lambda keep: keep.messages.search("word here", session_id="mine"),
     "user": lambda keep: keep.messages.search("word here", user_id="me"),
     "user's view": lambda keep: keep.for_user("me").messages.search("word here"),
 }
 
 
-async def _fill(keep: Keep, session_id: str, user_id: str, count: int) -> None:
+async def _fill(keep: View, session_id: str, user_id: str, count: int) -> None:
     await keep.sessions.create(session_id, user_id=user_id)
     for start in range(0, count, 500):
         batch = [said(f"the word stands here {number}") for number in range(start, min(start + 500, count))]
@@ -291,6 +291,6 @@ def _found_in(hits: Sequence[Hit]) -> list[tuple[str, str]]:
     return [(hit.message.session_id, hit.message.id) for hit in hits]
 
 
-async def _work(database: Database, adapter: Any, keep: Keep, query: str) -> int:
+async def _work(database: Database, adapter: Any, keep: View, query: str) -> int:
     assert len(await keep.messages.search(query, limit=100)) == 50
     return min([await database.enrolment.work(adapter, lambda: keep.messages.search(query)) for _ in range(3)])

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from agentkeep import CapabilityNotSupported, Keep, NewMessage, SessionNotFound
+from agentkeep import CapabilityNotSupported, Keep, NewMessage, SessionNotFound, View
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
@@ -59,7 +59,7 @@ REMOVALS: dict[str, Verb] = {
 """Every way by which the word of message "m" goes."""
 
 
-async def searches(database: Database, keep: Keep) -> bool:
+async def searches(database: Database, keep: View) -> bool:
     """True where search is declared; else shows that it is refused, with nothing touched."""
     if keep.capabilities.search:
         return True
@@ -74,7 +74,7 @@ async def searches(database: Database, keep: Keep) -> bool:
     return False
 
 
-async def found(keep: Keep, query: str, **filters: Any) -> list[str]:
+async def found(keep: View, query: str, **filters: Any) -> list[str]:
     return sorted(hit.message.id for hit in await keep.messages.search(query, **filters))
 
 

@@ -191,7 +191,7 @@ class Programs(ComparingMachine):
     )
     def page_through_messages(self, view: Any, id: str, bounds: Any, limit: int, newest_first: bool) -> None:
         pair = self.pair(view)
-        query = {**bounds, "limit": limit, "newest_first": newest_first}
+        query: dict[str, Any] = {**bounds, "limit": limit, "newest_first": newest_first}
         cursor, behind = None, None
         while True:
             page, _ = self.both(

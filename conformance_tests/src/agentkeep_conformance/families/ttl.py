@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from agentkeep import InvalidInput, Keep, SessionNotFound
+from agentkeep import InvalidInput, Keep, SessionNotFound, View
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
@@ -20,7 +20,7 @@ ROUNDING = timedelta(milliseconds=5)
 """Between the instant a server stamps and the one it expires by, both in its own clock."""
 
 
-async def expired(keep: Keep, session_id: str) -> None:
+async def expired(keep: View, session_id: str) -> None:
     """Wait until it is absent, and fail if it never is."""
 
     async def absent() -> bool:

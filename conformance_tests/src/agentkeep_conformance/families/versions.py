@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from agentkeep import AlreadyExists, Conflict, Keep, Session, SessionNotFound
+from agentkeep import AlreadyExists, Conflict, Keep, Session, SessionNotFound, View
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
@@ -15,7 +15,7 @@ from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.families.ttl import SHORT, expired
 from agentkeep_conformance.samples import numbered, said, whole
 
-Birth = Callable[[Keep], Awaitable[Any]]
+Birth = Callable[[View], Awaitable[Any]]
 
 BIRTHS: dict[str, Birth] = {
     "create": lambda keep: keep.sessions.create("s"),
@@ -25,7 +25,7 @@ BIRTHS: dict[str, Birth] = {
 }
 """Ways by which session "s" begins."""
 
-STALE: dict[str, Callable[[Keep, int], Awaitable[Any]]] = {
+STALE: dict[str, Callable[[View, int], Awaitable[Any]]] = {
     "update": lambda keep, version: keep.sessions.update("s", title="stale", expected_version=version),
     "add": lambda keep, version: keep.sessions.update("s", add={"n": 1}, expected_version=version),
     "append": lambda keep, version: keep.messages.append("s", [said("stale")], expected_version=version),

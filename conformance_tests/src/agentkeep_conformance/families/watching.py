@@ -8,14 +8,14 @@ from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from agentkeep import CapabilityNotSupported, Closed, Keep, Message, SessionNotFound
+from agentkeep import CapabilityNotSupported, Closed, Keep, Message, SessionNotFound, View
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.samples import PATIENCE_SECONDS, ids, numbered, said, seqs, whole
 
 
-async def watches(database: Database, keep: Keep) -> bool:
+async def watches(database: Database, keep: View) -> bool:
     """True where watch is declared; else shows that it is refused, with nothing touched."""
     if keep.capabilities.watch:
         return True
@@ -30,7 +30,7 @@ async def watches(database: Database, keep: Keep) -> bool:
 
 
 @asynccontextmanager
-async def watching(keep: Keep, session_id: str, after_seq: int = 0) -> AsyncGenerator[list[Message]]:
+async def watching(keep: View, session_id: str, after_seq: int = 0) -> AsyncGenerator[list[Message]]:
     """What a watcher, running beside the test, has met so far. Its error, if any, is raised at the end."""
     met: list[Message] = []
 
