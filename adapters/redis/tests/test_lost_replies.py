@@ -51,5 +51,5 @@ async def test_an_append_that_keeps_what_it_adds_is_sent_again(keep: Keep, proxy
     cut = proxy.arm(Fault.CUT_BEFORE_REPLY)
     stored = await keep.messages.append("s", three(), keep_last=3)
     assert cut.struck.is_set()
-    assert (await keep.messages.list("s")).items == stored
+    assert (await keep.messages.list("s")).items == list(stored)
     assert [message.seq for message in stored] == [1, 2, 3]

@@ -29,7 +29,9 @@ async def every_verb(keep: Keep) -> None:
     await keep.sessions.create("s", user_id="u", agent_name="a", metadata={"k": "é"}, ttl=timedelta(hours=1))
     stored = await keep.messages.append("s", [NewMessage(role="user", content=f"é{n}", id=f"m{n}") for n in range(5)])
     assert [message.seq for message in stored] == [1, 2, 3, 4, 5]
-    assert await keep.messages.append("s", [NewMessage(role="user", content="é0", id="m0")]) == stored[:1]
+    again = await keep.messages.append("s", [NewMessage(role="user", content="é0", id="m0")])
+    assert (list(again), again.new) == (list(stored[:1]), 0)
+    assert (await keep.sessions.resume("s", tail=2)).messages == await keep.messages.tail("s", 2)
     assert (await keep.messages.update("s", "m1", content="gone")).content == "gone"
     assert (await keep.messages.get("s", "m1")).content == "gone"
     assert [message.id for message in await keep.messages.tail("s", 2)] == ["m3", "m4"]
@@ -40,7 +42,8 @@ async def every_verb(keep: Keep) -> None:
     assert popped.id == "m4"
     assert await keep.messages.truncate("s", after_seq=3) == 1
     assert await keep.messages.trim("s", keep_last=2) == 1
-    assert (await keep.sessions.update("s", status="completed", title="t")).version == 2
+    version = (await keep.sessions.get("s")).version
+    assert (await keep.sessions.update("s", status="completed", title="t")).version == version + 1
     assert (await keep.sessions.touch("s")).title == "t"
     assert [session.id for session in (await keep.sessions.list(order="created_at")).items] == ["s", "fork"]
     found = await keep.sessions.list(metadata={"k": "é"}, user_id="u")
@@ -149,7 +152,8 @@ async def test_compressed_payloads_are_read_by_who_does_not_compress(dsn: str, p
         await packed.messages.append("s", [NewMessage(role="user", content="short", id="short")])
     async with agentkeep.connect(dsn, prefix=prefix) as plain:
         assert (await plain.messages.get("s", "long")).content == text
-        assert await plain.messages.append("s", [NewMessage(role="user", content=text, id="long")]) == stored
+        again = await plain.messages.append("s", [NewMessage(role="user", content=text, id="long")])
+        assert list(again) == list(stored)
         with pytest.raises(Conflict):
             await plain.messages.append("s", [NewMessage(role="user", content=f"{text}!", id="long")])
         assert (await plain.messages.get("s", "short")).content == "short"

@@ -24,8 +24,8 @@ from agentkeep_redis.keys import Keys
 from agentkeep_redis.listing import SessionListing
 from agentkeep_redis.messages import RedisMessages
 from agentkeep_redis.notify import notifier_of
-from agentkeep_redis.rows import Compression
-from agentkeep_redis.schema import prepare, version_of
+from agentkeep_redis.rows import Compression, MessageRows
+from agentkeep_redis.schema import prepare, schema_of
 from agentkeep_redis.server import SETTINGS, persistence_of, role_warnings, server_version_of
 from agentkeep_redis.session_index import ServerIndex, SessionIndex
 from agentkeep_redis.sessions import RedisSessions
@@ -103,7 +103,7 @@ class RedisAdapter:
         self._manage_schema = manage_schema
         self._is_open = False
         keys = self._keys = Keys(as_prefix("prefix", prefix))
-        compression = Compression(compress_above)
+        rows = MessageRows(Compression(compress_above))
         seconds = timeout.total_seconds()
         client: RedisClient = ClusterClient(make, seconds) if is_cluster else ServerClient(make, seconds)
         index: SessionIndex = ClusterIndex(client, keys) if is_cluster else ServerIndex(client, keys)
@@ -112,8 +112,8 @@ class RedisAdapter:
         self._client = client
         self._notifier = notifier_of(client, keys)
         self._sweeper = Sweeper(client, keys, listing)
-        self.sessions = RedisSessions(client, keys, index, listing, compression)
-        self.messages = RedisMessages(client, keys, index, self._notifier, compression)
+        self.sessions = RedisSessions(client, keys, index, listing, rows)
+        self.messages = RedisMessages(client, keys, index, self._notifier, rows)
 
     async def open(self) -> None:
         if self._is_open:
@@ -142,11 +142,12 @@ class RedisAdapter:
         commands: list[Command] = [("GET", key), ("INFO", "server"), ("INFO", "replication"), *SETTINGS]
         schema, info, replication, *settings = await client.commands(key, commands)
         latency = timedelta(seconds=perf_counter() - started)
+        stored = schema_of(checked(schema, client.server), self._keys.prefix)
         persistence = persistence_of(settings)
         return Health(
             adapter=self.name,
             server=server_version_of(info),
-            schema_version=version_of(checked(schema, client.server), self._keys.prefix),
+            schema_version=None if stored is None else stored.version,
             durability=persistence.durability,
             latency=latency,
             warnings=[*persistence.warnings, *role_warnings(replication)],

@@ -5,21 +5,28 @@ from __future__ import annotations
 import builtins
 from ssl import SSLCertVerificationError
 
-from agentkeep.errors import ConfigurationError, Corrupt, PersistenceError, Unavailable
+from agentkeep.errors import ConfigurationError, Corrupt, PersistenceError, Refused, Unavailable
 from agentkeep.spi.resend import Cause
 from redis.asyncio.sentinel import MasterNotFoundError
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     AuthorizationError,
     BusyLoadingError,
+    ClusterDownError,
     ConnectionError,
     InvalidResponse,
+    MasterDownError,
+    MovedError,
     NoPermissionError,
     NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
     RedisClusterException,
     RedisError,
     ResponseError,
     TimeoutError,
+    TryAgainError,
 )
 
 DRIVER_ERRORS = (RedisError, OSError)
@@ -53,9 +60,22 @@ _CODES: dict[str, type[PersistenceError]] = {
     "WRONGPASS": ConfigurationError,
     "NOAUTH": ConfigurationError,
     "NOPERM": ConfigurationError,
+    "OOM": Unavailable,
+    "READONLY": Unavailable,
+    "MISCONF": Unavailable,
+    "NOREPLICAS": Unavailable,
+    "BUSY": Unavailable,
+    "LOADING": Unavailable,
+    "MASTERDOWN": Unavailable,
+    "CLUSTERDOWN": Unavailable,
+    "TRYAGAIN": Unavailable,
+    "UNKILLABLE": Unavailable,
 }
-"""The first word of an error reply. Any other (OOM, READONLY, CLUSTERDOWN, MASTERDOWN, LOADING, MISCONF, NOREPLICAS,
-BUSY, ERR) means that the script did not begin or stopped before its first write: `Unavailable`."""
+"""The first word of an error reply. Each of these means that the script did not begin, or stopped before it wrote.
+Another code is a fault of ours, or a limit of the server: `Refused`."""
+
+_PASSING = (OutOfMemoryError, ReadOnlyError, ClusterDownError, MasterDownError, MovedError, AskError, TryAgainError)
+"""What redis-py makes of codes in the table above, and redirections that were followed in vain."""
 
 
 def cause_of(error: Exception) -> Cause:
@@ -76,8 +96,8 @@ def error_of(error: Exception, server: str, record: str = "") -> PersistenceErro
     kind = next((ours for theirs, ours in _CLASSES if isinstance(error, theirs)), None)
     if isinstance(root_of(error), SSLCertVerificationError):  # trying again will not help: see `ssl_ca_certs`
         kind = ConfigurationError
-    if kind is None and isinstance(error, ResponseError):
-        kind = _CODES.get(_code_of(error))
+    if kind is None and isinstance(error, ResponseError) and not isinstance(error, _PASSING):
+        kind = _CODES.get(_code_of(error), Refused)
     if kind is Corrupt:
         return Corrupt(record or server, str(error))
     return (kind or Unavailable)(f"{server}: {_text_of(error)}")

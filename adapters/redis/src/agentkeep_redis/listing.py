@@ -9,8 +9,9 @@ from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
 from agentkeep.spi.resend import Effect
 
 from agentkeep_redis.client import RedisClient
+from agentkeep_redis.facets import query_facets
 from agentkeep_redis.keys import Keys
-from agentkeep_redis.rows import StoredSession, query_facets, stored_session, time_text
+from agentkeep_redis.rows import StoredSession, stored_session, time_text
 from agentkeep_redis.session_index import IndexPage, SessionIndex
 from agentkeep_redis.statements import Call, load_script
 

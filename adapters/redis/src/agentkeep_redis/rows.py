@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any, NamedTuple, cast
 
+import msgspec
 from agentkeep.errors import ConfigurationError, Corrupt
 from agentkeep.models import Status
-from agentkeep.records import MessageDraft, MessageRecord, Scope, SessionChanges, SessionQuery, SessionRecord
+from agentkeep.records import (
+    MessageDraft,
+    MessageRecord,
+    RestoredMessage,
+    SessionChanges,
+    SessionDraft,
+    SessionRecord,
+    new_session,
+)
+from agentkeep.spi.decode import decode, message_name, session_name
 
-from agentkeep_redis.keys import facet
+from agentkeep_redis.facets import LABELS_AT, changed_facets, facets_of, label_facets, split_facets
 
-YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
+_YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
 _DAY = 86_400
 _OWN_FIELDS = (
     *("user_id", "agent_name", "title", "current_route", "current_step", "parent_id", "forked_at_seq"),
     *("schema_version", "status", "state", "metadata", "version"),
 )
 _NEVER = b"-" * 18
-_NO_FACET = "-" * 16
-_FACET_NUMBERS = {"all": 1, "user": 2, "agent": 3, "status": 4, "parent": 5}
-"""Each of these has a fixed position in a session's facets; the labels' facets follow them (see lua/index.lua)."""
-_LABELS_AT = 16 * len(_FACET_NUMBERS)
 _FACETS_AT = 70
-
 _FRAME = b"\x28\xb5\x2f\xfd"
 """A zstd frame begins with it; a JSON payload begins with `{`."""
+
+_unpack_counters = msgspec.msgpack.Decoder(dict[str, int]).decode
 
 Fields = dict[bytes, bytes]
 
@@ -44,15 +51,15 @@ class Compression:
             return payload
         return self._zstd.ZstdCompressor().compress(payload)
 
-    def unpack(self, stored: bytes, name: str) -> bytes:
-        """Raises `Corrupt` naming the record; `ConfigurationError` if the library is missing."""
+    def unpack(self, stored: bytes) -> bytes:
+        """Raises `ValueError` if it can't be read; `ConfigurationError` if the library is missing."""
         if not stored.startswith(_FRAME):
             return stored
         self._zstd = self._zstd or _zstd_library()
         try:
             return self._zstd.ZstdDecompressor().decompress(stored)
         except self._zstd.ZstdError as error:
-            raise Corrupt(name, str(error)) from error
+            raise ValueError("not a zstd frame") from error
 
 
 def _zstd_library() -> Any:
@@ -66,17 +73,16 @@ def _zstd_library() -> Any:
 
 def time_text(time: datetime) -> str:
     """18 digits, exact from the year 1 to 9999, that sort as the times do."""
-    since = time - YEAR_ONE
-    return f"{since.days * _DAY + since.seconds:012d}{since.microseconds:06d}"
+    return span_text(time - _YEAR_ONE)
 
 
 def text_time(text: bytes) -> datetime:
-    return YEAR_ONE + timedelta(seconds=int(text[:12]), microseconds=int(text[12:]))
+    return _YEAR_ONE + timedelta(0, int(text[:12]), int(text[12:]))
 
 
-def span(duration: timedelta | None) -> tuple[int, int] | None:
-    """Seconds and microseconds, as the scripts add them to a time."""
-    return None if duration is None else (duration.days * _DAY + duration.seconds, duration.microseconds)
+def span_text(duration: timedelta) -> str:
+    """18 digits: seconds and microseconds."""
+    return f"{duration.days * _DAY + duration.seconds:012d}{duration.microseconds:06d}"
 
 
 class StoredSession(NamedTuple):
@@ -93,18 +99,21 @@ class StoredSession(NamedTuple):
 
 def stored_session(session_id: str, flat: Sequence[bytes]) -> StoredSession:
     """From the reply of HGETALL. Raises `Corrupt` (ERR-4)."""
-    fields: Fields = dict(zip(flat[::2], flat[1::2], strict=True))
-    try:
+
+    def read(flat: Sequence[bytes]) -> StoredSession:
+        fields: Fields = dict(zip(flat[::2], flat[1::2], strict=True))
         row = fields[b"row"]
         facets = row[_FACETS_AT:].decode()
         record = _session_record(session_id, fields, row)
-        return StoredSession(record, int(row[:16]), row, _split(facets), facets[_LABELS_AT:])
-    except (KeyError, ValueError, OverflowError) as error:
-        raise Corrupt(f"session {session_id!r}", str(error)) from error
+        return StoredSession(record, int(row[:16]), row, split_facets(facets), facets[LABELS_AT:])
+
+    return decode(flat, read, lambda _: session_name(session_id))
 
 
 def _session_record(session_id: str, fields: Fields, row: bytes) -> SessionRecord:
     last_seq, message_count, last_message_at = fields[b"counts"].split(b" ")
+    counters = fields.get(b"counters")
+    idle_ttl = fields.get(b"idle_ttl")
     return SessionRecord(
         id=session_id,
         user_id=_text(fields, b"user_id"),
@@ -115,6 +124,7 @@ def _session_record(session_id: str, fields: Fields, row: bytes) -> SessionRecor
         current_step=_text(fields, b"current_step"),
         state=fields[b"state"].decode(),
         metadata=fields[b"metadata"].decode(),
+        counters={} if counters is None else _unpack_counters(counters),
         parent_id=_text(fields, b"parent_id"),
         forked_at_seq=_number(fields, b"forked_at_seq"),
         version=int(fields[b"version"]),
@@ -125,6 +135,8 @@ def _session_record(session_id: str, fields: Fields, row: bytes) -> SessionRecor
         updated_at=text_time(row[34:52]),
         last_message_at=text_time(last_message_at) if last_message_at else None,
         completed_at=_time(fields, b"completed_at"),
+        ends_at=_time(fields, b"ends_at"),
+        idle_ttl=None if idle_ttl is None else timedelta(0, int(idle_ttl[:12]), int(idle_ttl[12:])),
         expires_at=None if row[52:_FACETS_AT] == _NEVER else text_time(row[52:_FACETS_AT]),
     )
 
@@ -144,110 +156,138 @@ def _time(fields: Fields, name: bytes) -> datetime | None:
     return None if value is None else text_time(value)
 
 
-def session_fields(record: SessionRecord) -> list[str]:
-    """Names and values in turn, without `row` and `counts`."""
+def _session_fields(record: SessionRecord) -> list[str]:
+    """Names and values in turn, without what the scripts write."""
     fields = {name: getattr(record, name) for name in _OWN_FIELDS}
     if record.completed_at is not None:
         fields["completed_at"] = time_text(record.completed_at)
     return [str(part) for pair in fields.items() if pair[1] is not None for part in pair]
 
 
-def session_counts(record: SessionRecord) -> str:
-    """The field `counts` (see lua/common.lua)."""
+def draft_options(draft: SessionDraft) -> dict[str, Any]:
+    """A session to create, for create.lua and, as `create`, for write.lua. The script knows the time."""
+    record = new_session(draft, _YEAR_ONE)
+    options: dict[str, Any] = {
+        "fields": _session_fields(record),
+        "facets": facets_of(record, label_facets(draft.labels)),
+        "counts": "0 0 ",
+        "version": draft.version,
+        "owner": draft.user_id,
+        "ttl": None if draft.ttl is None else span_text(draft.ttl),
+        "idle_ttl": None if draft.idle_ttl is None else span_text(draft.idle_ttl),
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def record_options(record: SessionRecord, labels: str) -> dict[str, Any]:
+    """A session to store as it is given, for create.lua."""
     at = "" if record.last_message_at is None else time_text(record.last_message_at)
-    return f"{record.last_seq} {record.message_count} {at}"
+    return {
+        "fields": _session_fields(record),
+        "facets": facets_of(record, labels),
+        "counts": f"{record.last_seq} {record.message_count} {at}",
+        "counters": dict(record.counters) or None,
+        "created_at": time_text(record.created_at),
+        "updated_at": time_text(record.updated_at),
+        "ends_at": None if record.ends_at is None else time_text(record.ends_at),
+        "idle_ttl": None if record.idle_ttl is None else span_text(record.idle_ttl),
+        "expires_at": _NEVER.decode() if record.expires_at is None else time_text(record.expires_at),
+    }
 
 
 def change_options(changes: SessionChanges) -> dict[str, Any]:
     """What an update sets, names and values in turn, what it removes, and the facets that it changes."""
-    values = {name: value for name, value in changes.items() if name != "labels"}
+    others = ("labels", "ttl", "idle_ttl")
+    values = {name: value for name, value in changes.items() if name not in others}
     options: dict[str, Any] = {
         "changed": True,
         "set": [str(part) for pair in values.items() if pair[1] is not None for part in pair],
         "unset": [name for name, value in values.items() if value is None],
         "status": changes.get("status"),
+        "facets": changed_facets(changes) or None,
     }
-    facets: dict[int, str] = {}
-    if "user_id" in changes:
-        facets[_FACET_NUMBERS["user"]] = _facet("user", changes["user_id"])
-    if "agent_name" in changes:
-        facets[_FACET_NUMBERS["agent"]] = _facet("agent", changes["agent_name"])
-    if "status" in changes:
-        facets[_FACET_NUMBERS["status"]] = _facet("status", changes["status"])
-    if facets:
-        options["facets"] = facets
     if "labels" in changes:
         options["labels"] = label_facets(changes["labels"])
+    if "ttl" in changes:
+        options["ttl"] = _span_or_false(changes["ttl"])
+    if "idle_ttl" in changes:
+        options["idle_ttl"] = _span_or_false(changes["idle_ttl"])
     return options
 
 
-def facets_of(record: SessionRecord, labels: str) -> str:
-    """All facets of a new session, as its hash and its row of the index contain them."""
-    values = {
-        "all": "",
-        "user": record.user_id,
-        "agent": record.agent_name,
-        "status": record.status,
-        "parent": record.parent_id,
-    }
-    return "".join(_facet(kind, values[kind]) for kind in _FACET_NUMBERS) + labels
+def _span_or_false(duration: timedelta | None) -> str | bool:
+    """False takes the bound away; an absent option leaves it."""
+    return False if duration is None else span_text(duration)
 
 
-def label_facets(labels: Sequence[str]) -> str:
-    return "".join(facet("label", label) for label in dict.fromkeys(labels))
+class StoredMessage(NamedTuple):
+    record: MessageRecord
+    version: int
+    """The session's version as of the commit that stored the message."""
+    content_key: str
 
 
-def query_facets(user_id: str | None, query: SessionQuery) -> list[str] | None:
-    """All facets that a session must have. None: nothing can match, as a user's view asked for another user's."""
-    if user_id is not None and query.user_id not in (None, user_id):
-        return None
-    values = {
-        "user": user_id or query.user_id,
-        "agent": query.agent_name,
-        "status": query.status,
-        "parent": query.parent_id,
-    }
-    wanted = [facet(kind, value) for kind, value in values.items() if value is not None]
-    wanted += [facet("label", label) for label in query.labels]
-    return wanted or [facet("all", "")]
+class MessageRows:
+    """The records of messages, with long payloads compressed if that is wanted."""
 
+    def __init__(self, compression: Compression) -> None:
+        self._compression = compression
 
-def _facet(kind: str, value: str | None) -> str:
-    return _NO_FACET if value is None else facet(kind, value)
+    def body(self, draft: MessageDraft) -> bytes:
+        """What follows seq, time and version in a message's record. Neither key nor role contains a line break."""
+        payload = self._compression.pack(draft.payload.encode())
+        return b"%b\n%b\n%b" % (draft.content_key.encode(), draft.role.encode(), payload)
 
+    def draft_args(self, drafts: Sequence[MessageDraft]) -> list[bytes | str]:
+        """Id, time (empty: the time of the append) and body of each."""
+        args: list[bytes | str] = []
+        for draft in drafts:
+            created_at = "" if draft.created_at is None else time_text(draft.created_at)
+            args += (draft.id, created_at, self.body(draft))
+        return args
 
-def user_facet(scope: Scope) -> str | None:
-    """The facet of a user's view."""
-    return None if scope.user_id is None else facet("user", scope.user_id)
+    def restored_args(self, messages: Sequence[RestoredMessage], version: int) -> list[bytes | str]:
+        """Seq, id and whole record of each."""
+        args: list[bytes | str] = []
+        for message in messages:
+            assert message.created_at is not None  # noqa: S101 - the record promises it
+            head = f"{message.seq}\n{time_text(message.created_at)}\n{version}\n"
+            args += (str(message.seq), message.id, head.encode() + self.body(message))
+        return args
 
+    def copied_args(self, pairs: Mapping[bytes, bytes], version: int) -> list[bytes | str]:
+        """As `restored_args`, from records as they are stored in another session."""
+        args: list[bytes | str] = []
+        for message_id, text in pairs.items():
+            seq, created_at, _, rest = text.split(b"\n", 3)
+            args += (seq, message_id, b"%b\n%b\n%d\n%b" % (seq, created_at, version, rest))
+        return args
 
-def _split(facets: str) -> frozenset[str]:
-    return frozenset(facets[at : at + 16] for at in range(0, len(facets), 16))
+    def stored(self, session_id: str, message_id: bytes | str, text: bytes | None) -> StoredMessage:
+        """Raises `Corrupt` (ERR-4)."""
 
+        def name(_: object) -> str:
+            shown = message_id.decode() if isinstance(message_id, bytes) else message_id
+            return message_name(session_id, shown)
 
-def message_body(draft: MessageDraft | MessageRecord, compression: Compression) -> bytes:
-    """What follows seq and time in a message's record. No role contains a line break."""
-    return draft.role.encode() + b"\n" + compression.pack(draft.payload.encode())
+        if text is None:
+            raise Corrupt(name(None), "the log names it, and it does not exist")
+        return decode(text, lambda text: self._read(message_id, text), name)
 
-
-def message_text(record: MessageRecord, compression: Compression) -> bytes:
-    """A whole record: seq, time, role and payload, with a line break between each two."""
-    return b"%d\n%b\n%b" % (record.seq, time_text(record.created_at).encode(), message_body(record, compression))
-
-
-def message_record(session_id: str, message_id: bytes, text: bytes | None, compression: Compression) -> MessageRecord:
-    """Raises `Corrupt` (ERR-4)."""
-    name = f"message {message_id!r} of session {session_id!r}"
-    if text is None:
-        raise Corrupt(name, "the log names it, and it does not exist")
-    try:
-        seq, created_at, role, payload = text.split(b"\n", 3)
-        return MessageRecord(
-            id=message_id.decode(),
+    def _read(self, message_id: bytes | str, text: bytes) -> StoredMessage:
+        seq, created_at, version, content_key, role, payload = text.split(b"\n", 5)
+        record = MessageRecord(
+            id=message_id.decode() if isinstance(message_id, bytes) else message_id,
             seq=int(seq),
             role=role.decode(),
-            payload=compression.unpack(payload, name).decode(),
+            payload=self._compression.unpack(payload).decode(),
             created_at=text_time(created_at),
         )
-    except (ValueError, OverflowError) as error:
-        raise Corrupt(name, str(error)) from error
+        return StoredMessage(record, int(version), content_key.decode())
+
+    def record(self, session_id: str, message_id: bytes | str, text: bytes | None) -> MessageRecord:
+        return self.stored(session_id, message_id, text).record
+
+    def records(self, session_id: str, flat: Sequence[bytes]) -> list[MessageRecord]:
+        """From ids and records in turn."""
+        return [self.record(session_id, id, text) for id, text in zip(flat[::2], flat[1::2], strict=True)]

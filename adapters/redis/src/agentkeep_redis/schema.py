@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agentkeep.errors import Corrupt, SchemaMissing, SchemaTooNew
+from agentkeep.errors import Corrupt
 from agentkeep.spi.resend import Effect
+from agentkeep.spi.schema import SchemaVersion, missing_steps
 
 from agentkeep_redis.client import RedisClient, checked
 from agentkeep_redis.driver import Command, Reply
 from agentkeep_redis.keys import Keys
 from agentkeep_redis.statements import SCRIPTS, load_script
 
-SCHEMA_VERSION = 1
+VERSION = 1
+OLDEST = 1
+"""The oldest version whose release may use what this one stores (LIFE-4)."""
 
 
 async def prepare(client: RedisClient, keys: Keys, settings: Sequence[Command], *, manage: bool) -> list[Reply]:
@@ -22,10 +25,11 @@ async def prepare(client: RedisClient, keys: Keys, settings: Sequence[Command], 
     Raises `SchemaMissing`, `SchemaTooNew`.
     """
     key = keys.schema()
-    script: Command = ("EVAL", load_script("open").text, 1, key, str(SCHEMA_VERSION), "1" if manage else "0")
+    script: Command = ("EVAL", load_script("open").text, 1, key, f"{VERSION} {OLDEST}", "1" if manage else "0")
     known_scripts: Command = ("SCRIPT", "EXISTS", *(load_script(name).sha for name in SCRIPTS))
     found, known, *replies = await client.commands(key, [script, known_scripts, *settings], Effect.REPEATABLE)
-    _check(version_of(checked(found, client.server), keys.prefix), keys.prefix)
+    stored = schema_of(checked(found, client.server), keys.prefix)
+    missing_steps(stored, known=VERSION, manage_schema=manage, name=f"prefix {keys.prefix!r}")
     await _load_scripts(client, key, checked(known, client.server))
     return replies
 
@@ -38,15 +42,11 @@ async def _load_scripts(client: RedisClient, key: bytes, known: Sequence[int]) -
             checked(reply, client.server)
 
 
-def version_of(found: bytes | None, prefix: str) -> int | None:
-    """Raises `Corrupt` (ERR-4)."""
-    if found is None or found.isdigit():
-        return None if found is None else int(found)
-    raise Corrupt(f"{prefix}:schema", "it contains no version")
-
-
-def _check(version: int | None, prefix: str) -> None:
-    if version is None:
-        raise SchemaMissing(f"prefix {prefix!r} has no Agentkeep schema, and manage_schema is off")
-    if version > SCHEMA_VERSION:
-        raise SchemaTooNew(found=version, known=SCHEMA_VERSION)
+def schema_of(found: bytes | None, prefix: str) -> SchemaVersion | None:
+    """From "VERSION OLDEST". Raises `Corrupt` (ERR-4)."""
+    if found is None:
+        return None
+    version, _, oldest = found.partition(b" ")
+    if not (version.isdigit() and (oldest or version).isdigit()):
+        raise Corrupt(f"{prefix}:schema", "it contains no version")
+    return SchemaVersion(int(version), int(oldest or version))

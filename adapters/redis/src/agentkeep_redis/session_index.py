@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 from agentkeep.records import Scope
+from agentkeep.spi.decode import session_name
 from agentkeep.spi.resend import Effect
 
 from agentkeep_redis.client import RedisClient
@@ -40,14 +41,21 @@ class Write(NamedTuple):
             load_script(self.script),
             [*keys.session(tenant, self.session_id), *index_keys],
             [options, self.session_id, channel, *self.args],
-            f"session {self.session_id!r}",
+            session_name(self.session_id),
         )
 
 
-def session_call(script: str, keys: Keys, scope: Scope, session_id: str, options: Mapping[str, Any]) -> Call:
+def session_call(
+    script: str,
+    keys: Keys,
+    scope: Scope,
+    session_id: str,
+    options: Mapping[str, Any],
+    args: Sequence[str] = (),
+) -> Call:
     """A script that reads one session, if it is one that the scope sees."""
-    args = [pack_scoped(scope, options)]
-    return Call(load_script(script), keys.session(scope.tenant, session_id), args, f"session {session_id!r}")
+    all_args = [pack_scoped(scope, options), *args]
+    return Call(load_script(script), keys.session(scope.tenant, session_id), all_args, session_name(session_id))
 
 
 class IndexPage(NamedTuple):

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-import msgspec
-from agentkeep.errors import AlreadyExists
+from agentkeep.errors import PersistenceError
 from agentkeep.records import (
-    MessageRecord,
+    Fork,
+    RestoredMessage,
+    ResumedRecord,
     Scope,
     SessionChanges,
     SessionDraft,
@@ -17,93 +18,85 @@ from agentkeep.records import (
     SessionPosition,
     SessionQuery,
     SessionRecord,
-    begun,
 )
+from agentkeep.spi.decode import decode, session_name
+from agentkeep.spi.outcomes import forked_at, forked_session
 from agentkeep.spi.resend import Effect
 
 from agentkeep_redis.client import RedisClient
+from agentkeep_redis.driver import Reply
+from agentkeep_redis.facets import label_facets
 from agentkeep_redis.keys import Keys
 from agentkeep_redis.listing import SessionListing
-from agentkeep_redis.messages import raise_for
+from agentkeep_redis.outcomes import partly, raise_for
 from agentkeep_redis.rows import (
-    YEAR_ONE,
-    Compression,
+    MessageRows,
     change_options,
-    facets_of,
-    label_facets,
-    message_record,
-    message_text,
-    session_counts,
-    session_fields,
-    span,
+    draft_options,
+    record_options,
+    span_text,
     stored_session,
-    time_text,
+    text_time,
 )
 from agentkeep_redis.session_index import SessionIndex, Write, session_call
+
+_ALL = 2**53 - 1
 
 
 class RedisSessions:
     def __init__(
-        self,
-        client: RedisClient,
-        keys: Keys,
-        index: SessionIndex,
-        listing: SessionListing,
-        compression: Compression,
+        self, client: RedisClient, keys: Keys, index: SessionIndex, listing: SessionListing, rows: MessageRows
     ) -> None:
         self._client = client
         self._keys = keys
         self._index = index
         self._listing = listing
-        self._compression = compression
+        self._rows = rows
 
     async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
-        record = begun(draft, YEAR_ONE)  # the script knows the time
-        options = {"or_get": or_get, "ttl": span(draft.ttl)}
-        return await self._create(scope, record, label_facets(draft.labels), (), options)
+        options = draft_options(draft) | {"or_get": or_get or None}
+        return await self._create(scope, draft.id, options)
 
     async def _create(
-        self,
-        scope: Scope,
-        record: SessionRecord,
-        labels: str,
-        messages: Sequence[MessageRecord],
-        options: dict[str, Any],
+        self, scope: Scope, session_id: str, options: dict[str, Any], messages: Sequence[bytes | str] = ()
     ) -> SessionRecord:
-        options |= {
-            "fields": session_fields(record),
-            "facets": facets_of(record, labels),
-            "counts": session_counts(record),
-            "tenant": scope.tenant,
-        }
-        args: list[bytes | str] = []
-        for message in messages:
-            args += (str(message.seq), message.id, message_text(message, self._compression))
-        reply = await self._index.write(Write("create", scope, record.id, options, args), kind="c")
-        if reply[0] == b"exists":
-            raise AlreadyExists(record.id)
-        raise_for(reply, record.id)
-        return stored_session(record.id, reply[2]).record
+        write = Write("create", scope, session_id, options | {"tenant": scope.tenant}, messages)
+        reply = await self._index.write(write, kind="c")
+        raise_for(reply, session_id)
+        return stored_session(session_id, reply[2]).record
 
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
-        reply = await self._read("session", scope, session_id, {})
-        raise_for(reply, session_id)
-        return stored_session(session_id, reply[1]).record
+        return stored_session(session_id, (await self._read(scope, session_id, {}))[1]).record
+
+    async def get_many(self, scope: Scope, session_ids: Sequence[str]) -> list[SessionRecord]:
+        stored = (await self._listing.sessions(scope, session_ids)).values()
+        records = [one.record for one in stored if one is not None]
+        return [record for record in records if scope.user_id in (None, record.user_id)]
+
+    async def resume(self, scope: Scope, session_id: str, *, tail: int) -> ResumedRecord:
+        reply = await self._read(scope, session_id, {"tail": tail})
+        messages = self._rows.records(session_id, reply[3])
+        return ResumedRecord(stored_session(session_id, reply[1]).record, messages[::-1])
 
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
-        return await self._write(scope, session_id, {"version": expected_version, **change_options(changes)})
+        options = change_options(changes) | {"version": expected_version, "add": add}
+        return await self._write(scope, session_id, options)
 
-    async def touch(
-        self, scope: Scope, session_id: str, *, ttl: timedelta | None, idle_ttl: timedelta | None
-    ) -> SessionRecord:
-        return await self._write(scope, session_id, {"ttl": span(ttl), "idle_ttl": span(idle_ttl)})
+    async def touch(self, scope: Scope, session_id: str, *, ttl: timedelta | None) -> SessionRecord:
+        return await self._write(scope, session_id, {"slide": True, "ttl": None if ttl is None else span_text(ttl)})
 
     async def _write(self, scope: Scope, session_id: str, options: dict[str, Any]) -> SessionRecord:
         reply = await self._index.write(Write("write", scope, session_id, options | {"whole": True}))
-        raise_for(reply, session_id, expected=options.get("version"))
-        return stored_session(session_id, reply[5]).record
+        raise_for(reply, session_id, options)
+        return stored_session(session_id, reply[7]).record
 
     async def list(
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
@@ -113,58 +106,65 @@ class RedisSessions:
     async def count(self, scope: Scope, query: SessionQuery) -> int:
         return await self._listing.count(scope, query)
 
-    async def fork(
-        self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
-    ) -> SessionRecord:
-        reply = await self._read("snapshot", scope, session_id, {"last": at_seq})
-        raise_for(reply, session_id)
-        parent = stored_session(session_id, reply[1])
-        pairs = zip(reply[2][::2], reply[2][1::2], strict=True)
-        log = [message_record(session_id, id, text, self._compression) for id, text in pairs]
-        record = msgspec.structs.replace(
+    async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
+        """The parent is read with its log at one instant, and the copy is stored at another: on a cluster they are on
+        different servers."""
+        last = _ALL if fork.at_seq is None else fork.at_seq
+        reply = await self._read(scope, fork.session_id, {"last": last})
+        parent = stored_session(fork.session_id, reply[1])
+        forked_at(fork, parent.record.last_seq)
+        log = dict(zip(reply[3][::2], reply[3][1::2], strict=True))
+        records = self._rows.records(fork.session_id, reply[3])
+        record = forked_session(
             parent.record,
-            id=new_id,
-            title=None,
-            status="active",
-            current_route=None,
-            current_step=None,
-            parent_id=session_id,
-            forked_at_seq=at_seq,
-            version=1,
-            message_count=len(log),
-            last_seq=at_seq,
-            last_message_at=log[-1].created_at if log else None,
-            completed_at=None,
+            fork,
+            text_time(reply[2]),
+            count=len(log),
+            last_message_at=records[-1].created_at if records else None,
         )
-        expires_at = parent.record.expires_at
-        inherited = None if ttl is not None or expires_at is None else time_text(expires_at)
-        return await self._create(scope, record, parent.label_facets, log, {"ttl": span(ttl), "expires_at": inherited})
+        labels = (fork.changes or {}).get("labels")
+        options = record_options(record, parent.label_facets if labels is None else label_facets(labels))
+        messages = decode(
+            log, lambda log: self._rows.copied_args(log, fork.version), lambda _: session_name(fork.session_id)
+        )
+        return await self._create(scope, record.id, options, messages)
 
     async def restore(
-        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[RestoredMessage]
     ) -> None:
-        times = {
-            "created_at": time_text(record.created_at),
-            "updated_at": time_text(record.updated_at),
-            "expires_at": None if record.expires_at is None else time_text(record.expires_at),
-        }
-        await self._create(scope, record, label_facets(labels), messages, times)
+        options = record_options(record, label_facets(labels))
+        await self._create(scope, record.id, options, self._rows.restored_args(messages, record.version))
 
-    async def delete(self, scope: Scope, session_id: str) -> bool:
-        return await self._delete(scope, session_id, None) == b"deleted"
+    async def delete(self, scope: Scope, session_id: str, *, expected_version: int | None = None) -> bool:
+        options = {"version": expected_version}
+        reply = await self._delete(scope, session_id, options)
+        if reply[0] == b"absent":
+            return False
+        raise_for(reply, session_id, options)
+        return True
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
         """Each only if it has not changed since it was found to match; what has changed is looked at again."""
         order = SessionOrder("created_at", descending=False)
-        while found := await self._listing.page(scope, query, order, limit, None):
-            done = [await self._delete(scope, stored.record.id, stored.revision) for stored in found]
-            if deleted := done.count(b"deleted"):
-                return deleted
-        return 0
+        removed = 0
+        while removed < limit:
+            found = await self._listing.page(scope, query, order, limit - removed, None)
+            if not found:
+                break
+            for stored in found:
+                try:
+                    reply = await self._delete(scope, stored.record.id, {"revision": stored.revision})
+                except PersistenceError as error:
+                    raise partly(error, removed) from error
+                removed += reply[0] == b"deleted"
+        return removed
 
-    async def _delete(self, scope: Scope, session_id: str, revision: int | None) -> bytes:
-        options = {"revision": revision, "tenant": scope.tenant}
-        return (await self._index.write(Write("delete", scope, session_id, options)))[0]
+    async def _delete(self, scope: Scope, session_id: str, options: dict[str, Any]) -> Reply:
+        return await self._index.write(Write("delete", scope, session_id, options | {"tenant": scope.tenant}))
 
-    async def _read(self, script: str, scope: Scope, session_id: str, options: dict[str, Any]) -> Any:
-        return await self._client.run(session_call(script, self._keys, scope, session_id, options), Effect.READ)
+    async def _read(self, scope: Scope, session_id: str, options: dict[str, Any]) -> Reply:
+        """The session's fields, the time, and the ids and records of what is wanted of its log."""
+        call = session_call("session", self._keys, scope, session_id, options)
+        reply = await self._client.run(call, Effect.READ)
+        raise_for(reply, session_id)
+        return reply

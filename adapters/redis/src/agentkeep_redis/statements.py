@@ -13,6 +13,7 @@ from agentkeep.records import Scope
 
 _INDEX = ("common", "index")
 _WRITE = (*_INDEX, "commit")
+_LOG = ("common", "log")
 
 _BUILT_ON = {
     "open": (),
@@ -20,11 +21,10 @@ _BUILT_ON = {
     "write": (*_WRITE, "log"),
     "replace": _WRITE,
     "delete": _WRITE,
-    "session": ("common",),
+    "session": _LOG,
     "sessions": ("common",),
-    "messages": ("common", "log"),
-    "message": ("common",),
-    "snapshot": ("common", "log"),
+    "messages": _LOG,
+    "by_id": ("common",),
     "page": _INDEX,
     "count": _INDEX,
     "sweep": _INDEX,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from agentkeep.errors import PersistenceError
 from agentkeep.records import Scope
 from agentkeep.spi.resend import Effect
 
 from agentkeep_redis.client import RedisClient, checked
+from agentkeep_redis.facets import user_facet
 from agentkeep_redis.keys import Keys
 from agentkeep_redis.listing import SessionListing
-from agentkeep_redis.rows import user_facet
+from agentkeep_redis.outcomes import partly
 from agentkeep_redis.session_index import index_call
 
 _BATCH = 200
@@ -20,14 +22,22 @@ class Sweeper:
         self._client = client
         self._keys = keys
         self._listing = listing
+        self._tenants_left: list[str] = []
+        """A sweep of all tenants goes on where its last step stopped."""
 
     async def sweep(self, scope: Scope | None, limit: int) -> int:
-        """How many expired sessions of a scope, or of all tenants, were removed; at most `limit`."""
-        scopes = [scope] if scope is not None else [Scope(tenant) for tenant in await self._tenants()]
+        """How many expired sessions of a scope, or of all tenants, were removed. Fewer than `limit`: none is left."""
+        if scope is not None:
+            return await self._sweep_tenant(scope, limit)
+        left = self._tenants_left = self._tenants_left or await self._tenants()
         removed = 0
-        for one in scopes:
+        while left and removed < limit:
+            try:
+                removed += await self._sweep_tenant(Scope(left[-1]), limit - removed)
+            except PersistenceError as error:
+                raise partly(error, removed) from error
             if removed < limit:
-                removed += await self._sweep_tenant(one, limit - removed)
+                left.pop()
         return removed
 
     async def _tenants(self) -> list[str]:
@@ -41,7 +51,10 @@ class Sweeper:
         removed = passed = 0
         is_left = True
         while removed < limit:
-            more, looked_at, is_left = await self._batch(scope, min(_BATCH, limit - removed), passed)
+            try:
+                more, looked_at, is_left = await self._batch(scope, min(_BATCH, limit - removed), passed)
+            except PersistenceError as error:
+                raise partly(error, removed) from error
             removed += more
             passed += looked_at - more  # of other users
             if looked_at == 0:

@@ -14,6 +14,12 @@ local function index_session(row)
   return ''
 end
 
+local function index_new_session(row, tenant)
+  local index = index_to_write()
+  if index then redis.call('SADD', index.tenants, tenant) end
+  return index_session(row)
+end
+
 local function unindex_session(revision, tenant)
   local index = index_to_write()
   if not index then return string.format('%016.0f', revision) end

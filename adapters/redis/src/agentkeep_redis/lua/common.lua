@@ -1,6 +1,7 @@
 -- Shared by all scripts. ARGV[1]: options, packed, or empty.
--- Of those that are about one session: KEYS[1]: its hash. KEYS[2]: its log, a list of "seq:id" in order of seq. KEYS[3]:
--- its messages, a hash by id. On a single server the tenant's index follows, see commit.lua.
+-- The scripts about one session have in KEYS[1] its hash, in KEYS[2] its log, a list of "seq:id" in order of seq, in KEYS[3]
+-- its messages, a hash by id: seq, created_at, the session's version at the commit that stored the message, content key,
+-- role and payload, with a line break between each two. On a single server the tenant's index follows, see commit.lua.
 -- A time is text of 18 digits: seconds since the year 1 and microseconds. It is exact, and sorts as text.
 
 local EPOCH = 62135596800
@@ -31,9 +32,11 @@ local function unix_micros(time)
   return (tonumber(string.sub(time, 1, 12)) - EPOCH) * 1000000 + tonumber(string.sub(time, 13))
 end
 
--- `span`: seconds and microseconds.
+-- `span`: a duration as text of 18 digits, as a time.
 local function plus(time, span)
-  return time_of(tonumber(string.sub(time, 1, 12)) + span[1], tonumber(string.sub(time, 13)) + span[2])
+  return time_of(
+    tonumber(string.sub(time, 1, 12)) + tonumber(string.sub(span, 1, 12)),
+    tonumber(string.sub(time, 13)) + tonumber(string.sub(span, 13)))
 end
 
 local function later(a, b)
@@ -41,10 +44,11 @@ local function later(a, b)
   return b
 end
 
--- What changes with each write is two fields of the session's hash. `counts`: last_seq, message_count and
--- last_message_at (empty where there is none), a space between. `row`: what its tenant's index is made from, revision (16)
--- .. created_at .. updated_at .. expires_at .. facets; `expires_at` is 18 '-' where there is none. The revision is one
--- more after each change of the session or its log. The facets: five of 16, then one for each metadata label.
+-- Two fields of the session's hash change with each write. `counts`: last_seq, message_count and last_message_at (empty if
+-- there is none), a space between. `row`: what its tenant's index is made from, revision (16) .. created_at .. updated_at
+-- .. expires_at .. facets; `expires_at` is 18 '-' if there is none. The revision is one more after each change of the
+-- session or its log. The facets: five of 16, then one for each metadata label.
+-- `counters` is a packed map. `ends_at` and `idle_ttl` are absent if the session has none.
 local FACETS_AT = 71
 local LEAST_ROW = 150
 local NEVER = string.rep('-', 18)
@@ -91,11 +95,29 @@ local function expire_session(expires_at)
   end
 end
 
+-- For a session that expires no longer.
+local function keep_session()
+  for number = 1, 3 do redis.call('PERSIST', KEYS[number]) end
+end
+
+-- Greater than all revisions of an earlier session of this id.
+local function first_revision(now)
+  return unix_micros(now)
+end
+
 -- One command with however many arguments behind its key.
 local function in_chunks(command, key, items)
   for first = 1, #items, CHUNK do
     redis.call(command, key, unpack(items, first, math.min(first + CHUNK - 1, #items)))
   end
+end
+
+-- The earlier of a fixed end and an idle end; NEVER if there is neither (TTL-3).
+local function expiry(ends_at, idle_ttl, moment)
+  local idle_end = idle_ttl and plus(moment, idle_ttl)
+  if not ends_at then return idle_end or NEVER end
+  if idle_end and idle_end < ends_at then return idle_end end
+  return ends_at
 end
 
 local function append_all(target, items)

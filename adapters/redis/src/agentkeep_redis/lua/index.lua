@@ -157,8 +157,12 @@ local function index_to_read(is_cluster)
 end
 
 local MOST_PENDING = 64
+local LONG_ROW = 1000
 
+-- A session of many labels has to pay for its entries itself, so that bringing in what is pending stays short (COST-3).
 local function put_row_later(index, id, row)
   local is_new = redis.call('HSET', index.pending, id, row) == 1
-  if is_new and redis.call('HLEN', index.pending) > MOST_PENDING then index_functions().bring_in(index) end
+  if #row > LONG_ROW or (is_new and redis.call('HLEN', index.pending) > MOST_PENDING) then
+    index_functions().bring_in(index)
+  end
 end

@@ -45,23 +45,11 @@ local function log_functions()
     return ids
   end
 
-  local function newest_message_at()
-    local newest = redis.call('LINDEX', KEYS[2], -1)
-    local message = newest and redis.call('HGET', KEYS[3], id_of(newest))
+  -- When the message of an entry was created.
+  local function message_time(position)
+    local entry = redis.call('LINDEX', KEYS[2], position)
+    local message = entry and redis.call('HGET', KEYS[3], id_of(entry))
     return message and string.match(message, '^%d+\n(%d+)\n')
-  end
-
-  -- Remove the entries `first` to `last`, which reach the log's start or its end; returns how many.
-  local function cut(first, last)
-    if last < first then return 0 end
-    local ids = ids_between(first, last)
-    if first == 0 then
-      redis.call('LTRIM', KEYS[2], last + 1, -1)
-    else
-      redis.call('LTRIM', KEYS[2], 0, first - 1)
-    end
-    in_chunks('HDEL', KEYS[3], ids)
-    return #ids
   end
 
   -- Ids and messages in turn. A message that the log names and the hash has not is false: the reader raises Corrupt.
@@ -76,10 +64,9 @@ local function log_functions()
   end
 
   return {
-    cut = cut,
     entries_up_to = entries_up_to,
     ids_between = ids_between,
     ids_and_messages = ids_and_messages,
-    newest_message_at = newest_message_at,
+    message_time = message_time,
   }
 end

@@ -14,4 +14,4 @@ else
 end
 local ids = {}
 if first <= last then ids = log.ids_between(first, last) end
-return { 'found', redis.call('HGET', KEYS[1], 'created'), unpack(log.ids_and_messages(ids)) }
+return { 'found', redis.call('HGET', KEYS[1], 'created'), log.ids_and_messages(ids) }
