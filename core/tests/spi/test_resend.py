@@ -223,6 +223,19 @@ async def test_a_read_on_a_silent_connection_has_time_left_for_a_new_one() -> No
     assert 0.09 < asyncio.get_running_loop().time() - started < 5
 
 
+async def test_a_connection_that_comes_too_late_is_no_error_of_its_own() -> None:
+    async def send(attempt: Attempt) -> str:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            attempt.sending(reused=True)
+        return "never"
+
+    with pytest.raises(Unavailable) as caught:
+        await resend(0.01).run(Effect.READ, send)
+    assert isinstance(caught.value.__cause__, TimeoutError)
+
+
 async def test_cancelling_passes_through_and_sends_nothing_again() -> None:
     attempts: list[Attempt] = []
 

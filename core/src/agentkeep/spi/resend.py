@@ -104,7 +104,8 @@ class Attempt:
         self.is_sent = True
         self.reused = reused
         call = self._call
-        if reused and call.effect is Effect.READ and not call.was_resent and call.deadline is not None:
+        halves_time = reused and call.effect is Effect.READ and not call.was_resent and not self._timer.expired()
+        if halves_time and call.deadline is not None:
             now = asyncio.get_running_loop().time()
             self._timer.reschedule(now + (call.deadline - now) / 2)
 
