@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -11,6 +10,7 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
+from agentkeep._process import Process
 from agentkeep.errors import Closed, ConfigurationError, InvalidInput, OutcomeUnknown
 
 Result = TypeVar("Result")
@@ -22,7 +22,7 @@ _CHECK_SECONDS = 1.0
 def forked(opened_in: int) -> Closed:
     """The error of a call in a child process whose parent opened the keep (ERR-1)."""
     return Closed(
-        f"process {opened_in} opened this keep, and this is process {os.getpid()}, which was forked from it: "
+        f"process {opened_in} opened this keep, and this is process {Process.id}, which was forked from it: "
         "a connection can't be shared between processes, so open a keep in each process"
     )
 
@@ -33,13 +33,13 @@ class Loop:
     def __init__(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> None:
         self._loop: asyncio.AbstractEventLoop | None = loop
         self._thread_id = thread_id
-        self._process = os.getpid()
+        self._process = Process.id
         self._lock = threading.Lock()
 
     @property
     def is_here(self) -> bool:
         """Whether the caller runs in this loop."""
-        if threading.get_ident() != self._thread_id or os.getpid() != self._process:
+        if threading.get_ident() != self._thread_id or Process.id != self._process:
             return False
         return self._loop is not None and self._loop.is_running()
 
@@ -70,16 +70,21 @@ class Loop:
         """
         if self.is_here:
             return await call
-        started = self._start(call)
-        cancel = started.cancel if is_cancellable else _do_nothing
         try:
             waiting = asyncio.get_running_loop()
         except RuntimeError:
+            waiting = None
+        if waiting is None and not _is_in_trio():
+            call.close()
+            raise ConfigurationError("this coroutine runs neither in asyncio nor in trio: use agentkeep.sync")
+        started = self._start(call)
+        cancel = started.cancel if is_cancellable else _do_nothing
+        if waiting is None:
             return await _wait_in_trio(started, cancel)
         return await _wait_in_asyncio(started, cancel, waiting)
 
     def _start(self, call: Coroutine[Any, Any, Result]) -> _Call[Result]:
-        if self._process != os.getpid():
+        if self._process != Process.id:
             call.close()
             raise forked(self._process)
         with self._lock:
@@ -102,14 +107,14 @@ class LoopThread(Loop):
         self._loop = None
         self._thread: threading.Thread | None = None
         self._thread_id = 0
-        self._process = os.getpid()
+        self._process = Process.id
         self._lock = threading.Lock()
 
     def start(self) -> None:
         """Idempotent."""
         with self._lock:
             if self._loop is None:
-                self._process = os.getpid()
+                self._process = Process.id
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=self._loop.run_forever, name="agentkeep-loop", daemon=True)
                 self._thread.start()
@@ -221,11 +226,16 @@ def _wake(waiting: asyncio.AbstractEventLoop, arrived: asyncio.Future[None]) -> 
         waiting.call_soon_threadsafe(lambda: None if arrived.done() else arrived.set_result(None))
 
 
-async def _wait_in_trio(started: _Call[Result], cancel: Callable[[], None]) -> Result:
+def _is_in_trio() -> bool:
     trio = sys.modules.get("trio")
-    if trio is None:
-        cancel()
-        raise ConfigurationError("this coroutine runs neither in asyncio nor in trio: use agentkeep.sync in a thread")
+    try:
+        return trio is not None and trio.lowlevel.current_task() is not None
+    except RuntimeError:
+        return False
+
+
+async def _wait_in_trio(started: _Call[Result], cancel: Callable[[], None]) -> Result:
+    trio = sys.modules["trio"]
     token, arrived = trio.lowlevel.current_trio_token(), trio.Event()
 
     def wake(_: object) -> None:

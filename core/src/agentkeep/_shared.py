@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from os import getpid
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from agentkeep._process import Process
 from agentkeep.capabilities import MIN_MESSAGE_BYTES, Capabilities
 from agentkeep.errors import CapabilityNotSupported, Closed, ConfigurationError
 from agentkeep.protocol import PersistenceAdapter
@@ -98,13 +98,13 @@ class Shared:
             self.capabilities = _checked(self.adapter)
             self.loop = self.own_loop or Loop(here, get_ident())
             self._find_loop = _anywhere if self.own_loop else get_running_loop
-            self._process = getpid()
+            self._process = Process.id
             self.is_open = True
         _log.debug("opened the %s adapter", self.adapter.name)
 
     async def close(self) -> None:
         """Close the adapter if it is open. In a forked child nothing happens: the connections are the parent's."""
-        if not self.is_open or self._process != getpid():
+        if not self.is_open or self._process != Process.id:
             return
         own_loop = self.own_loop
         if own_loop is None:
@@ -134,7 +134,7 @@ class Shared:
         """Raises `Closed` (LIFE-2), also in a forked child, and `ConfigurationError` outside of asyncio (ERR-1)."""
         if not self.is_open:
             raise Closed(f"this {self.adapter.name} keep is not open: use `async with`, or call open() first")
-        if self._process != getpid():
+        if self._process != Process.id:
             self.require_process()
         try:
             self._find_loop()
@@ -150,7 +150,7 @@ class Shared:
     @property
     def is_forked(self) -> bool:
         """Whether the process that opened this keep is another one."""
-        return self.is_open and self._process != getpid()
+        return self.is_open and self._process != Process.id
 
     def require_process(self) -> None:
         """Raises `Closed` in a forked child of the process that opened the keep."""

@@ -280,8 +280,12 @@ class Messages:
         check_id(session_id, "session_id")
         check_count(after_seq, "after_seq")
         watched = cast("SupportsWatch", self._repository).watch(self._scope, session_id, after_seq=after_seq)
-        async for record in watched:
-            yield decode_message(session_id, record)
+        try:
+            async for record in watched:
+                yield decode_message(session_id, record)
+        finally:  # at once, and not when the garbage collector comes by
+            if isinstance(watched, AsyncGenerator):
+                await watched.aclose()
 
     def _decode(self, session_id: str, records: Sequence[MessageRecord]) -> list[Message]:
         return [decode_message(session_id, record) for record in records]
