@@ -266,13 +266,16 @@ class _Failing(Delegating):
     def __init__(self, inner: PersistenceAdapter, method: str, error: PersistenceError, *, after: int) -> None:
         super().__init__(inner)
         self._error = error
+        self._method = method
         self._left = after
-        if method == "sweep":
-            self.sweep = self._step
-        else:
-            self.sessions_delete_many = self._step
 
-    async def _step(self, *args: Any, limit: int) -> int:
+    async def sweep(self, scope: Scope | None, *, limit: int) -> int:
+        return await self._step(limit) if self._method == "sweep" else await super().sweep(scope, limit=limit)
+
+    async def sessions_delete_many(self, *args: Any, limit: int) -> int:
+        return await self._step(limit)
+
+    async def _step(self, limit: int) -> int:
         if self._left == 0:
             raise self._error
         self._left -= 1
