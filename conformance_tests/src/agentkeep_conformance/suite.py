@@ -28,6 +28,7 @@ from agentkeep_conformance.families.idempotency import Idempotency
 from agentkeep_conformance.families.isolation import Isolation
 from agentkeep_conformance.families.lifecycle import LifeCycle
 from agentkeep_conformance.families.lookups import Lookups, Redactions
+from agentkeep_conformance.families.loops import Loops
 from agentkeep_conformance.families.messages import Messages
 from agentkeep_conformance.families.order_paging import OrderAndPaging
 from agentkeep_conformance.families.prefixes import Prefixes
@@ -39,6 +40,7 @@ from agentkeep_conformance.families.searching import Searching
 from agentkeep_conformance.families.sessions import Sessions
 from agentkeep_conformance.families.skipping import Skipping
 from agentkeep_conformance.families.stateful import Stateful
+from agentkeep_conformance.families.sync_faces import SyncFaces
 from agentkeep_conformance.families.ttl import TimeToLive
 from agentkeep_conformance.families.upgrade import Upgrade
 from agentkeep_conformance.families.versions import Versions
@@ -49,6 +51,8 @@ from agentkeep_conformance.fixtures import Fixtures
 class AdapterConformance(
     Fixtures,
     LifeCycle,
+    Loops,
+    SyncFaces,
     Sessions,
     Forks,
     Messages,
