@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -125,3 +127,14 @@ def test_extras_of_core_name_the_adapters() -> None:
 def test_every_distribution_carries_the_licence(member: Path) -> None:
     """A copy each: a link would point out of the source archive."""
     assert (member / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+def test_ci_runs_each_backend_that_a_change_may_break() -> None:
+    def touched(*arguments: str) -> set[str]:
+        ran = subprocess.run([ROOT / ".ci/touched", *arguments], capture_output=True, text=True, check=True)
+        return {job["backend"] for job in json.loads(ran.stdout)}
+
+    in_the_fast_lane = {"memory", "sqlite"}
+    assert touched() == {adapter.name for adapter in ADAPTERS} - in_the_fast_lane
+    assert touched("no-such-commit") == touched()
+    assert touched("HEAD") == set()
