@@ -30,6 +30,7 @@ from agentkeep_conformance.families.lifecycle import LifeCycle
 from agentkeep_conformance.families.lookups import Lookups, Redactions
 from agentkeep_conformance.families.loops import Loops
 from agentkeep_conformance.families.messages import Messages
+from agentkeep_conformance.families.noise import Noise
 from agentkeep_conformance.families.order_paging import OrderAndPaging
 from agentkeep_conformance.families.prefixes import Prefixes
 from agentkeep_conformance.families.processes import Processes
@@ -41,10 +42,12 @@ from agentkeep_conformance.families.sessions import Sessions
 from agentkeep_conformance.families.skipping import Skipping
 from agentkeep_conformance.families.stateful import Stateful
 from agentkeep_conformance.families.sync_faces import SyncFaces
+from agentkeep_conformance.families.timeouts import Timeouts
 from agentkeep_conformance.families.ttl import TimeToLive
 from agentkeep_conformance.families.upgrade import Upgrade
 from agentkeep_conformance.families.versions import Versions
 from agentkeep_conformance.families.watching import Watching
+from agentkeep_conformance.families.watching_many import WatchingMany
 from agentkeep_conformance.fixtures import Fixtures
 
 
@@ -72,6 +75,7 @@ class AdapterConformance(
     Searching,
     SearchWords,
     Watching,
+    WatchingMany,
     TimeToLive,
     Expiry,
     ExpiryRaces,
@@ -83,8 +87,10 @@ class AdapterConformance(
     Concurrency,
     Processes,
     Faults,
+    Timeouts,
     Crashes,
     Cancellation,
+    Noise,
     Erasure,
     Cost,
     Upgrade,

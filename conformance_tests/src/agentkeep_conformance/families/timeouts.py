@@ -1,0 +1,103 @@
+"""A timeout bounds the whole call: the waiting for a connection, each sending, and the answer (FLT-5)."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+
+import pytest
+from agentkeep import OutcomeUnknown, PersistenceError, Unavailable
+
+from agentkeep_conformance.clauses import needs, needs_wire, proves
+from agentkeep_conformance.database import Database
+from agentkeep_conformance.families.faults import Bench, bench_of, error_of
+from agentkeep_conformance.operations import READS, WRITES, world_of
+from agentkeep_conformance.samples import Verb
+
+_BOUND_SECONDS = 3.0
+"""`short_timeout` is half a second or so; four times that, and something for a machine with much to do."""
+_HELD_SECONDS = 600.0
+_CALLERS = 12
+"""So many that they would take longer than the bound if each had its timeout after the one before."""
+
+_needs_timeout = needs("short_timeout", "it has no timeout to be made short")
+
+CALLS: dict[str, Verb] = {
+    "append": WRITES["append a batch"].run,
+    "update": WRITES["update"].run,
+    "delete_many": WRITES["delete_many"].run,
+    "get": READS["get"],
+    "list": READS["list"],
+    "health": lambda keep: keep.health(),
+}
+
+"""A call of each kind, for furnished data."""
+
+
+class Timeouts:
+    @proves("FLT-5", "ERR-2")
+    @needs_wire
+    @_needs_timeout
+    @pytest.mark.parametrize("connection", ["used", "new"])
+    async def test_a_call_that_gets_no_answer_ends_in_time(self, database: Database, connection: str) -> None:
+        async with bench_of(database, **database.enrolment.short_timeout) as bench:
+            for name, call in CALLS.items():
+                victim, _ = await bench.furnished()
+                if connection == "new":
+                    bench.proxy.cut()
+                    while bench.proxy.connections:  # noqa: ASYNC110 - it waits for the network
+                        await asyncio.sleep(0.01)
+                bench.proxy.delay = _HELD_SECONDS
+                started = monotonic()
+                error = await error_of(call(victim))
+                took = monotonic() - started
+                bench.proxy.delay = 0
+                bench.proxy.cut()  # what is held would be held on
+                assert isinstance(error, Unavailable | OutcomeUnknown), f"{name}: {error!r}"
+                assert took < _BOUND_SECONDS, f"{name} took {took:.1f} s"
+                await self._works(bench)
+
+    @proves("FLT-5", "FLT-4", "ERR-2")
+    @needs_wire
+    @_needs_timeout
+    async def test_who_waits_for_a_connection_waits_no_longer(self, database: Database) -> None:
+        """Many calls share one connection that gets no answers: they all end in the time of one."""
+        options = {**database.enrolment.one_connection, **database.enrolment.short_timeout}
+        async with bench_of(database, **options) as bench:
+            victim, witness = await bench.furnished()
+            bench.proxy.delay = _HELD_SECONDS
+
+            async def timed(number: int) -> tuple[float, PersistenceError | None]:
+                started = monotonic()
+                call = WRITES["touch"].run(victim) if number % 2 else READS["messages.tail"](victim)
+                error = await error_of(call)
+                return monotonic() - started, error
+
+            outcomes = await asyncio.gather(*(timed(number) for number in range(_CALLERS)))
+            bench.proxy.delay = 0
+            bench.proxy.cut()
+            assert max(took for took, _ in outcomes) < _BOUND_SECONDS, outcomes
+            assert all(isinstance(error, Unavailable | OutcomeUnknown) for _, error in outcomes), outcomes
+            assert (await witness.sessions.get("s")).message_count == 5
+            await self._works(bench)
+
+    @proves("FLT-5", "ERR-2")
+    @needs_wire
+    @_needs_timeout
+    async def test_a_write_given_up_in_time_is_done_or_not(self, database: Database) -> None:
+        async with bench_of(database, **database.enrolment.short_timeout) as bench:
+            for name in ("append a batch", "append a turn", "update", "create"):
+                expected = await bench.expected(name)
+                victim, witness = await bench.furnished()
+                bench.proxy.delay = _HELD_SECONDS
+                error = await error_of(WRITES[name].run(victim))
+                bench.proxy.delay = 0
+                bench.proxy.cut()
+                assert error is not None
+                expected.check(await world_of(witness), error)
+
+    async def _works(self, bench: Bench) -> None:
+        """The pool is whole again."""
+        victim, _ = await bench.furnished()
+        assert (await victim.sessions.get("x")).id == "x"
+        assert len(await victim.messages.tail("x", 9)) == 5
