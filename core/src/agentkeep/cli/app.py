@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from agentkeep.cli.arguments import Age, Agent, Given, Id, Json, Tenant, Url, User, Yes, given_by
+from agentkeep.cli.arguments import Age, Agent, CommonOptions, Id, Json, Tenant, Url, User, Yes, common_options
 
 if TYPE_CHECKING:
     from agentkeep._drafts import SessionFilters
@@ -47,7 +47,7 @@ def options(
     The database is --url, else AGENTKEEP_URL, else url in agentkeep.toml, else a SQLite file in your data folder. Exit
     codes: 0 done, 1 not found or refused, 2 wrong usage, 3 database unavailable.
     """
-    context.obj = Given(url, tenant, as_json)
+    context.obj = CommonOptions(url, tenant, as_json)
 
 
 @app.command("import")
@@ -67,7 +67,7 @@ def import_command(
     from agentkeep.cli.commands.transfer import import_files
     from agentkeep.cli.running import run
 
-    given = given_by(context, url, tenant, as_json)
+    given = common_options(context, url, tenant, as_json)
     run(partial(import_files, given.settings, given.output(), files))
 
 
@@ -86,7 +86,7 @@ def sessions(
     from agentkeep.cli.commands.reading import list_sessions
 
     filters: SessionFilters = {"user_id": user, "agent_name": agent, "status": status}
-    given_by(context, url, tenant, as_json).run_on(partial(list_sessions, filters=filters, limit=limit))
+    common_options(context, url, tenant, as_json).run_on(partial(list_sessions, filters=filters, limit=limit))
 
 
 @app.command()
@@ -102,7 +102,7 @@ def show(
     """Show a session's messages."""
     from agentkeep.cli.commands.reading import show as work
 
-    given_by(context, url, tenant, as_json).run_on(partial(work, id=id, tail=tail, follow=follow))
+    common_options(context, url, tenant, as_json).run_on(partial(work, id=id, tail=tail, follow=follow))
 
 
 @app.command()
@@ -122,7 +122,7 @@ def search(
     from agentkeep.cli.commands.reading import search as work
 
     asked = partial(work, query=query, session=session, user=user, agent=agent, role=role, limit=limit)
-    given_by(context, url, tenant, as_json).run_on(asked)
+    common_options(context, url, tenant, as_json).run_on(asked)
 
 
 @app.command()
@@ -144,7 +144,7 @@ def append(
     from agentkeep.cli.commands.changing import append as work
     from agentkeep.cli.running import run
 
-    given = given_by(context, url, tenant, as_json)
+    given = common_options(context, url, tenant, as_json)
     what = partial(work, id=id, source=source, role=role, content=content, create=create)
     run(partial(what, given.settings, given.output()))
 
@@ -167,7 +167,7 @@ def fork(
     """
     from agentkeep.cli.commands.changing import fork as work
 
-    given_by(context, url, tenant, as_json).run_on(partial(work, id=id, at_seq=at, new_id=new_id))
+    common_options(context, url, tenant, as_json).run_on(partial(work, id=id, at_seq=at, new_id=new_id))
 
 
 @app.command()
@@ -188,7 +188,7 @@ def export(
     """
     from agentkeep.cli.commands.transfer import export as work
 
-    given = given_by(context, url, tenant, as_json)
+    given = common_options(context, url, tenant, as_json)
     given.run_on(partial(work, ids=ids or [], chat=format == "chat"))
 
 
@@ -207,7 +207,7 @@ def rm(
     """
     from agentkeep.cli.commands.changing import remove
 
-    given_by(context, url, tenant, as_json).run_on(partial(remove, ids=ids, yes=yes))
+    common_options(context, url, tenant, as_json).run_on(partial(remove, ids=ids, yes=yes))
 
 
 @app.command()
@@ -227,7 +227,7 @@ def prune(
     from agentkeep.cli.commands.changing import prune as work
 
     asked = partial(work, older_than=older_than, dry_run=dry_run, yes=yes)
-    given_by(context, url, tenant, as_json).run_on(asked)
+    common_options(context, url, tenant, as_json).run_on(asked)
 
 
 @app.command()
@@ -235,7 +235,7 @@ def stats(context: typer.Context, url: Url = None, tenant: Tenant = None, as_jso
     """Count sessions, by status and agent, and messages."""
     from agentkeep.cli.commands.reading import stats as work
 
-    given = given_by(context, url, tenant, as_json)
+    given = common_options(context, url, tenant, as_json)
     given.run_on(work)
 
 
@@ -248,7 +248,7 @@ def doctor(context: typer.Context, url: Url = None, tenant: Tenant = None, as_js
     from agentkeep.cli.commands.about import doctor as work
     from agentkeep.cli.running import run
 
-    given = given_by(context, url, tenant, as_json)
+    given = common_options(context, url, tenant, as_json)
     run(partial(work, given.settings, given.output()))
 
 
@@ -273,7 +273,7 @@ def migrate(
         raise typer.BadParameter(
             "give it with --sql only: without --sql the database says which version it has", param_hint="--after"
         )
-    given = given_by(context, url, tenant, as_json)
+    given = common_options(context, url, tenant, as_json)
     asked = partial(print_sql, given.settings, given.output(), after=after)
     run(asked if sql else partial(work, given.settings, given.output()))
 
@@ -284,7 +284,7 @@ def adapters(context: typer.Context, url: Url = None, tenant: Tenant = None, as_
     from agentkeep.cli.commands.about import adapters as work
     from agentkeep.cli.running import run
 
-    run(partial(work, given_by(context, url, tenant, as_json).output()))
+    run(partial(work, common_options(context, url, tenant, as_json).output()))
 
 
 @app.command()
@@ -293,5 +293,5 @@ def config(context: typer.Context, url: Url = None, tenant: Tenant = None, as_js
     from agentkeep.cli.commands.about import config as work
     from agentkeep.cli.running import run
 
-    given = given_by(context, url, tenant, as_json)
+    given = common_options(context, url, tenant, as_json)
     run(partial(work, given.settings, given.output(), url=given.url))

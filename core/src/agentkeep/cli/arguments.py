@@ -35,7 +35,7 @@ Agent = Annotated[str | None, typer.Option(help="Only this agent's sessions.")]
 Age = Annotated[timedelta, typer.Option(parser=_age, metavar="AGE", help="Such as 30d, 12h or 45m.")]
 
 
-class Given(NamedTuple):
+class CommonOptions(NamedTuple):
     """The options before and after the command's name. Those after it come first."""
 
     url: str | None
@@ -58,8 +58,8 @@ class Given(NamedTuple):
         run_on(self.settings, self.output(), work)
 
 
-def given_by(context: typer.Context, url: str | None, tenant: str | None, as_json: bool) -> Given:
-    before: Given = context.obj
-    return Given(
+def common_options(context: typer.Context, url: str | None, tenant: str | None, as_json: bool) -> CommonOptions:
+    before: CommonOptions = context.obj
+    return CommonOptions(
         before.url if url is None else url, before.tenant if tenant is None else tenant, before.as_json or as_json
     )

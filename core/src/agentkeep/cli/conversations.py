@@ -77,9 +77,9 @@ def _from_object(
     metadata: dict[str, Any] = {}
     if given.get("metadata") and isinstance(given["metadata"], dict):
         metadata = given.pop("metadata")
-    twice = metadata.keys() & {*given, SHAPE}
-    if twice:
-        raise InvalidInput(f"the key {min(twice)!r} is given both beside metadata and in it: give it once")
+    repeated = metadata.keys() & {*given, SHAPE}
+    if repeated:
+        raise InvalidInput(f"the key {min(repeated)!r} is given both beside metadata and in it: give it once")
     fields["metadata"] = {**metadata, **given}
     if given or under != "messages":
         fields["metadata"][SHAPE] = {"list": under, "keys": [*given]}

@@ -189,7 +189,7 @@ class Resend:
                 async with timer:
                     result = await send(attempt)
             except Exception as error:
-                pause = self._after(call, attempt, error, is_late=timer.expired())
+                pause = self._after(call, attempt, error, timed_out=timer.expired())
             else:
                 if not attempt.is_sent:
                     raise RuntimeError("the adapter's function returned without a call of attempt.sending()")
@@ -197,9 +197,9 @@ class Resend:
             if pause:
                 await asyncio.sleep(pause)
 
-    def _after(self, call: _Call, attempt: Attempt, error: Exception, *, is_late: bool) -> float:
+    def _after(self, call: _Call, attempt: Attempt, error: Exception, *, timed_out: bool) -> float:
         """Seconds to wait before the next attempt. Raises if there must be none."""
-        if is_late:
+        if timed_out:
             cause = Cause.TIMEOUT
         elif isinstance(error, PersistenceError):
             cause = Cause.REFUSED  # whoever raised an error of ours knows more than this policy
@@ -207,7 +207,7 @@ class Resend:
             cause = self._cause(error)
         pause = call.pause(cause, attempt)
         if pause is None:
-            ours = self._no_answer(attempt) if is_late else self._ours(error)
+            ours = self._no_answer(attempt) if timed_out else self._ours(error)
             if call.may_have_run and not isinstance(ours, OutcomeUnknown):
                 ours = OutcomeUnknown(f"{ours}; a write was sent and no answer came, so it may have happened")
             if ours is error:
