@@ -29,9 +29,9 @@ class TestRedis(RedisStorage, AdapterConformance):
         client = self.client(dsn)
         return over_redis(client, namespace, RedisAdapter(client, prefix=namespace))
 
-    async def make_newer(self, dsn: str, namespace: str) -> None:
+    async def store_schema_version(self, dsn: str, namespace: str, version: int, oldest: int) -> None:
         async with self.client(dsn) as client:
-            assert await client.set(f"{namespace}:schema", 999, xx=True)
+            assert await client.set(f"{namespace}:schema", f"{version} {oldest}", xx=True)
 
 
 class TestRedisAlways(TestRedis):  # forces each write to the disk: asked what survives a kill

@@ -111,8 +111,8 @@ class Enrolment:
         """Put what such a file holds where an adapter of the namespace finds it, in a database without it."""
         raise NotImplementedError
 
-    async def make_newer(self, dsn: str, namespace: str) -> None:
-        """Mark the namespace's schema as one of a later release."""
+    async def store_schema_version(self, dsn: str, namespace: str, version: int, oldest: int) -> None:
+        """Store these as the schema's version and as the oldest version that may still use it (LIFE-4)."""
         raise NotImplementedError
 
     def over_client(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[OverClient]:

@@ -36,6 +36,7 @@ from agentkeep_conformance.families.prefixes import Prefixes
 from agentkeep_conformance.families.processes import Processes
 from agentkeep_conformance.families.reading import Reading
 from agentkeep_conformance.families.resending import Resending
+from agentkeep_conformance.families.schema_versions import SchemaVersions
 from agentkeep_conformance.families.search_words import SearchWords
 from agentkeep_conformance.families.searching import Searching
 from agentkeep_conformance.families.sessions import Sessions
@@ -94,5 +95,6 @@ class AdapterConformance(
     Erasure,
     Cost,
     Upgrade,
+    SchemaVersions,
 ):
     """The whole suite, for one adapter."""

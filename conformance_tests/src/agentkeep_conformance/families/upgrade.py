@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from agentkeep import Keep, NewMessage, SchemaMissing, SchemaTooNew
+from agentkeep import Keep, NewMessage, SchemaMissing
 
 from agentkeep_conformance import corpus
 from agentkeep_conformance.clauses import needs, proves
@@ -47,17 +47,6 @@ class Upgrade:
             keeps = await asyncio.gather(*(older.keep() for _ in range(4)))
             for keep in keeps:
                 assert await corpus.read(keep) == corpus.expected(file)
-
-    @proves("LIFE-1")
-    @needs("make_newer", NO_SCHEMA)
-    async def test_a_newer_schema_is_refused(self, database: Database, keep: Keep) -> None:
-        await keep.sessions.create("s")
-        await keep.close()
-        await database.enrolment.make_newer(database.dsn, database.namespace)
-        for _ in range(2):
-            with pytest.raises(SchemaTooNew) as caught:
-                await database.keep()
-            assert str(caught.value)
 
     @proves("LIFE-1")
     @needs("has_schema", NO_SCHEMA)
