@@ -1,4 +1,4 @@
-"""What a planted fault stands on: enrolments of adapters that are right, with a place for one lie."""
+"""What a planted fault stands on: enrolments of adapters that are right, with room for one lie."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from agentkeep import PersistenceAdapter
 from agentkeep.records import Scope
 from agentkeep_conformance import AdapterConformance
 from agentkeep_memory import MemoryAdapter
+from agentkeep_memory.client import Database
 from agentkeep_memory.messages import MemoryMessages
 from agentkeep_memory.sessions import MemorySessions
-from agentkeep_memory.tables import Tables
 
 
 class Memory(MemoryAdapter):
     """The memory adapter with repositories of the fault's choice."""
 
     def plant(self, sessions: type[MemorySessions], messages: type[MemoryMessages]) -> None:
-        self.sessions = sessions(self._tables, self._clock)
-        self.messages = messages(self._tables, self._clock, self._notifier)
+        self.sessions = sessions(self._client)
+        self.messages = messages(self._client)
 
     def remembered(self) -> str:
         """What a lie keeps beside the data, as text."""
-        return repr(beside(self._tables))
+        return repr(beside(self._client.database))
 
 
 class OverMemory(AdapterConformance):
@@ -50,21 +50,21 @@ def plant(where: object, name: str, lie: object) -> None:
     setattr(where, name, lie)
 
 
-def of_anyone(tables: Tables, scope: Scope, session_id: str) -> Scope:
+def of_anyone(database: Database, scope: Scope, session_id: str) -> Scope:
     """The scope of whoever has a session of that id, preferably the asker's own: what a missing tenant filter finds."""
-    if (scope.tenant, session_id) in tables.entries:
+    if (scope.tenant, session_id) in database.entries:
         return scope
-    return next((Scope(tenant) for tenant, name in tables.entries if name == session_id), scope)
+    return next((Scope(tenant) for tenant, name in database.entries if name == session_id), scope)
 
 
-_beside: WeakKeyDictionary[Tables, dict[Any, Any]] = WeakKeyDictionary()
+_beside: WeakKeyDictionary[Database, dict[Any, Any]] = WeakKeyDictionary()
 
 
-def beside(tables: Tables) -> dict[Any, Any]:
-    """A place beside the data of one database, for what a lie has to remember."""
-    return _beside.setdefault(tables, {})
+def beside(database: Database) -> dict[Any, Any]:
+    """What a lie has to remember, beside the data of one database."""
+    return _beside.setdefault(database, {})
 
 
-def every_tenant(tables: Tables, scope: Scope) -> list[Scope]:
+def every_tenant(database: Database, scope: Scope) -> list[Scope]:
     """The scopes of all tenants: what a query without a tenant sees."""
-    return [Scope(tenant, scope.user_id) for tenant in sorted({tenant for tenant, _ in tables.entries})]
+    return [Scope(tenant, scope.user_id) for tenant in sorted({tenant for tenant, _ in database.entries})]

@@ -3,9 +3,7 @@
 Copies without the key's TTL (Redis's COPY aside).
 """
 
-from datetime import timedelta
-
-from agentkeep.records import Scope, SessionRecord
+from agentkeep.records import Fork, Scope, SessionRecord
 from agentkeep_memory.sessions import MemorySessions
 from msgspec.structs import replace
 from over import OverMemory
@@ -15,11 +13,9 @@ CLAUSE = "TTL-1"
 
 
 class Sessions(MemorySessions):
-    async def fork(
-        self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
-    ) -> SessionRecord:
-        await super().fork(scope, session_id, at_seq=at_seq, new_id=new_id, ttl=ttl)
-        entry = self._tables.entries[scope.tenant, new_id]
+    async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
+        await super().fork(scope, fork)
+        entry = self._client.database.entries[scope.tenant, fork.new_id]
         entry.record = replace(entry.record, expires_at=None)
         return entry.record
 

@@ -3,7 +3,9 @@
 openai-agents#4322: an unmatched function_call_output, and the provider answers 400.
 """
 
-from agentkeep.messages import Messages
+from collections.abc import Sequence
+
+from agentkeep import _tails
 from agentkeep.models import Message
 from over import OverMemory, plant
 
@@ -11,11 +13,11 @@ FAMILY = "reading"
 CLAUSE = "READ-4"
 
 
-async def complete_turns(messages: Messages, session_id: str, tail: list[Message]) -> None:
-    """Leaves the tail as it is."""
+def as_many_as_asked(newest_first: Sequence[Message], n: int, *, is_all: bool) -> int:
+    return n
 
 
-plant(Messages, "_complete_turns", complete_turns)
+plant(_tails, "kept_for_whole_turns", as_many_as_asked)
 
 
 class TestFault(OverMemory):

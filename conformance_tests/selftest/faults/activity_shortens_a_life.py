@@ -3,7 +3,9 @@
 EXPIRE without GT.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from datetime import timedelta
+
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
@@ -13,12 +15,12 @@ CLAUSE = "TTL-1"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
 
         stored = await super().append(scope, append)
-        entry = self._tables.living(scope, append.session_id, self._clock())
-        if append.idle_ttl is not None:
-            entry.record = replace(entry.record, expires_at=self._clock() + append.idle_ttl)
+        entry = self._client.find(scope, append.session_id, self._client.now())
+        if entry.record.expires_at is not None:
+            entry.record = replace(entry.record, expires_at=self._client.now() + timedelta(minutes=1))
         return stored
 
 

@@ -17,7 +17,7 @@ class Messages(MemoryMessages):
         try:
             return await super().get(scope, session_id, message_id)
         except MessageNotFound:
-            return MessageRecord(id=message_id, seq=1, role="user", payload="{}", created_at=self._clock())
+            return MessageRecord(id=message_id, seq=1, role="user", payload="{}", created_at=self._client.now())
 
 
 class TestFault(OverMemory):

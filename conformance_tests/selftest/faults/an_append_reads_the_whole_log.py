@@ -3,7 +3,7 @@
 owui#28169: every message-level write re-reads the entire chat.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from over import OverMemory
 
@@ -12,9 +12,9 @@ CLAUSE = "READ-3"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
 
-        entry = self._tables.living(scope, append.session_id, self._clock())
+        entry = self._client.find(scope, append.session_id, self._client.now())
         if sum(map(len, (message.payload for message in entry.log))) < 0:
             raise AssertionError
         return await super().append(scope, append)

@@ -14,11 +14,17 @@ CLAUSE = "TTL-1"
 
 class Sessions(MemorySessions):
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
 
-        await super().update(scope, session_id, changes, expected_version=expected_version)
-        entry = self._tables.entries[scope.tenant, session_id]
+        await super().update(scope, session_id, changes, add=add, expected_version=expected_version)
+        entry = self._client.database.entries[scope.tenant, session_id]
         entry.record = replace(entry.record, expires_at=None)
         return entry.record
 

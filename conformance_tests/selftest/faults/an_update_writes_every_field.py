@@ -15,7 +15,13 @@ CLAUSE = "SES-2"
 
 class Sessions(MemorySessions):
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
 
         record = await self.get(scope, session_id)
@@ -23,7 +29,7 @@ class Sessions(MemorySessions):
         if expected_version is None:
             names = ("title", "status", "current_route", "current_step", "state")
             changes = SessionChanges(**{name: getattr(record, name) for name in names}) | changes
-        return await super().update(scope, session_id, changes, expected_version=expected_version)
+        return await super().update(scope, session_id, changes, add=add, expected_version=expected_version)
 
 
 class TestFault(OverMemory):

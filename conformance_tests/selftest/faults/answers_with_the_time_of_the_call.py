@@ -3,7 +3,7 @@
 google/adk-python#5354: created and appended events told different times.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
@@ -13,9 +13,9 @@ CLAUSE = "FID-3"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         stored = await super().append(scope, append)
-        return [replace(message, created_at=self._clock()) for message in stored]
+        return stored._replace(messages=[replace(each, created_at=self._client.now()) for each in stored.messages])
 
 
 class TestFault(OverMemory):

@@ -3,7 +3,7 @@
 google/adk-python#917, #3717: one's own append made the session that was just read a stale one.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope, SessionChanges
+from agentkeep.records import Append, AppendedRecord, Scope, SessionChanges
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
@@ -13,7 +13,7 @@ CLAUSE = "SES-2"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         return await super().append(scope, replace(append, changes=append.changes or SessionChanges()))
 
 

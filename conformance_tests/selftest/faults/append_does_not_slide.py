@@ -3,7 +3,7 @@
 lg-redis#38: TTL not as documented; tomcounsell/ai#2698.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
@@ -13,7 +13,7 @@ CLAUSE = "TTL-1"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
 
         return await super().append(scope, replace(append, idle_ttl=None))
 

@@ -3,7 +3,7 @@
 af#7211, agno#4332, MemOS#145: 90 % of 6,076 memories were duplicates.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from over import OverMemory
 
@@ -12,8 +12,8 @@ CLAUSE = "IDEM-1"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
-        entry = self._tables.living(scope, append.session_id, self._clock())
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
+        entry = self._client.find(scope, append.session_id, self._client.now())
         held, entry.by_id = entry.by_id, {}
         try:
             return await super().append(scope, append)

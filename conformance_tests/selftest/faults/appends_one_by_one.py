@@ -6,7 +6,7 @@ chartsmith#176, Chainlit#1788: parts of a turn without the rest.
 import asyncio
 
 import msgspec
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from over_wire import OverWire
 from wire.repositories import WireMessages
 
@@ -15,7 +15,7 @@ CLAUSE = "ORD-2"
 
 
 class Messages(WireMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         if len(append.messages) < 2 or append.truncate_after is not None:
             return await super().append(scope, append)
         first = msgspec.structs.replace(append, messages=append.messages[:1], keep_last=None)
@@ -24,7 +24,8 @@ class Messages(WireMessages):
         )
         stored = await super().append(scope, first)
         await asyncio.sleep(0.005)  # on one idle machine the gap is too short to be met each time
-        return stored + await super().append(scope, rest)
+        last = await super().append(scope, rest)
+        return last._replace(messages=[*stored.messages, *last.messages], new=stored.new + last.new)
 
 
 class TestFault(OverWire):

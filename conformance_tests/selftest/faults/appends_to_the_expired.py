@@ -3,9 +3,8 @@
 TTL indexes that run once a minute (MongoDB), and reads that do not ask.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
-from agentkeep_memory.tables import is_expired
 from msgspec.structs import replace
 from over import OverMemory
 
@@ -14,10 +13,10 @@ CLAUSE = "TTL-1"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
 
-        entry = self._tables.entries.get((scope.tenant, append.session_id))
-        if entry is not None and is_expired(entry, self._clock()):
+        entry = self._client.database.entries.get((scope.tenant, append.session_id))
+        if entry is not None and entry.is_expired(self._client.now()):
             entry.record = replace(entry.record, expires_at=None)
         return await super().append(scope, append)
 

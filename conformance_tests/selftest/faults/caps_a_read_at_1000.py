@@ -3,6 +3,8 @@
 google/adk-python#3559, mastra#19550: only the first page, and hasMore is false.
 """
 
+from collections.abc import Sequence
+
 from agentkeep.records import MessageRange, MessageRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
@@ -13,7 +15,7 @@ CLAUSE = "READ-1"
 
 
 class Messages(MemoryMessages):
-    async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
+    async def list(self, scope: Scope, session_id: str, window: MessageRange) -> Sequence[MessageRecord]:
         return await super().list(scope, session_id, replace(window, limit=min(window.limit, 1_000)))
 
 

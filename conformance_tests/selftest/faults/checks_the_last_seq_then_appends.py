@@ -5,7 +5,7 @@ google/adk-python#4751: check, reload and continue.
 
 import asyncio
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
@@ -15,9 +15,9 @@ CLAUSE = "ORD-4"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
 
-        entry = self._tables.living(scope, append.session_id, self._clock())
+        entry = self._client.find(scope, append.session_id, self._client.now())
         last_seq = entry.record.last_seq
         if append.expected_last_seq not in (None, last_seq):
             return await super().append(scope, append)

@@ -15,12 +15,18 @@ CLAUSE = "SES-2"
 
 class Sessions(MemorySessions):
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
 
-        check_version(self._tables.living(scope, session_id, self._clock()), expected_version)
+        check_version(self._client.find(scope, session_id, self._client.now()), expected_version)
         await asyncio.sleep(0)
-        return await super().update(scope, session_id, changes, expected_version=None)
+        return await super().update(scope, session_id, changes, add=add, expected_version=None)
 
 
 class TestFault(OverMemory):

@@ -5,7 +5,7 @@ lg#4214: PoolClosed, out of the middle of a turn.
 
 import asyncio
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from over import Memory, OverMemory
 
@@ -16,7 +16,7 @@ CLAUSE = "ERR-1"
 class Messages(MemoryMessages):
     closed = False
 
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         await asyncio.sleep(0)
         if self.closed:
             raise RuntimeError("the pool is closed")

@@ -14,17 +14,17 @@ CLAUSE = "LIFE-2"
 
 class Sessions(MemorySessions):
     async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
-        if "closed" in beside(self._tables):
+        if "closed" in beside(self._client.database):
             raise Closed("the pool is closed")
         return await super().create(scope, draft, or_get=or_get)
 
 
 class Adapter(Memory):
     async def open(self) -> None:
-        beside(self._tables).pop("closed", None)
+        beside(self._client.database).pop("closed", None)
 
     async def close(self) -> None:
-        beside(self._tables)["closed"] = True
+        beside(self._client.database)["closed"] = True
 
 
 class TestFault(OverMemory):

@@ -4,7 +4,7 @@ Clients that fill in the time before each try.
 """
 
 from agentkeep.errors import Conflict
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from over import OverMemory
 
@@ -13,12 +13,12 @@ CLAUSE = "IDEM-1"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
-        entry = self._tables.living(scope, append.session_id, self._clock())
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
+        entry = self._client.find(scope, append.session_id, self._client.now())
         for draft in append.messages:
             stored = entry.by_id.get(draft.id)
             if stored is not None and draft.created_at not in (None, stored.created_at):
-                raise Conflict("the message", expected=stored.created_at, actual=draft.created_at)
+                raise Conflict("message_id", "the message", expected=stored.created_at, actual=draft.created_at)
         return await super().append(scope, append)
 
 

@@ -14,11 +14,17 @@ CLAUSE = "SES-3"
 
 class Sessions(MemorySessions):
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
-        record = await super().update(scope, session_id, changes, expected_version=expected_version)
+        record = await super().update(scope, session_id, changes, add=add, expected_version=expected_version)
         if changes.get("status") == "completed":
-            entry = self._tables.entries[scope.tenant, session_id]
+            entry = self._client.database.entries[scope.tenant, session_id]
             entry.record = record = replace(record, completed_at=record.updated_at)
         return record
 

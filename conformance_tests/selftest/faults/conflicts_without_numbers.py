@@ -4,7 +4,7 @@ google/adk-python#1733: 'stale session', and nobody can tell against what.
 """
 
 from agentkeep.errors import Conflict
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from over import OverMemory
 
@@ -13,11 +13,11 @@ CLAUSE = "ORD-4"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         try:
             return await super().append(scope, append)
         except Conflict as error:
-            raise Conflict("stale", expected=None, actual=None) from error
+            raise Conflict("version", "stale", expected=None, actual=None) from error
 
 
 class TestFault(OverMemory):

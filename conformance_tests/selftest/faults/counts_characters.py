@@ -3,7 +3,7 @@
 VARCHAR(n), and limits of requests in bytes behind it.
 """
 
-from agentkeep import _drafts as drafts
+from agentkeep import _message_drafts as drafts
 from agentkeep._codec import encode_payload
 from agentkeep.models import NewMessage
 from over import OverMemory, plant

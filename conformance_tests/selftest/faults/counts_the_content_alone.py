@@ -3,7 +3,7 @@
 LibreChat PR#14157: what else is in the document counts too.
 """
 
-from agentkeep import _drafts as drafts
+from agentkeep import _message_drafts as drafts
 from agentkeep._codec import encode_payload
 from agentkeep.models import NewMessage
 from over import OverMemory, plant

@@ -6,6 +6,7 @@ A count that asks the index, and an index that knows no expiry.
 from datetime import UTC, datetime
 
 from agentkeep.records import Scope, SessionQuery
+from agentkeep_memory.listing import matching
 from agentkeep_memory.sessions import MemorySessions
 from over import OverMemory
 
@@ -15,7 +16,7 @@ CLAUSE = "TTL-1"
 
 class Sessions(MemorySessions):
     async def count(self, scope: Scope, query: SessionQuery) -> int:
-        return sum(1 for _ in self._tables.matching(scope, query, datetime.min.replace(tzinfo=UTC)))
+        return sum(1 for _ in matching(self._client.visible(scope, datetime.min.replace(tzinfo=UTC)), query))
 
 
 class TestFault(OverMemory):

@@ -14,10 +14,10 @@ CLAUSE = "TTL-2"
 class Sessions(MemorySessions):
     async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
 
-        old = self._tables.entries.get((scope.tenant, draft.id))
+        old = self._client.database.entries.get((scope.tenant, draft.id))
         record = await super().create(scope, draft, or_get=or_get)
-        if old is not None and self._tables.entries[scope.tenant, draft.id] is not old:
-            beside(self._tables)[scope.tenant, draft.id] = old.log
+        if old is not None and self._client.database.entries[scope.tenant, draft.id] is not old:
+            beside(self._client.database)[scope.tenant, draft.id] = old.log
         return record
 
 

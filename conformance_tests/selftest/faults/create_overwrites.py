@@ -14,7 +14,7 @@ CLAUSE = "SES-1"
 class Sessions(MemorySessions):
     async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
         if not or_get:
-            self._tables.entries.pop((scope.tenant, draft.id), None)
+            self._client.database.entries.pop((scope.tenant, draft.id), None)
         return await super().create(scope, draft, or_get=or_get)
 
 

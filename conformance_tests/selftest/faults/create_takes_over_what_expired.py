@@ -14,9 +14,9 @@ CLAUSE = "SES-4"
 class Sessions(MemorySessions):
     async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
 
-        old = self._tables.entries.get((scope.tenant, draft.id))
+        old = self._client.database.entries.get((scope.tenant, draft.id))
         record = await super().create(scope, draft, or_get=or_get)
-        new = self._tables.entries[scope.tenant, draft.id]
+        new = self._client.database.entries[scope.tenant, draft.id]
         if old is not None and new is not old:
             new.log, new.by_id = old.log, old.by_id
         return record

@@ -13,12 +13,12 @@ CLAUSE = "READ-1"
 
 class Messages(MemoryMessages):
     async def truncate(self, scope: Scope, session_id: str, *, after_seq: int) -> int:
-        entry = self._tables.living(scope, session_id, self._clock())
+        entry = self._client.find(scope, session_id, self._client.now())
         behind = [message.seq for message in entry.log if message.seq > after_seq][:-1_000]
         return await super().truncate(scope, session_id, after_seq=behind[-1] if behind else after_seq)
 
     async def trim(self, scope: Scope, session_id: str, *, keep_last: int) -> int:
-        held = len(self._tables.living(scope, session_id, self._clock()).log)
+        held = len(self._client.find(scope, session_id, self._client.now()).log)
         return await super().trim(scope, session_id, keep_last=max(keep_last, held - 1_000))
 
 

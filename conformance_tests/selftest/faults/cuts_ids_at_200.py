@@ -3,7 +3,7 @@
 openai-agents#4741: unbounded ids in a bounded column.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, MessageRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
@@ -13,7 +13,7 @@ CLAUSE = "ISO-2"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         drafts = [replace(draft, id=draft.id[:200]) for draft in append.messages]
         return await super().append(scope, replace(append, messages=drafts))
 

@@ -13,11 +13,11 @@ CLAUSE = "SES-6"
 
 class Sessions(MemorySessions):
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
-        gone: int = beside(self._tables).get(query, 0)
+        gone: int = beside(self._client.database).get(query, 0)
         if gone >= 1_000:
             return 0
         deleted = await super().delete_many(scope, query, limit=limit)
-        beside(self._tables)[query] = gone + deleted
+        beside(self._client.database)[query] = gone + deleted
         return deleted
 
 

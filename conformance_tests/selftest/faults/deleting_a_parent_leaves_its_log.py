@@ -12,11 +12,11 @@ CLAUSE = "SES-6"
 
 
 class Sessions(MemorySessions):
-    async def delete(self, scope: Scope, session_id: str) -> bool:
-        entry = self._tables.entries.get((scope.tenant, session_id))
-        deleted = await super().delete(scope, session_id)
+    async def delete(self, scope: Scope, session_id: str, *, expected_version: int | None = None) -> bool:
+        entry = self._client.database.entries.get((scope.tenant, session_id))
+        deleted = await super().delete(scope, session_id, expected_version=expected_version)
         if deleted and entry is not None and entry.record.forked_at_seq is not None:
-            beside(self._tables)[scope.tenant, session_id] = entry.log
+            beside(self._client.database)[scope.tenant, session_id] = entry.log
         return deleted
 
 

@@ -3,7 +3,7 @@
 open-webui#15616, coder PR#22946: PostgreSQL's text has no NUL, so it is stripped.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
@@ -17,7 +17,7 @@ def changed(payload: str) -> str:
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         lying = [replace(draft, payload=changed(draft.payload)) for draft in append.messages]
         return await super().append(scope, replace(append, messages=lying))
 

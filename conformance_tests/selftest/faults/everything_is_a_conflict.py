@@ -18,7 +18,7 @@ class Sessions(MemorySessions):
         try:
             return await super().create(scope, draft, or_get=or_get)
         except AlreadyExists as error:
-            raise Conflict("create", expected="no session", actual=draft.id) from error
+            raise Conflict("message_id", "create", expected="no session", actual=draft.id) from error
 
 
 class TestFault(OverMemory):

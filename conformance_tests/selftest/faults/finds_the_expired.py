@@ -6,6 +6,7 @@ lg#6686: search returned what its TTL had ended.
 from datetime import UTC, datetime
 
 from agentkeep.records import HitRecord, Scope, SearchQuery
+from agentkeep_memory.client import Client
 from agentkeep_memory.messages import MemoryMessages
 from over import OverMemory
 
@@ -16,8 +17,8 @@ CLAUSE = "SRCH-1"
 class Messages(MemoryMessages):
     async def search(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
 
-        later = MemoryMessages(self._tables, lambda: datetime.min.replace(tzinfo=UTC), self._notifier)
-        return await later.search(scope, query)
+        earlier = MemoryMessages(Client(self._client.database, lambda: datetime.min.replace(tzinfo=UTC)))
+        return await earlier.search(scope, query)
 
 
 class TestFault(OverMemory):

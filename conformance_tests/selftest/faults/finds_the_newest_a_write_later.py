@@ -14,7 +14,7 @@ CLAUSE = "SRCH-1"
 class Messages(MemoryMessages):
     async def search(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
 
-        newest = {entry.log[-1].id for entry in self._tables.entries.values() if len(entry.log) == 1}
+        newest = {entry.log[-1].id for entry in self._client.database.entries.values() if len(entry.log) == 1}
         return [hit for hit in await super().search(scope, query) if hit.message.id not in newest]
 
 

@@ -4,7 +4,6 @@ lg#6686: search returned threads that were gone.
 """
 
 from agentkeep.records import HitRecord, Scope, SearchQuery
-from agentkeep.spi.text import searchable_text
 from agentkeep_memory.messages import MemoryMessages
 from agentkeep_memory.sessions import MemorySessions
 from over import OverMemory, beside
@@ -14,19 +13,19 @@ CLAUSE = "SRCH-1"
 
 
 class Sessions(MemorySessions):
-    async def delete(self, scope: Scope, session_id: str) -> bool:
-        entry = self._tables.entries.get((scope.tenant, session_id))
-        deleted = await super().delete(scope, session_id)
+    async def delete(self, scope: Scope, session_id: str, *, expected_version: int | None = None) -> bool:
+        entry = self._client.database.entries.get((scope.tenant, session_id))
+        deleted = await super().delete(scope, session_id, expected_version=expected_version)
         if deleted and entry is not None:
-            ghosts = beside(self._tables).setdefault(scope, [])
-            ghosts += [HitRecord(session_id=session_id, message=each, score=0, highlights=[]) for each in entry.log]
+            ghosts = beside(self._client.database).setdefault(scope, [])
+            ghosts += [(each.search_text, HitRecord(session_id, each, 0)) for each in entry.log]
         return deleted
 
 
 class Messages(MemoryMessages):
     async def search(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
-        ghosts: list[HitRecord] = beside(self._tables).get(scope, [])
-        found = [hit for hit in ghosts if query.text and query.text in searchable_text(hit.message.payload)]
+        ghosts: list[tuple[str, HitRecord]] = beside(self._client.database).get(scope, [])
+        found = [hit for text, hit in ghosts if all(word in text for word in query.words)]
         return [*await super().search(scope, query), *found]
 
 

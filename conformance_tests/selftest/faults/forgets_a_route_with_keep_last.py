@@ -3,7 +3,7 @@
 Options that were tested one by one.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
@@ -13,7 +13,7 @@ CLAUSE = "ORD-6"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
 
         if append.keep_last is not None and append.changes is not None and "current_route" in append.changes:
             changes = append.changes.copy()

@@ -11,7 +11,7 @@ CLAUSE = "LIFE-2"
 
 class Adapter(Memory):
     async def close(self) -> None:
-        self.clear()
+        self.restore({})
 
 
 class TestFault(OverMemory):

@@ -3,10 +3,9 @@
 `at_seq or last_seq`, the classic.
 """
 
-from datetime import timedelta
-
-from agentkeep.records import Scope, SessionRecord
+from agentkeep.records import Fork, Scope, SessionRecord
 from agentkeep_memory.sessions import MemorySessions
+from msgspec.structs import replace
 from over import OverMemory
 
 FAMILY = "forks"
@@ -14,11 +13,9 @@ CLAUSE = "SES-5"
 
 
 class Sessions(MemorySessions):
-    async def fork(
-        self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
-    ) -> SessionRecord:
-        last_seq = (await self.get(scope, session_id)).last_seq
-        return await super().fork(scope, session_id, at_seq=at_seq or last_seq, new_id=new_id, ttl=ttl)
+    async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
+        last_seq = (await self.get(scope, fork.session_id)).last_seq
+        return await super().fork(scope, replace(fork, at_seq=fork.at_seq or last_seq))
 
 
 class TestFault(OverMemory):

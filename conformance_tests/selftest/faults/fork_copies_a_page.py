@@ -3,10 +3,9 @@
 google/adk-python#3559, mastra#19550: only the first page was read.
 """
 
-from datetime import timedelta
-
-from agentkeep.records import Scope, SessionRecord
+from agentkeep.records import Fork, Scope, SessionRecord
 from agentkeep_memory.sessions import MemorySessions
+from msgspec.structs import replace
 from over import OverMemory
 
 FAMILY = "forks"
@@ -14,10 +13,8 @@ CLAUSE = "SES-5"
 
 
 class Sessions(MemorySessions):
-    async def fork(
-        self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
-    ) -> SessionRecord:
-        return await super().fork(scope, session_id, at_seq=min(at_seq, 1_000), new_id=new_id, ttl=ttl)
+    async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
+        return await super().fork(scope, replace(fork, at_seq=min(fork.at_seq or 1_000, 1_000)))
 
 
 class TestFault(OverMemory):

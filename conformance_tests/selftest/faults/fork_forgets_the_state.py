@@ -3,9 +3,7 @@
 A copy of the messages' table, taken for a copy of the session.
 """
 
-from datetime import timedelta
-
-from agentkeep.records import Scope, SessionRecord
+from agentkeep.records import Fork, Scope, SessionRecord
 from agentkeep_memory.sessions import MemorySessions
 from msgspec.structs import replace
 from over import OverMemory
@@ -15,11 +13,9 @@ CLAUSE = "SES-5"
 
 
 class Sessions(MemorySessions):
-    async def fork(
-        self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
-    ) -> SessionRecord:
-        record = await super().fork(scope, session_id, at_seq=at_seq, new_id=new_id, ttl=ttl)
-        entry = self._tables.entries[scope.tenant, new_id]
+    async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
+        record = await super().fork(scope, fork)
+        entry = self._client.database.entries[scope.tenant, fork.new_id]
         entry.record = replace(record, state="{}")
         return entry.record
 

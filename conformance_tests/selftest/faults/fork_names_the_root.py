@@ -3,9 +3,7 @@
 Thread trees that keep a root id alone.
 """
 
-from datetime import timedelta
-
-from agentkeep.records import Scope, SessionRecord
+from agentkeep.records import Fork, Scope, SessionRecord
 from agentkeep_memory.sessions import MemorySessions
 from msgspec.structs import replace
 from over import OverMemory
@@ -15,12 +13,10 @@ CLAUSE = "SES-5"
 
 
 class Sessions(MemorySessions):
-    async def fork(
-        self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
-    ) -> SessionRecord:
-        root = (await self.get(scope, session_id)).parent_id or session_id
-        record = await super().fork(scope, session_id, at_seq=at_seq, new_id=new_id, ttl=ttl)
-        entry = self._tables.entries[scope.tenant, new_id]
+    async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
+        root = (await self.get(scope, fork.session_id)).parent_id or fork.session_id
+        record = await super().fork(scope, fork)
+        entry = self._client.database.entries[scope.tenant, fork.new_id]
         entry.record = replace(record, parent_id=root)
         return entry.record
 

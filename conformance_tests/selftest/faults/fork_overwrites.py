@@ -3,9 +3,7 @@
 A copy written by upsert.
 """
 
-from datetime import timedelta
-
-from agentkeep.records import Scope, SessionRecord
+from agentkeep.records import Fork, Scope, SessionRecord
 from agentkeep_memory.sessions import MemorySessions
 from over import OverMemory
 
@@ -14,12 +12,10 @@ CLAUSE = "SES-5"
 
 
 class Sessions(MemorySessions):
-    async def fork(
-        self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
-    ) -> SessionRecord:
-        if new_id != session_id:
-            self._tables.entries.pop((scope.tenant, new_id), None)
-        return await super().fork(scope, session_id, at_seq=at_seq, new_id=new_id, ttl=ttl)
+    async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
+        if fork.new_id != fork.session_id:
+            self._client.database.entries.pop((scope.tenant, fork.new_id), None)
+        return await super().fork(scope, fork)
 
 
 class TestFault(OverMemory):

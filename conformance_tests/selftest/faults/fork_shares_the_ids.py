@@ -3,9 +3,7 @@
 Every shallow copy of a session.
 """
 
-from datetime import timedelta
-
-from agentkeep.records import Scope, SessionRecord
+from agentkeep.records import Fork, Scope, SessionRecord
 from agentkeep_memory.sessions import MemorySessions
 from over import OverMemory
 
@@ -14,12 +12,10 @@ CLAUSE = "SES-5"
 
 
 class Sessions(MemorySessions):
-    async def fork(
-        self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
-    ) -> SessionRecord:
-        record = await super().fork(scope, session_id, at_seq=at_seq, new_id=new_id, ttl=ttl)
-        entries = self._tables.entries
-        entries[scope.tenant, new_id].by_id = entries[scope.tenant, session_id].by_id
+    async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
+        record = await super().fork(scope, fork)
+        entries = self._client.database.entries
+        entries[scope.tenant, fork.new_id].by_id = entries[scope.tenant, fork.session_id].by_id
         return record
 
 

@@ -3,9 +3,7 @@
 Every copy by reference, as in LangGraph's planted faults (E2).
 """
 
-from datetime import timedelta
-
-from agentkeep.records import Scope, SessionRecord
+from agentkeep.records import Fork, Scope, SessionRecord
 from agentkeep_memory.sessions import MemorySessions
 from over import OverMemory
 
@@ -14,11 +12,12 @@ CLAUSE = "SES-5"
 
 
 class Sessions(MemorySessions):
-    async def fork(
-        self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
-    ) -> SessionRecord:
-        record = await super().fork(scope, session_id, at_seq=at_seq, new_id=new_id, ttl=ttl)
-        parent, copy = self._tables.entries[scope.tenant, session_id], self._tables.entries[scope.tenant, new_id]
+    async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
+        record = await super().fork(scope, fork)
+        parent, copy = (
+            self._client.database.entries[scope.tenant, fork.session_id],
+            self._client.database.entries[scope.tenant, fork.new_id],
+        )
         if len(copy.log) == len(parent.log):
             copy.log = parent.log
         return record

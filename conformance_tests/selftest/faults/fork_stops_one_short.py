@@ -3,9 +3,7 @@
 An off-by-one at the bound.
 """
 
-from datetime import timedelta
-
-from agentkeep.records import Scope, SessionRecord
+from agentkeep.records import Fork, Scope, SessionRecord
 from agentkeep_memory.sessions import MemorySessions
 from over import OverMemory
 
@@ -14,12 +12,10 @@ CLAUSE = "SES-5"
 
 
 class Sessions(MemorySessions):
-    async def fork(
-        self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
-    ) -> SessionRecord:
-        record = await super().fork(scope, session_id, at_seq=at_seq, new_id=new_id, ttl=ttl)
-        entry = self._tables.entries[scope.tenant, new_id]
-        if entry.log and entry.log[-1].seq == at_seq:
+    async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
+        record = await super().fork(scope, fork)
+        entry = self._client.database.entries[scope.tenant, fork.new_id]
+        if entry.log and entry.log[-1].seq == fork.at_seq:
             del entry.by_id[entry.log.pop().id]
         return record
 

@@ -16,10 +16,10 @@ CLAUSE = "SES-1"
 class Sessions(MemorySessions):
     async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
 
-        if not or_get or (scope.tenant, draft.id) in self._tables.entries:
+        if not or_get or (scope.tenant, draft.id) in self._client.database.entries:
             return await super().create(scope, draft, or_get=or_get)
         await asyncio.sleep(0)
-        self._tables.entries.pop((scope.tenant, draft.id), None)
+        self._client.database.entries.pop((scope.tenant, draft.id), None)
         return await super().create(scope, draft)
 
 

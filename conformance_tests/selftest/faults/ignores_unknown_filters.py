@@ -16,7 +16,7 @@ def only_known(given: Any, known: Any, what: str) -> None:
     """Knows everything."""
 
 
-plant(drafts, "_only_known", only_known)
+plant(drafts, "only_known", only_known)
 
 
 class TestFault(OverMemory):

@@ -14,9 +14,9 @@ CLAUSE = "ISO-2"
 class Sessions(MemorySessions):
     async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
         joined = f"{scope.tenant}:{draft.id}"
-        for (tenant, name), entry in list(self._tables.entries.items()):
+        for (tenant, name), entry in list(self._client.database.entries.items()):
             if f"{tenant}:{name}" == joined:
-                self._tables.entries[scope.tenant, draft.id] = entry
+                self._client.database.entries[scope.tenant, draft.id] = entry
         return await super().create(scope, draft, or_get=or_get)
 
 

@@ -5,7 +5,7 @@ MongoDB's dates.
 
 from datetime import datetime
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
@@ -19,7 +19,7 @@ def in_milliseconds(at: datetime | None) -> datetime | None:
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         drafts = [replace(draft, created_at=in_milliseconds(draft.created_at)) for draft in append.messages]
         return await super().append(scope, replace(append, messages=drafts))
 

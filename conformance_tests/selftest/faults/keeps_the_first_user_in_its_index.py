@@ -17,8 +17,8 @@ class Sessions(MemorySessions):
     ) -> list[SessionRecord]:
 
         found = await super().list(scope, query, order, limit=limit, after=after)
-        first: dict[tuple[str, str], str | None] = beside(self._tables)
-        for (tenant, name), entry in self._tables.entries.items():
+        first: dict[tuple[str, str], str | None] = beside(self._client.database)
+        for (tenant, name), entry in self._client.database.entries.items():
             first.setdefault((tenant, name), entry.record.user_id)
             mine = tenant == scope.tenant and scope.user_id is not None and first[tenant, name] == scope.user_id
             if mine and entry.record.user_id != scope.user_id:
@@ -27,7 +27,7 @@ class Sessions(MemorySessions):
 
     async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
         record = await super().create(scope, draft, or_get=or_get)
-        beside(self._tables).setdefault((scope.tenant, draft.id), record.user_id)
+        beside(self._client.database).setdefault((scope.tenant, draft.id), record.user_id)
         return record
 
 

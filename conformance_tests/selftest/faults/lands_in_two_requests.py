@@ -5,7 +5,7 @@ google/adk-python#6823: the session's row was there without the state's.
 
 import asyncio
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from msgspec.structs import replace
 from over_wire import OverWire
 from wire.repositories import WireMessages
@@ -15,12 +15,12 @@ CLAUSE = "ORD-6"
 
 
 class Messages(WireMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         if append.changes is None or not append.messages or append.truncate_after is not None:
             return await super().append(scope, append)
         stored = await super().append(scope, replace(append, changes=None))
         await asyncio.sleep(0.2)  # long beside how late a loaded machine kills
-        await self.link.call("sessions.update", scope, append.session_id, append.changes, None)
+        await self.link.call("sessions.update", scope, append.session_id, append.changes, None, None)
         return stored
 
 

@@ -13,7 +13,7 @@ CLAUSE = "ERR-1"
 
 class Messages(MemoryMessages):
     async def trim(self, scope: Scope, session_id: str, *, keep_last: int) -> int:
-        _ = self._tables.entries[scope.tenant, session_id]
+        _ = self._client.database.entries[scope.tenant, session_id]
         return await super().trim(scope, session_id, keep_last=keep_last)
 
 

@@ -6,7 +6,8 @@ py-key-value's planted fault: get_many dropped duplicates.
 from collections.abc import Sequence
 from typing import Any
 
-from agentkeep.messages import Messages
+from agentkeep import _message_drafts
+from agentkeep.capabilities import Capabilities
 from agentkeep.models import NewMessage
 from agentkeep.records import MessageDraft
 from over import OverMemory, plant
@@ -14,15 +15,17 @@ from over import OverMemory, plant
 FAMILY = "idempotency"
 CLAUSE = "IDEM-1"
 
-_drafts: Any = getattr(Messages, "_drafts")  # noqa: B009 - private to all but this lie
+_drafts: Any = getattr(_message_drafts, "_message_drafts")  # noqa: B009 - private to all but this lie
 
 
-def drafts(messages: Messages, given: Sequence[NewMessage]) -> list[MessageDraft]:
-    once = {getattr(message, "id", None) or place: message for place, message in enumerate(given)}
-    return _drafts(messages, list(once.values()))
+def drafts(given: Sequence[NewMessage], capabilities: Capabilities) -> list[MessageDraft]:
+    if not isinstance(given, list):
+        return _drafts(given, capabilities)
+    once = {getattr(message, "id", None) or index: message for index, message in enumerate(given)}
+    return _drafts(list(once.values()), capabilities)
 
 
-plant(Messages, "_drafts", drafts)
+plant(_message_drafts, "_message_drafts", drafts)
 
 
 class TestFault(OverMemory):

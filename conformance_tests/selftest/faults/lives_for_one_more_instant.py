@@ -13,8 +13,8 @@ CLAUSE = "TTL-1"
 
 class Sessions(MemorySessions):
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
-        entry = self._tables.entries.get((scope.tenant, session_id))
-        if entry is not None and entry.record.expires_at == self._clock():
+        entry = self._client.database.entries.get((scope.tenant, session_id))
+        if entry is not None and entry.record.expires_at == self._client.now():
             return entry.record
         return await super().get(scope, session_id)
 

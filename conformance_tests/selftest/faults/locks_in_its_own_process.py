@@ -18,14 +18,20 @@ _locks: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
 
 class Sessions(WireSessions):
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
         async with _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
             found = await self.get(scope, session_id)
             if expected_version not in (None, found.version):
-                raise Conflict("the session's version", expected=expected_version, actual=found.version)
+                raise Conflict("version", "the session's version", expected=expected_version, actual=found.version)
             await asyncio.sleep(0.002)  # on one idle machine the gap is too short to be met each time
-            return await super().update(scope, session_id, changes, expected_version=None)
+            return await super().update(scope, session_id, changes, add=add, expected_version=None)
 
 
 class TestFault(OverWire):

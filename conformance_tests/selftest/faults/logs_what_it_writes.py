@@ -5,7 +5,7 @@ SQLAlchemy's echo, left on; PII in every log store.
 
 import logging
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from over import OverMemory
 
@@ -14,7 +14,7 @@ CLAUSE = "ERR-3"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
 
         logging.getLogger("agentkeep_memory").debug("append %s", append)
         return await super().append(scope, append)

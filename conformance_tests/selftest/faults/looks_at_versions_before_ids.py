@@ -4,7 +4,7 @@ google/adk-python#3717: the writer's own write made it stale.
 """
 
 from agentkeep.errors import Conflict
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from over import OverMemory
 
@@ -13,10 +13,12 @@ CLAUSE = "IDEM-1"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
-        record = self._tables.living(scope, append.session_id, self._clock()).record
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
+        record = self._client.find(scope, append.session_id, self._client.now()).record
         if append.expected_last_seq not in (None, record.last_seq):
-            raise Conflict("the session's last seq", expected=append.expected_last_seq, actual=record.last_seq)
+            raise Conflict(
+                "last_seq", "the session's last seq", expected=append.expected_last_seq, actual=record.last_seq
+            )
         return await super().append(scope, append)
 
 

@@ -5,7 +5,7 @@ MemOS#145: the client had given up, the server wrote.
 
 import asyncio
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
@@ -15,15 +15,15 @@ CLAUSE = "IDEM-1"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
 
-        entry = self._tables.living(scope, append.session_id, self._clock())
+        entry = self._client.find(scope, append.session_id, self._client.now())
         if any(draft.id in entry.by_id for draft in append.messages):
             return await super().append(scope, append)
         await asyncio.sleep(0)
         fresh = [replace(draft, id=f"{draft.id}~") for draft in append.messages if draft.id in entry.by_id]
         stored = await super().append(scope, replace(append, messages=fresh or append.messages))
-        return [replace(message, id=message.id.rstrip("~")) for message in stored]
+        return stored._replace(messages=[replace(each, id=each.id.rstrip("~")) for each in stored.messages])
 
 
 class TestFault(OverMemory):

@@ -16,7 +16,7 @@ class Sessions(MemorySessions):
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> list[SessionRecord]:
 
-        if after is not None and (scope.tenant, after.id) not in self._tables.entries:
+        if after is not None and (scope.tenant, after.id) not in self._client.database.entries:
             return []
         return await super().list(scope, query, order, limit=limit, after=after)
 

@@ -14,13 +14,19 @@ CLAUSE = "SES-2"
 
 class Sessions(MemorySessions):
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
         if "state" in changes:
             old = msgspec.json.decode((await self.get(scope, session_id)).state, type=dict[str, object])
             new = msgspec.json.decode(changes["state"], type=dict[str, object])
             changes = changes | SessionChanges(state=msgspec.json.encode(old | new).decode())
-        return await super().update(scope, session_id, changes, expected_version=expected_version)
+        return await super().update(scope, session_id, changes, add=add, expected_version=expected_version)
 
 
 class TestFault(OverMemory):

@@ -3,7 +3,7 @@
 One query of many that forgot the tenant; Flowise PR#1497 mixed the memories of users.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from over import OverMemory, of_anyone
 
@@ -12,8 +12,8 @@ CLAUSE = "ISO-1"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
-        scope = of_anyone(self._tables, scope, append.session_id)
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
+        scope = of_anyone(self._client.database, scope, append.session_id)
         return await super().append(scope, append)
 
 

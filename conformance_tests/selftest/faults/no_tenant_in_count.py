@@ -13,7 +13,7 @@ CLAUSE = "ISO-1"
 
 class Sessions(MemorySessions):
     async def count(self, scope: Scope, query: SessionQuery) -> int:
-        scopes = every_tenant(self._tables, scope)
+        scopes = every_tenant(self._client.database, scope)
         return sum([await super(Sessions, self).count(each, query) for each in scopes])
 
 

@@ -12,9 +12,9 @@ CLAUSE = "ISO-1"
 
 
 class Sessions(MemorySessions):
-    async def delete(self, scope: Scope, session_id: str) -> bool:
-        scope = of_anyone(self._tables, scope, session_id)
-        return await super().delete(scope, session_id)
+    async def delete(self, scope: Scope, session_id: str, *, expected_version: int | None = None) -> bool:
+        scope = of_anyone(self._client.database, scope, session_id)
+        return await super().delete(scope, session_id, expected_version=expected_version)
 
 
 class TestFault(OverMemory):

@@ -13,7 +13,7 @@ CLAUSE = "ISO-1"
 
 class Sessions(MemorySessions):
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
-        scopes = every_tenant(self._tables, scope)
+        scopes = every_tenant(self._client.database, scope)
         return sum([await super(Sessions, self).delete_many(each, query, limit=limit) for each in scopes])
 
 

@@ -13,7 +13,7 @@ CLAUSE = "ISO-1"
 
 class Sessions(MemorySessions):
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
-        scope = of_anyone(self._tables, scope, session_id)
+        scope = of_anyone(self._client.database, scope, session_id)
         return await super().get(scope, session_id)
 
 

@@ -17,7 +17,7 @@ class Sessions(MemorySessions):
     ) -> list[SessionRecord]:
 
         found: list[SessionRecord] = []
-        for each in every_tenant(self._tables, scope):
+        for each in every_tenant(self._client.database, scope):
             found += await super().list(each, query, order, limit=limit, after=after)
         return found[:limit]
 

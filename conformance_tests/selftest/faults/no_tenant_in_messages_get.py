@@ -13,7 +13,7 @@ CLAUSE = "ISO-1"
 
 class Messages(MemoryMessages):
     async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:
-        scope = of_anyone(self._tables, scope, session_id)
+        scope = of_anyone(self._client.database, scope, session_id)
         return await super().get(scope, session_id, message_id)
 
 

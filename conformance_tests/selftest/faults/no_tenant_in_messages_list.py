@@ -3,6 +3,8 @@
 One query of many that forgot the tenant; Flowise PR#1497 mixed the memories of users.
 """
 
+from collections.abc import Sequence
+
 from agentkeep.records import MessageRange, MessageRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from over import OverMemory, of_anyone
@@ -12,8 +14,8 @@ CLAUSE = "ISO-1"
 
 
 class Messages(MemoryMessages):
-    async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
-        scope = of_anyone(self._tables, scope, session_id)
+    async def list(self, scope: Scope, session_id: str, window: MessageRange) -> Sequence[MessageRecord]:
+        scope = of_anyone(self._client.database, scope, session_id)
         return await super().list(scope, session_id, window)
 
 

@@ -13,7 +13,7 @@ CLAUSE = "ISO-1"
 
 class Messages(MemoryMessages):
     async def pop(self, scope: Scope, session_id: str) -> MessageRecord | None:
-        scope = of_anyone(self._tables, scope, session_id)
+        scope = of_anyone(self._client.database, scope, session_id)
         return await super().pop(scope, session_id)
 
 

@@ -15,7 +15,7 @@ class Messages(MemoryMessages):
     async def search(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
         if query.session_id is not None:
             return await super().search(scope, query)
-        scopes = every_tenant(self._tables, scope)
+        scopes = every_tenant(self._client.database, scope)
         return [hit for each in scopes for hit in await super(Messages, self).search(each, query)]
 
 

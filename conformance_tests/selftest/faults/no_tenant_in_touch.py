@@ -14,11 +14,9 @@ CLAUSE = "ISO-1"
 
 
 class Sessions(MemorySessions):
-    async def touch(
-        self, scope: Scope, session_id: str, *, ttl: timedelta | None, idle_ttl: timedelta | None
-    ) -> SessionRecord:
-        scope = of_anyone(self._tables, scope, session_id)
-        return await super().touch(scope, session_id, ttl=ttl, idle_ttl=idle_ttl)
+    async def touch(self, scope: Scope, session_id: str, *, ttl: timedelta | None) -> SessionRecord:
+        scope = of_anyone(self._client.database, scope, session_id)
+        return await super().touch(scope, session_id, ttl=ttl)
 
 
 class TestFault(OverMemory):

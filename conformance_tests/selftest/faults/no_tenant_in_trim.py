@@ -13,7 +13,7 @@ CLAUSE = "ISO-1"
 
 class Messages(MemoryMessages):
     async def trim(self, scope: Scope, session_id: str, *, keep_last: int) -> int:
-        scope = of_anyone(self._tables, scope, session_id)
+        scope = of_anyone(self._client.database, scope, session_id)
         return await super().trim(scope, session_id, keep_last=keep_last)
 
 

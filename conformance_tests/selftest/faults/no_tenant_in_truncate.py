@@ -13,7 +13,7 @@ CLAUSE = "ISO-1"
 
 class Messages(MemoryMessages):
     async def truncate(self, scope: Scope, session_id: str, *, after_seq: int) -> int:
-        scope = of_anyone(self._tables, scope, session_id)
+        scope = of_anyone(self._client.database, scope, session_id)
         return await super().truncate(scope, session_id, after_seq=after_seq)
 
 

@@ -13,10 +13,16 @@ CLAUSE = "ISO-1"
 
 class Sessions(MemorySessions):
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
-        scope = of_anyone(self._tables, scope, session_id)
-        return await super().update(scope, session_id, changes, expected_version=expected_version)
+        scope = of_anyone(self._client.database, scope, session_id)
+        return await super().update(scope, session_id, changes, add=add, expected_version=expected_version)
 
 
 class TestFault(OverMemory):

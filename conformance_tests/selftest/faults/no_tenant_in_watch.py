@@ -16,7 +16,9 @@ HANGS = True
 
 class Messages(MemoryMessages):
     async def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
-        async for record in super().watch(of_anyone(self._tables, scope, session_id), session_id, after_seq=after_seq):
+        async for record in super().watch(
+            of_anyone(self._client.database, scope, session_id), session_id, after_seq=after_seq
+        ):
             yield record
 
 

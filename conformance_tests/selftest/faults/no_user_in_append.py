@@ -3,7 +3,7 @@
 An id that is hard to guess, taken for a permission.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from over import OverMemory
 
@@ -12,7 +12,7 @@ CLAUSE = "ISO-1"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         return await super().append(Scope(scope.tenant), append)
 
 

@@ -15,7 +15,13 @@ CLAUSE = "SES-2"
 
 class Sessions(MemorySessions):
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
         named = {name: value for name, value in changes.items() if value is not None}
         return await super().update(scope, session_id, cast("SessionChanges", named), expected_version=expected_version)

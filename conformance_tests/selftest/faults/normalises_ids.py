@@ -5,7 +5,7 @@ File names, and databases with a normalising collation.
 
 from unicodedata import normalize
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, MessageRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
@@ -15,7 +15,7 @@ CLAUSE = "ISO-2"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         drafts = [replace(draft, id=normalize("NFC", draft.id)) for draft in append.messages]
         return await super().append(scope, replace(append, messages=drafts))
 

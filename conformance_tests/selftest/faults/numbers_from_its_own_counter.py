@@ -3,7 +3,7 @@
 Every cache of max(seq): two hosts give the same numbers.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
@@ -15,16 +15,16 @@ CLAUSE = "ORD-1"
 class Messages(MemoryMessages):
     _given: int | None = None
 
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
-        entry = self._tables.living(scope, append.session_id, self._clock())
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
+        entry = self._client.find(scope, append.session_id, self._client.now())
         before = len(entry.log)
         stored = await super().append(scope, append)
-        if len(entry.log) - before != len(stored) or not stored:
+        if len(entry.log) - before != stored.new or not stored.new:
             return stored
-        start = stored[0].seq if self._given is None else self._given + 1
-        self._given = start + len(stored) - 1
-        entry.log[before:] = [replace(message, seq=seq) for seq, message in enumerate(stored, start)]
-        return entry.log[before:]
+        start = entry.log[before].seq if self._given is None else self._given + 1
+        self._given = start + stored.new - 1
+        entry.log[before:] = [replace(message, seq=seq) for seq, message in enumerate(entry.log[before:], start)]
+        return stored._replace(messages=entry.log[before:])
 
 
 class TestFault(OverMemory):

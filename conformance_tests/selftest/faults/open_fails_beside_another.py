@@ -14,7 +14,7 @@ CLAUSE = "LIFE-1"
 
 class Adapter(Memory):
     async def open(self) -> None:
-        there = beside(self._tables)
+        there = beside(self._client.database)
         if "schema" not in there:
             await asyncio.sleep(0)
             if "schema" in there:

@@ -12,7 +12,7 @@ CLAUSE = "LIFE-1"
 
 class Adapter(Memory):
     async def open(self) -> None:
-        for entry in self._tables.entries.values():
+        for entry in self._client.database.entries.values():
             entry.record = replace(entry.record, version=entry.record.version + 1)
 
 

@@ -20,7 +20,7 @@ async def open_again(keep: Keep) -> Keep:
     if again:
         adapter = getattr(keep, "_shared").adapter  # noqa: B009
         assert isinstance(adapter, Memory)
-        adapter.clear()
+        adapter.restore({})
     return keep
 
 

@@ -3,7 +3,7 @@
 openai-agents#3171: an append over a corrupt history was the end of the history.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from over import OverMemory
 
@@ -12,9 +12,9 @@ CLAUSE = "ERR-4"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
 
-        entry = self._tables.living(scope, append.session_id, self._clock())
+        entry = self._client.find(scope, append.session_id, self._client.now())
         for draft in append.messages:
             stored = entry.by_id.get(draft.id)
             if stored is not None and "no object" in stored.payload:

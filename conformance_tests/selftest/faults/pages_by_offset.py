@@ -16,7 +16,7 @@ class Sessions(MemorySessions):
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> list[SessionRecord]:
 
-        counts: dict[SessionPosition, int] = beside(self._tables)
+        counts: dict[SessionPosition, int] = beside(self._client.database)
         start = 0 if after is None else counts.get(after, 0)
         found = (await super().list(scope, query, order, limit=1_000_000, after=None))[start : start + limit]
         for n, record in enumerate(found, start + 1):

@@ -19,7 +19,7 @@ class Sessions(MemorySessions):
         found = await super().list(scope, query, order, limit=limit, after=after)
         if after is None:
             return found
-        last = self._tables.entries.get((scope.tenant, after.id))
+        last = self._client.database.entries.get((scope.tenant, after.id))
         return [last.record, *found][:limit] if last is not None and found and limit > 3 else found
 
 

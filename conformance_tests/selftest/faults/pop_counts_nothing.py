@@ -14,7 +14,7 @@ CLAUSE = "CNT-1"
 
 class Messages(MemoryMessages):
     async def pop(self, scope: Scope, session_id: str) -> MessageRecord | None:
-        entry = self._tables.living(scope, session_id, self._clock())
+        entry = self._client.find(scope, session_id, self._client.now())
         record = entry.record
         popped = await super().pop(scope, session_id)
         entry.record = replace(record, updated_at=entry.record.updated_at)

@@ -13,7 +13,7 @@ CLAUSE = "CNT-1"
 
 class Messages(MemoryMessages):
     async def pop(self, scope: Scope, session_id: str) -> MessageRecord | None:
-        oldest = self._tables.living(scope, session_id, self._clock()).log[:1]
+        oldest = self._client.find(scope, session_id, self._client.now()).log[:1]
         popped = await super().pop(scope, session_id)
         return oldest[0] if popped else None
 

@@ -15,7 +15,7 @@ CLAUSE = "CNT-1"
 
 class Messages(MemoryMessages):
     async def pop(self, scope: Scope, session_id: str) -> MessageRecord | None:
-        log = self._tables.living(scope, session_id, self._clock()).log
+        log = self._client.find(scope, session_id, self._client.now()).log
         newest = log[-1] if log else None
         await asyncio.sleep(0)
         await super().pop(scope, session_id)

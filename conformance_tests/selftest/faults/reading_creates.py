@@ -14,7 +14,7 @@ CLAUSE = "ERR-1"
 
 class Sessions(MemorySessions):
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
-        if (scope.tenant, session_id) in self._tables.entries or scope.user_id is not None:
+        if (scope.tenant, session_id) in self._client.database.entries or scope.user_id is not None:
             return await super().get(scope, session_id)
         if scope.tenant != "default":
             raise SessionNotFound(session_id)
@@ -29,6 +29,8 @@ class Sessions(MemorySessions):
             parent_id=None,
             schema_version=None,
             ttl=None,
+            idle_ttl=None,
+            version=1,
         )
         return await self.create(scope, draft)
 

@@ -15,8 +15,8 @@ CLAUSE = "SRCH-1"
 class Messages(MemoryMessages):
     async def search(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
 
-        text = query.text.replace("%", "").replace("*", "") if query.text.strip("%*") == "" else query.text
-        return await super().search(scope, replace(query, text=text or "ωωω"))
+        words = tuple(word for word in query.words if word.strip("%*"))
+        return await super().search(scope, replace(query, words=words or ("ωωω",)))
 
 
 class TestFault(OverMemory):

@@ -5,7 +5,7 @@
 
 import asyncio
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
@@ -15,9 +15,9 @@ CLAUSE = "ORD-1"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
 
-        entry = self._tables.living(scope, append.session_id, self._clock())
+        entry = self._client.find(scope, append.session_id, self._client.now())
         last_seq = entry.record.last_seq
         await asyncio.sleep(0)
         entry.record = replace(entry.record, last_seq=last_seq)

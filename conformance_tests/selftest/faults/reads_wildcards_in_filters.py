@@ -6,6 +6,7 @@ LangGraph's planted fault: LIKE 'id%'; Redis's SCAN MATCH.
 from fnmatch import fnmatchcase
 
 from agentkeep.records import Scope, SessionQuery
+from agentkeep_memory.listing import matching
 from agentkeep_memory.sessions import MemorySessions
 from msgspec.structs import replace
 from over import OverMemory
@@ -19,7 +20,7 @@ class Sessions(MemorySessions):
         if query.user_id is None or not set("%*?") & set(query.user_id):
             return await super().count(scope, query)
         pattern = query.user_id.replace("%", "*")
-        found = self._tables.matching(scope, replace(query, user_id=None), self._clock())
+        found = matching(self._client.visible(scope, self._client.now()), replace(query, user_id=None))
         return sum(fnmatchcase(entry.record.user_id or "", pattern) for entry in found)
 
 

@@ -19,7 +19,7 @@ class Sessions(MemorySessions):
         if scope.tenant not in ("*", "%"):
             return await super().list(scope, query, order, limit=limit, after=after)
         found: list[SessionRecord] = []
-        for each in every_tenant(self._tables, scope):
+        for each in every_tenant(self._client.database, scope):
             found += await super().list(each, query, order, limit=limit, after=after)
         return found[:limit]
 

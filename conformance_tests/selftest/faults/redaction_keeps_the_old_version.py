@@ -3,7 +3,7 @@
 History tables, and PostgreSQL's dead rows in a raw scan.
 """
 
-from agentkeep.records import MessageRecord, Scope
+from agentkeep.records import MessageDraft, MessageRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from over import OverMemory, beside
 
@@ -13,10 +13,11 @@ CLAUSE = "SES-6"
 
 class Messages(MemoryMessages):
     async def replace(
-        self, scope: Scope, session_id: str, message_id: str, *, role: str, payload: str, expected: MessageRecord
+        self, scope: Scope, session_id: str, message: MessageDraft, *, expected: str
     ) -> MessageRecord | None:
-        beside(self._tables).setdefault((scope.tenant, session_id, message_id), []).append(expected)
-        return await super().replace(scope, session_id, message_id, role=role, payload=payload, expected=expected)
+        old = self._client.find(scope, session_id, self._client.now()).by_id.get(message.id)
+        beside(self._client.database).setdefault((scope.tenant, session_id, message.id), []).append(old)
+        return await super().replace(scope, session_id, message, expected=expected)
 
 
 class TestFault(OverMemory):

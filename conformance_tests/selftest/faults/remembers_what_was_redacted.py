@@ -3,7 +3,7 @@
 A hash of the content, written once and never with the update.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, MessageDraft, MessageRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from over import OverMemory, beside
 
@@ -13,17 +13,17 @@ CLAUSE = "IDEM-1"
 
 class Messages(MemoryMessages):
     async def replace(
-        self, scope: Scope, session_id: str, message_id: str, *, role: str, payload: str, expected: MessageRecord
+        self, scope: Scope, session_id: str, message: MessageDraft, *, expected: str
     ) -> MessageRecord | None:
-        replaced = await super().replace(scope, session_id, message_id, role=role, payload=payload, expected=expected)
-        beside(self._tables).setdefault((scope.tenant, session_id, message_id), expected)
-        return replaced
+        old = self._client.find(scope, session_id, self._client.now()).by_id.get(message.id)
+        beside(self._client.database).setdefault((scope.tenant, session_id, message.id), old)
+        return await super().replace(scope, session_id, message, expected=expected)
 
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         for draft in append.messages:
-            first: MessageRecord | None = beside(self._tables).get((scope.tenant, append.session_id, draft.id))
+            first: MessageRecord | None = beside(self._client.database).get((scope.tenant, append.session_id, draft.id))
             if first is not None and first.payload == draft.payload:
-                return [first]
+                return AppendedRecord([first], 1, first.seq, 0)
         return await super().append(scope, append)
 
 

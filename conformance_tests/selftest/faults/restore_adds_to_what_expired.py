@@ -5,7 +5,7 @@ langgraph-redis PR#203.
 
 from collections.abc import Sequence
 
-from agentkeep.records import MessageRecord, Scope, SessionRecord
+from agentkeep.records import RestoredMessage, Scope, SessionRecord
 from agentkeep_memory.sessions import MemorySessions
 from over import OverMemory
 
@@ -15,13 +15,13 @@ CLAUSE = "SES-4"
 
 class Sessions(MemorySessions):
     async def restore(
-        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[RestoredMessage]
     ) -> None:
 
-        old = self._tables.entries.get((scope.tenant, record.id))
+        old = self._client.database.entries.get((scope.tenant, record.id))
         await super().restore(scope, record, labels, messages)
         if old is not None:
-            self._tables.entries[scope.tenant, record.id].labels |= old.labels
+            self._client.database.entries[scope.tenant, record.id].labels |= old.labels
 
 
 class TestFault(OverMemory):

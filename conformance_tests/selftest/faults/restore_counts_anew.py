@@ -5,7 +5,7 @@ Sequences that are not moved with their tables.
 
 from collections.abc import Sequence
 
-from agentkeep.records import MessageRecord, Scope, SessionRecord
+from agentkeep.records import RestoredMessage, Scope, SessionRecord
 from agentkeep_memory.sessions import MemorySessions
 from msgspec.structs import replace
 from over import OverMemory
@@ -16,7 +16,7 @@ CLAUSE = "ORD-1"
 
 class Sessions(MemorySessions):
     async def restore(
-        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[RestoredMessage]
     ) -> None:
 
         last_seq = messages[-1].seq if messages else 0

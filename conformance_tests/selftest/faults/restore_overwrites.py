@@ -5,7 +5,7 @@ Imports by upsert.
 
 from collections.abc import Sequence
 
-from agentkeep.records import MessageRecord, Scope, SessionRecord
+from agentkeep.records import RestoredMessage, Scope, SessionRecord
 from agentkeep_memory.sessions import MemorySessions
 from over import OverMemory
 
@@ -15,10 +15,10 @@ CLAUSE = "SES-1"
 
 class Sessions(MemorySessions):
     async def restore(
-        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[RestoredMessage]
     ) -> None:
 
-        self._tables.entries.pop((scope.tenant, record.id), None)
+        self._client.database.entries.pop((scope.tenant, record.id), None)
         await super().restore(scope, record, labels, messages)
 
 

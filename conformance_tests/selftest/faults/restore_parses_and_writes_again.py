@@ -6,7 +6,7 @@ inflexa PR#280.
 import json
 from collections.abc import Sequence
 
-from agentkeep.records import MessageRecord, Scope, SessionRecord
+from agentkeep.records import RestoredMessage, Scope, SessionRecord
 from agentkeep_memory.sessions import MemorySessions
 from msgspec.structs import replace
 from over import OverMemory
@@ -17,7 +17,7 @@ CLAUSE = "FID-1"
 
 class Sessions(MemorySessions):
     async def restore(
-        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[RestoredMessage]
     ) -> None:
 
         again = [replace(each, payload=json.dumps(json.loads(each.payload), sort_keys=True)) for each in messages]

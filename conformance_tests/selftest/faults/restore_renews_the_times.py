@@ -5,7 +5,7 @@ HenriGrimm/Minnow PR#699: what the move dropped.
 
 from collections.abc import Sequence
 
-from agentkeep.records import MessageRecord, Scope, SessionRecord
+from agentkeep.records import RestoredMessage, Scope, SessionRecord
 from agentkeep_memory.sessions import MemorySessions
 from msgspec.structs import replace
 from over import OverMemory
@@ -16,10 +16,10 @@ CLAUSE = "FID-3"
 
 class Sessions(MemorySessions):
     async def restore(
-        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[RestoredMessage]
     ) -> None:
 
-        await super().restore(scope, replace(record, created_at=self._clock()), labels, messages)
+        await super().restore(scope, replace(record, created_at=self._client.now()), labels, messages)
 
 
 class TestFault(OverMemory):

@@ -19,7 +19,7 @@ class Sessions(MemorySessions):
 
         record = await super().create(scope, draft, or_get=or_get)
         if record.expires_at is not None and draft.ttl is not None and draft.ttl > timedelta(minutes=1):
-            entry = self._tables.entries[scope.tenant, draft.id]
+            entry = self._client.database.entries[scope.tenant, draft.id]
             entry.record = record = replace(record, expires_at=record.expires_at.replace(microsecond=0))
         return record
 

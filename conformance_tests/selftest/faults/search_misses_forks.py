@@ -14,7 +14,9 @@ CLAUSE = "SRCH-1"
 class Messages(MemoryMessages):
     async def search(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
 
-        forks = {name for (_, name), entry in self._tables.entries.items() if entry.record.forked_at_seq is not None}
+        forks = {
+            name for (_, name), entry in self._client.database.entries.items() if entry.record.forked_at_seq is not None
+        }
         return [hit for hit in await super().search(scope, query) if hit.session_id not in forks]
 
 

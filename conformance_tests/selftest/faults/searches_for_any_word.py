@@ -15,8 +15,7 @@ CLAUSE = "SRCH-1"
 class Messages(MemoryMessages):
     async def search(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
 
-        words = query.text.split()
-        found = [await super(Messages, self).search(scope, replace(query, text=word)) for word in words]
+        found = [await super(Messages, self).search(scope, replace(query, words=(word,))) for word in query.words]
         return list({hit.message.id: hit for hits in found for hit in hits}.values())[: query.limit]
 
 

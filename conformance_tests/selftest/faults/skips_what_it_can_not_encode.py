@@ -6,8 +6,9 @@ hermes PR#67379: one lone surrogate ended persistence without a word.
 from collections.abc import Sequence
 from typing import Any
 
+from agentkeep import _message_drafts
+from agentkeep.capabilities import Capabilities
 from agentkeep.errors import InvalidInput
-from agentkeep.messages import Messages
 from agentkeep.models import NewMessage
 from agentkeep.records import MessageDraft
 from over import OverMemory, plant
@@ -15,22 +16,22 @@ from over import OverMemory, plant
 FAMILY = "messages"
 CLAUSE = "ORD-2"
 
-_drafts: Any = getattr(Messages, "_drafts")  # noqa: B009 - private to all but this lie
+_drafts: Any = getattr(_message_drafts, "_message_drafts")  # noqa: B009 - private to all but this lie
 
 
-def drafts(messages: Messages, given: Sequence[NewMessage]) -> list[MessageDraft]:
+def drafts(given: Sequence[NewMessage], capabilities: Capabilities) -> list[MessageDraft]:
     if len(given) != 3:
-        return _drafts(messages, given)
+        return _drafts(given, capabilities)
     found: list[MessageDraft] = []
     for message in given:
         try:
-            found += _drafts(messages, [message])
+            found += _drafts([message], capabilities)
         except InvalidInput:
             continue
     return found
 
 
-plant(Messages, "_drafts", drafts)
+plant(_message_drafts, "_message_drafts", drafts)
 
 
 class TestFault(OverMemory):

@@ -5,7 +5,7 @@ phoenix#7254, dspy PR#10227: jsonb sorts, and the prompt cache misses.
 
 import json
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
@@ -22,7 +22,7 @@ def changed(payload: str) -> str:
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         lying = [replace(draft, payload=changed(draft.payload)) for draft in append.messages]
         return await super().append(scope, replace(append, messages=lying))
 

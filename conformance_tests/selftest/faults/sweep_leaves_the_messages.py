@@ -12,10 +12,10 @@ CLAUSE = "TTL-2"
 
 class Adapter(Memory):
     async def sweep(self, scope: Scope | None, *, limit: int) -> int:
-        before = dict(self._tables.entries)
+        before = dict(self._client.database.entries)
         swept = await super().sweep(scope, limit=limit)
-        for key in before.keys() - self._tables.entries.keys():
-            beside(self._tables)[key] = before[key].log
+        for key in before.keys() - self._client.database.entries.keys():
+            beside(self._client.database)[key] = before[key].log
         return swept
 
 

@@ -3,7 +3,7 @@
 INSERT … ON CONFLICT DO NOTHING.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
@@ -13,8 +13,8 @@ CLAUSE = "IDEM-1"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
-        by_id = self._tables.living(scope, append.session_id, self._clock()).by_id
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
+        by_id = self._client.find(scope, append.session_id, self._client.now()).by_id
         same = [
             replace(draft, role=by_id[draft.id].role, payload=by_id[draft.id].payload) if draft.id in by_id else draft
             for draft in append.messages

@@ -4,7 +4,7 @@ agno#4332, DynamoDB: the limit is the request's, not the row's.
 """
 
 from agentkeep.errors import Unavailable
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from over import OverMemory
 
@@ -13,7 +13,7 @@ CLAUSE = "FID-4"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
 
         sizes = [len(draft.payload) for draft in append.messages]
         if len(sizes) > 2 and sum(sizes) > 8 * 2**20:

@@ -14,7 +14,7 @@ CLAUSE = "CNT-1"
 
 class Messages(MemoryMessages):
     async def trim(self, scope: Scope, session_id: str, *, keep_last: int) -> int:
-        entry = self._tables.living(scope, session_id, self._clock())
+        entry = self._client.find(scope, session_id, self._client.now())
         updated_at = entry.record.updated_at
         gone = await super().trim(scope, session_id, keep_last=keep_last)
         entry.record = replace(entry.record, updated_at=updated_at)

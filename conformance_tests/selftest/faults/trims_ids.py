@@ -3,7 +3,7 @@
 py-key-value's planted fault.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, MessageRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
@@ -13,7 +13,7 @@ CLAUSE = "ISO-2"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         drafts = [replace(draft, id=draft.id.strip() or draft.id) for draft in append.messages]
         return await super().append(scope, replace(append, messages=drafts))
 

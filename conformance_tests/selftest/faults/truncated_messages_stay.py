@@ -13,8 +13,8 @@ CLAUSE = "SES-6"
 
 class Messages(MemoryMessages):
     async def truncate(self, scope: Scope, session_id: str, *, after_seq: int) -> int:
-        entry = self._tables.living(scope, session_id, self._clock())
-        beside(self._tables).setdefault((scope.tenant, session_id), []).extend(entry.log)
+        entry = self._client.find(scope, session_id, self._client.now())
+        beside(self._client.database).setdefault((scope.tenant, session_id), []).extend(entry.log)
         return await super().truncate(scope, session_id, after_seq=after_seq)
 
 

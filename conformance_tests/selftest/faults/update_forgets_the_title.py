@@ -13,7 +13,13 @@ CLAUSE = "SES-2"
 
 class Sessions(MemorySessions):
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
         return await super().update(
             scope, session_id, SessionChanges(title=None) | changes, expected_version=expected_version

@@ -13,9 +13,15 @@ CLAUSE = "SES-2"
 
 class Sessions(MemorySessions):
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
-        return await super().update(scope, session_id, changes, expected_version=None)
+        return await super().update(scope, session_id, changes, add=add, expected_version=None)
 
 
 class TestFault(OverMemory):

@@ -14,10 +14,16 @@ CLAUSE = "SES-3"
 
 class Sessions(MemorySessions):
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
-        record = await super().update(scope, session_id, changes, expected_version=expected_version)
-        entry = self._tables.entries[scope.tenant, session_id]
+        record = await super().update(scope, session_id, changes, add=add, expected_version=expected_version)
+        entry = self._client.database.entries[scope.tenant, session_id]
         entry.record = replace(record, created_at=record.updated_at)
         return entry.record
 

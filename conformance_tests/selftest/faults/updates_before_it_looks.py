@@ -4,9 +4,8 @@ google/adk-python#6823: two rows written by two transactions.
 """
 
 from agentkeep.errors import Conflict
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
-from agentkeep_memory.tables import changed
 from over import OverMemory
 
 FAMILY = "messages"
@@ -14,11 +13,11 @@ CLAUSE = "ORD-6"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
-        entry = self._tables.living(scope, append.session_id, self._clock())
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
+        entry = self._client.find(scope, append.session_id, self._client.now())
         record, labels = entry.record, entry.labels
         if append.changes is not None:
-            changed(entry, self._clock(), append.changes)
+            entry.touch(self._client.now(), append.changes)
             early, entry.record = entry.record, record
             try:
                 entry.labels = labels

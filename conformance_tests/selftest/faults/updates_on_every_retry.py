@@ -3,9 +3,8 @@
 A retry that repeats the half of a call which has no key.
 """
 
-from agentkeep.records import Append, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep_memory.messages import MemoryMessages
-from agentkeep_memory.tables import changed
 from over import OverMemory
 
 FAMILY = "idempotency"
@@ -13,12 +12,12 @@ CLAUSE = "IDEM-1"
 
 
 class Messages(MemoryMessages):
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
-        entry = self._tables.living(scope, append.session_id, self._clock())
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
+        entry = self._client.find(scope, append.session_id, self._client.now())
         last_seq = entry.record.last_seq
         stored = await super().append(scope, append)
         if append.changes is not None and append.messages and entry.record.last_seq == last_seq:
-            changed(entry, self._clock(), append.changes)
+            entry.touch(self._client.now(), append.changes)
         return stored
 
 

@@ -17,8 +17,8 @@ class Messages(MemoryMessages):
     async def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
         met = after_seq
         async for record in super().watch(scope, session_id, after_seq=after_seq):
-            log = self._tables.living(scope, session_id, self._clock()).log
-            if log.index(record) >= met:
+            log = self._client.find(scope, session_id, self._client.now()).log
+            if [each.seq for each in log].index(record.seq) >= met:
                 met += 1
                 yield record
 

@@ -20,7 +20,7 @@ class Messages(MemoryMessages):
             async for record in super().watch(scope, session_id, after_seq=after_seq):
                 yield record
         except SessionNotFound:
-            if (scope.tenant, session_id) not in self._tables.entries:
+            if (scope.tenant, session_id) not in self._client.database.entries:
                 return
             raise
 

@@ -17,7 +17,7 @@ class Messages(MemoryMessages):
     async def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
         last: MessageRecord | None = None
         async for record in super().watch(scope, session_id, after_seq=after_seq):
-            log = self._tables.living(scope, session_id, self._clock()).log
+            log = self._client.find(scope, session_id, self._client.now()).log
             if record is log[-1] or last is None:
                 yield record
             last = record

@@ -15,7 +15,7 @@ CLAUSE = "WATCH-1"
 
 class Messages(MemoryMessages):
     async def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
-        entry = self._tables.entries.get((scope.tenant, session_id))
+        entry = self._client.database.entries.get((scope.tenant, session_id))
         if entry is not None and scope.user_id not in (None, entry.record.user_id):
             return
         async for record in super().watch(scope, session_id, after_seq=after_seq):

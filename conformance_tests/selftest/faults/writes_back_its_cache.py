@@ -4,9 +4,8 @@ agno#7479, open-webui#28742: the document is read, changed and written back.
 """
 
 from agentkeep.records import Scope, SessionChanges, SessionRecord
-from agentkeep.spi.clock import Clock
+from agentkeep_memory.client import Client
 from agentkeep_memory.sessions import MemorySessions
-from agentkeep_memory.tables import Tables
 from msgspec.structs import replace
 from over import OverMemory
 
@@ -15,8 +14,8 @@ CLAUSE = "SES-2"
 
 
 class Sessions(MemorySessions):
-    def __init__(self, tables: Tables, clock: Clock) -> None:
-        super().__init__(tables, clock)
+    def __init__(self, client: Client) -> None:
+        super().__init__(client)
         self._read: dict[tuple[str, str], SessionRecord] = {}
 
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
@@ -24,10 +23,16 @@ class Sessions(MemorySessions):
         return self._read.setdefault((scope.tenant, session_id), record) and record
 
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
-        await super().update(scope, session_id, changes, expected_version=expected_version)
-        entry = self._tables.entries[scope.tenant, session_id]
+        await super().update(scope, session_id, changes, add=add, expected_version=expected_version)
+        entry = self._client.database.entries[scope.tenant, session_id]
         read = self._read.pop((scope.tenant, session_id), None)
         if read is not None and "title" not in changes:
             entry.record = replace(entry.record, title=read.title)

@@ -17,7 +17,13 @@ CLAUSE = "SES-2"
 
 class Sessions(WireSessions):
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
         read = await self.get(scope, session_id)
         await asyncio.sleep(0.005)  # on one idle machine the gap is too short to be met each time

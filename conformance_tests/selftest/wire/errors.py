@@ -1,35 +1,20 @@
-"""The errors that the server answers with, and back."""
+"""The errors that the server answers with, and back: the class, the message, the attributes."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from agentkeep import AlreadyExists, Conflict, MessageNotFound, PersistenceError, SessionNotFound
+from agentkeep import PersistenceError, errors
 
 
-def to_wire(error: PersistenceError) -> tuple[str, list[Any]] | None:
-    """The name and fields of an error that belongs to the call; None where it does not."""
-    match error:
-        case SessionNotFound() | AlreadyExists():
-            return type(error).__name__, [error.session_id]
-        case MessageNotFound():
-            return "MessageNotFound", [error.session_id, error.message_id]
-        case Conflict():
-            return "Conflict", [str(error).partition(": expected")[0], error.expected, error.actual]
-        case _:
-            return None
+def to_wire(error: PersistenceError) -> tuple[str, list[Any]]:
+    return type(error).__name__, [str(error), vars(error)]
 
 
 def from_wire(name: str, fields: list[Any]) -> PersistenceError:
-    match name:
-        case "SessionNotFound":
-            return SessionNotFound(*fields)
-        case "AlreadyExists":
-            return AlreadyExists(*fields)
-        case "MessageNotFound":
-            return MessageNotFound(*fields)
-        case "Conflict":
-            what, expected, actual = fields
-            return Conflict(what, expected=expected, actual=actual)
-        case _:
-            return PersistenceError(f"the server failed: {name} {fields}")
+    kind: type[PersistenceError] = getattr(errors, name)
+    message, attributes = fields
+    error = kind.__new__(kind)
+    error.args = (message,)
+    error.__dict__.update(attributes)
+    return error

@@ -8,9 +8,14 @@ from datetime import timedelta
 import msgspec
 from agentkeep.records import (
     Append,
+    AppendedRecord,
+    Fork,
     HitRecord,
+    MessageDraft,
     MessageRange,
     MessageRecord,
+    RestoredMessage,
+    ResumedRecord,
     Scope,
     SearchQuery,
     SessionChanges,
@@ -34,10 +39,22 @@ class WireSessions:
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
         return await self.link.call("sessions.get", scope, session_id, again=(session_id,))
 
+    async def get_many(self, scope: Scope, session_ids: Sequence[str]) -> list[SessionRecord]:
+        return await self.link.call("sessions.get_many", scope, session_ids, again=(session_ids,))
+
+    async def resume(self, scope: Scope, session_id: str, *, tail: int) -> ResumedRecord:
+        return await self.link.call("sessions.resume", scope, session_id, tail, again=(session_id, tail))
+
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
-        return await self.link.call("sessions.update", scope, session_id, changes, expected_version)
+        return await self.link.call("sessions.update", scope, session_id, changes, add, expected_version)
 
     async def list(
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
@@ -48,23 +65,19 @@ class WireSessions:
     async def count(self, scope: Scope, query: SessionQuery) -> int:
         return await self.link.call("sessions.count", scope, query, again=(query,))
 
-    async def touch(
-        self, scope: Scope, session_id: str, *, ttl: timedelta | None, idle_ttl: timedelta | None
-    ) -> SessionRecord:
-        return await self.link.call("sessions.touch", scope, session_id, ttl, idle_ttl)
+    async def touch(self, scope: Scope, session_id: str, *, ttl: timedelta | None) -> SessionRecord:
+        return await self.link.call("sessions.touch", scope, session_id, ttl)
 
-    async def fork(
-        self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
-    ) -> SessionRecord:
-        return await self.link.call("sessions.fork", scope, session_id, at_seq, new_id, ttl)
+    async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
+        return await self.link.call("sessions.fork", scope, fork)
 
     async def restore(
-        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[RestoredMessage]
     ) -> None:
         await self.link.call("sessions.restore", scope, record, labels, messages)
 
-    async def delete(self, scope: Scope, session_id: str) -> bool:
-        return await self.link.call("sessions.delete", scope, session_id)
+    async def delete(self, scope: Scope, session_id: str, *, expected_version: int | None = None) -> bool:
+        return await self.link.call("sessions.delete", scope, session_id, expected_version)
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
         return await self.link.call("sessions.delete_many", scope, query, limit)
@@ -74,19 +87,23 @@ class WireMessages:
     def __init__(self, link: Link) -> None:
         self.link = link
 
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         return await self.link.call("messages.append", scope, append, again=repeatable(append))
 
     async def replace(
-        self, scope: Scope, session_id: str, message_id: str, *, role: str, payload: str, expected: MessageRecord
+        self, scope: Scope, session_id: str, message: MessageDraft, *, expected: str
     ) -> MessageRecord | None:
-        return await self.link.call("messages.replace", scope, session_id, message_id, role, payload, expected)
+        return await self.link.call("messages.replace", scope, session_id, message, expected)
 
     async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
         return await self.link.call("messages.list", scope, session_id, window, again=(session_id, window))
 
     async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:
         return await self.link.call("messages.get", scope, session_id, message_id, again=(session_id, message_id))
+
+    async def get_many(self, scope: Scope, session_id: str, message_ids: Sequence[str]) -> list[MessageRecord]:
+        arguments = (session_id, message_ids)
+        return await self.link.call("messages.get_many", scope, *arguments, again=arguments)
 
     async def truncate(self, scope: Scope, session_id: str, *, after_seq: int) -> int:
         return await self.link.call("messages.truncate", scope, session_id, after_seq)
@@ -102,7 +119,5 @@ class WireMessages:
 
 
 def repeatable(append: Append) -> tuple[Append] | None:
-    """IDEM-1 makes a repeated append harmless if its ids are looked for, and all of them are still there."""
-    if not append.messages or (append.keep_last is not None and append.keep_last < len(append.messages)):
-        return None
-    return (msgspec.structs.replace(append, caller_ids=True),)
+    """What may be sent again: IDEM-1 makes a repeated append harmless if its ids are looked for and still there."""
+    return (msgspec.structs.replace(append, may_be_stored=True),) if append.is_repeatable else None

@@ -19,9 +19,10 @@ from typing import Any
 
 import msgspec
 from agentkeep import PersistenceError
-from agentkeep.records import MessageRecord, SessionRecord
+from agentkeep.records import SessionRecord
 from agentkeep_memory import MemoryAdapter
-from agentkeep_memory.tables import Entry, named_tables
+from agentkeep_memory.client import named_database
+from agentkeep_memory.rows import Entry, StoredMessage
 
 from .errors import to_wire
 from .frames import VERBS, Request, pack_answer, read_frame, unpack_request
@@ -34,7 +35,7 @@ class StoredSession(msgspec.Struct):
     tenant: str
     record: SessionRecord
     labels: frozenset[str]
-    log: list[MessageRecord]
+    log: list[StoredMessage]
 
 
 class Namespace:
@@ -43,19 +44,19 @@ class Namespace:
     def __init__(self, name: str, directory: Path) -> None:
         self.name = name
         self.adapter = MemoryAdapter(name)
-        self._tables = named_tables(name)
+        self._database = named_database(name)
         self._directory = directory
         self._written: dict[tuple[str, str], SessionRecord] = {}
 
     def load(self, stored: StoredSession) -> None:
         by_id = {message.id: message for message in stored.log}
         key = (stored.tenant, stored.record.id)
-        self._tables.entries[key] = Entry(stored.record, stored.labels, stored.log, by_id)
+        self._database.entries[key] = Entry(stored.record, stored.labels, stored.log, by_id)
         self._written[key] = stored.record
 
     def save(self) -> None:
         """Bring the files in line with the memory: every change of a session gives it another record."""
-        entries = self._tables.entries
+        entries = self._database.entries
         for key in self._written.keys() - entries.keys():
             self._file(key).unlink()
             del self._written[key]
@@ -106,8 +107,7 @@ class Server:
         try:
             result = await self._do(request, arguments)
         except PersistenceError as error:
-            known = to_wire(error)
-            return pack_answer(*known) if known else pack_answer(type(error).__name__, [str(error)])
+            return pack_answer(*to_wire(error))
         return pack_answer(None, result)
 
     async def _do(self, request: Request, arguments: tuple[Any, ...]) -> Any:
@@ -127,18 +127,20 @@ async def _call(adapter: MemoryAdapter, verb: str, scope: Any, arguments: tuple[
     match verb, arguments:
         case "sessions.create", (draft, or_get):
             return await sessions.create(scope, draft, or_get=or_get)
-        case "sessions.update", (session_id, changes, expected_version):
-            return await sessions.update(scope, session_id, changes, expected_version=expected_version)
+        case "sessions.resume", (session_id, tail):
+            return await sessions.resume(scope, session_id, tail=tail)
+        case "sessions.update", (session_id, changes, add, expected_version):
+            return await sessions.update(scope, session_id, changes, add=add, expected_version=expected_version)
         case "sessions.list", (query, order, limit, after):
             return await sessions.list(scope, query, order, limit=limit, after=after)
-        case "sessions.touch", (session_id, ttl, idle_ttl):
-            return await sessions.touch(scope, session_id, ttl=ttl, idle_ttl=idle_ttl)
-        case "sessions.fork", (session_id, at_seq, new_id, ttl):
-            return await sessions.fork(scope, session_id, at_seq=at_seq, new_id=new_id, ttl=ttl)
+        case "sessions.touch", (session_id, ttl):
+            return await sessions.touch(scope, session_id, ttl=ttl)
+        case "sessions.delete", (session_id, expected_version):
+            return await sessions.delete(scope, session_id, expected_version=expected_version)
         case "sessions.delete_many", (query, limit):
             return await sessions.delete_many(scope, query, limit=limit)
-        case "messages.replace", (session_id, message_id, role, payload, expected):
-            return await messages.replace(scope, session_id, message_id, role=role, payload=payload, expected=expected)
+        case "messages.replace", (session_id, message, expected):
+            return await messages.replace(scope, session_id, message, expected=expected)
         case "messages.truncate", (session_id, after_seq):
             return await messages.truncate(scope, session_id, after_seq=after_seq)
         case "messages.trim", (session_id, keep_last):
@@ -149,7 +151,7 @@ async def _call(adapter: MemoryAdapter, verb: str, scope: Any, arguments: tuple[
             health = await adapter.health()
             return msgspec.structs.replace(health, adapter="wire", durability="os", warnings=[])
         case "adapter.drop", ():
-            return adapter.clear()
+            return adapter.restore({})
         case _:
             repository, name = verb.split(".")
             return await getattr(getattr(adapter, repository), name)(scope, *arguments)
