@@ -13,6 +13,7 @@ from agentkeep_conformance.families.cancellation import Cancellation
 from agentkeep_conformance.families.capabilities import CapabilitiesDeclared
 from agentkeep_conformance.families.concurrency import Concurrency
 from agentkeep_conformance.families.cost import Cost
+from agentkeep_conformance.families.cost_reads import CostOfReads
 from agentkeep_conformance.families.counters import Counters
 from agentkeep_conformance.families.crashes import Crashes
 from agentkeep_conformance.families.creating import Creating
@@ -42,6 +43,7 @@ from agentkeep_conformance.families.searching import Searching
 from agentkeep_conformance.families.sessions import Sessions
 from agentkeep_conformance.families.skipping import Skipping
 from agentkeep_conformance.families.stateful import Stateful
+from agentkeep_conformance.families.steps import Steps
 from agentkeep_conformance.families.sync_faces import SyncFaces
 from agentkeep_conformance.families.timeouts import Timeouts
 from agentkeep_conformance.families.ttl import TimeToLive
@@ -94,6 +96,8 @@ class AdapterConformance(
     Noise,
     Erasure,
     Cost,
+    CostOfReads,
+    Steps,
     Upgrade,
     SchemaVersions,
 ):

@@ -47,7 +47,7 @@ class Cost:
             for number in range(_CALLS):
                 ids = [f"{number}.{part}" if kind == "append with ids" else None for part in range(batch)]
                 await keep.messages.append("s", [NewMessage(role="user", id=id, content="x" * 50) for id in ids])
-            assert bench.proxy.traffic.round_trips <= _CALLS * _allowed(database, kind)
+            assert bench.proxy.traffic.round_trips <= _CALLS * allowed(database, kind)
 
     @proves("COST-1", "READ-3")
     @needs_wire
@@ -58,12 +58,12 @@ class Cost:
         async with bench_of(database) as bench:
             keep, _ = await bench.furnished()
             costs: list[tuple[int, int, int]] = []
-            for session_id in await _short_and_long(database, keep):
+            for session_id in await short_and_long(database, keep):
                 await _READS[name](keep, session_id)
-                trips, sent, received = await _cost(bench.proxy, keep, session_id, _READS[name])
-                assert trips <= _allowed(database, "read")
+                trips, sent, received = await cost_of(bench.proxy, keep, session_id, _READS[name])
+                assert trips <= allowed(database, "read")
                 costs.append((trips, sent, received))
-            _alike(*costs)
+            alike(*costs)
 
     @proves("COST-2", "COST-1")
     @needs_wire
@@ -71,10 +71,10 @@ class Cost:
         async with bench_of(database) as bench:
             keep, _ = await bench.furnished()
             costs: list[tuple[int, int, int]] = []
-            for session_id in await _short_and_long(database, keep):
+            for session_id in await short_and_long(database, keep):
                 await _append(keep, session_id)
-                costs.append(await _cost(bench.proxy, keep, session_id, _append))
-            _alike(*costs)
+                costs.append(await cost_of(bench.proxy, keep, session_id, _append))
+            alike(*costs)
 
     @proves("READ-5")
     @needs_wire
@@ -84,13 +84,13 @@ class Cost:
             await _sessions(keep, 20)
             for each in (witness, keep):  # what a write left to be done soon is its own cost
                 await _list_sessions(each, "")
-            few = await _cost(bench.proxy, keep, "", _list_sessions)
+            few = await cost_of(bench.proxy, keep, "", _list_sessions)
             await _sessions(keep, 300 if database.tier == "everyday" else 5000)
             for number in range(10):
                 await keep.messages.append(f"s{number}", [NewMessage(role="user", content="x" * 5000)] * 3)
             await _list_sessions(keep, "")
-            many = await _cost(bench.proxy, keep, "", _list_sessions)
-            assert few[0] == many[0] <= _allowed(database, "listing")
+            many = await cost_of(bench.proxy, keep, "", _list_sessions)
+            assert few[0] == many[0] <= allowed(database, "listing")
             assert abs(few[1] - many[1]) <= _SLACK
             assert many[2] <= few[2] * 1.2 + 1024, "a page among many sessions, some with long logs, carries more"
 
@@ -112,20 +112,20 @@ class Cost:
         """Of an embedded database all of it; beside a server our own share, whose round trips are counted above."""
         adapter = database.unopened()
         async with Keep(adapter) as keep:
-            sessions = await _short_and_long(database, keep)
+            sessions = await short_and_long(database, keep)
             for name, call in {**_READS, "append": _append}.items():
-                few, many = [await _steps(database, adapter, keep, call, session_id) for session_id in sessions]
+                few, many = [await steps(database, adapter, keep, call, session_id) for session_id in sessions]
                 assert many <= few * 1.5 + 50, f"{name}: {few} steps in a short log, {many} in a long one"
 
 
-def _allowed(database: Database, kind: str) -> int:
+def allowed(database: Database, kind: str) -> int:
     trips = database.enrolment.round_trips
     declared = trips.get(kind, trips.get("read", 1) if kind == "listing" else 1)
     assert declared <= _LIMITS[kind], f"COST-1 allows no database {declared} round trips for {kind}"
     return declared
 
 
-async def _short_and_long(database: Database, keep: View) -> tuple[str, str]:
+async def short_and_long(database: Database, keep: View) -> tuple[str, str]:
     """Two sessions, the ids of the same length; the reads look at the same 20 messages' worth in both."""
     lengths = {"short": _SHORT, "long_": 2_000 if database.tier == "everyday" else 100_000}
     for session_id, length in lengths.items():
@@ -150,7 +150,7 @@ async def _sessions(keep: View, count: int) -> None:
         await keep.sessions.get_or_create(f"s{number}", title="x" * 20)
 
 
-async def _cost(proxy: Proxy, keep: View, session_id: str, call: Call) -> tuple[int, int, int]:
+async def cost_of(proxy: Proxy, keep: View, session_id: str, call: Call) -> tuple[int, int, int]:
     """Round trips, bytes sent and bytes received of one call on a warm connection."""
     proxy.reset()
     await call(keep, session_id)
@@ -158,12 +158,12 @@ async def _cost(proxy: Proxy, keep: View, session_id: str, call: Call) -> tuple[
     return tuple(cost)
 
 
-def _alike(short: tuple[int, int, int], long: tuple[int, int, int]) -> None:
+def alike(short: tuple[int, int, int], long: tuple[int, int, int]) -> None:
     assert short[0] == long[0], f"{short[0]} round trips in a short log, {long[0]} in a long one"
     assert abs(short[1] - long[1]) <= _SLACK, f"{short[1]} bytes sent in a short log, {long[1]} in a long one"
     assert abs(short[2] - long[2]) <= _SLACK * 20, f"{short[2]} bytes received in a short log, {long[2]} in a long one"
 
 
-async def _steps(database: Database, adapter: PersistenceAdapter, keep: View, call: Call, session_id: str) -> int:
+async def steps(database: Database, adapter: PersistenceAdapter, keep: View, call: Call, session_id: str) -> int:
     """The least of three: the event loop may do something of its own in between."""
     return min([await database.enrolment.work(adapter, lambda: call(keep, session_id)) for _ in range(3)])
