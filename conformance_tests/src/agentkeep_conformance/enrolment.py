@@ -130,6 +130,16 @@ class Enrolment:
         """
         return await python_calls_of(call)
 
+    async def server_work(self, dsn: str, namespace: str) -> int:
+        """How much the server says that it has done so far, for the namespace or in all: rows read, commands run.
+
+        It counts what is settled; a server may tell of a call a second after the call's connection ran the next one.
+        """
+        raise NotImplementedError
+
+    server_tells_after: ClassVar[float] = 0.0
+    """Seconds after which a further call on the same connection makes `server_work` tell of all calls before."""
+
 
 def name_of(enrolment: type[Enrolment]) -> str:
     """The adapter's name in tables and evidence: `TestSqlite` is sqlite."""

@@ -25,6 +25,7 @@ from agentkeep_conformance.families.expiry_races import ExpiryRaces
 from agentkeep_conformance.families.faults import Faults
 from agentkeep_conformance.families.fidelity import Fidelity
 from agentkeep_conformance.families.forks import Forks
+from agentkeep_conformance.families.growth import Growth
 from agentkeep_conformance.families.idempotency import Idempotency
 from agentkeep_conformance.families.isolation import Isolation
 from agentkeep_conformance.families.lifecycle import LifeCycle
@@ -51,6 +52,7 @@ from agentkeep_conformance.families.upgrade import Upgrade
 from agentkeep_conformance.families.versions import Versions
 from agentkeep_conformance.families.watching import Watching
 from agentkeep_conformance.families.watching_many import WatchingMany
+from agentkeep_conformance.families.wrapped import Wrapped
 from agentkeep_conformance.fixtures import Fixtures
 
 
@@ -97,7 +99,9 @@ class AdapterConformance(
     Erasure,
     Cost,
     CostOfReads,
+    Growth,
     Steps,
+    Wrapped,
     Upgrade,
     SchemaVersions,
 ):

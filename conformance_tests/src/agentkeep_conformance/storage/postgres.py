@@ -31,10 +31,18 @@ END
 $$
 """
 
+_ROWS_READ = """
+SELECT
+    (SELECT coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0) FROM pg_stat_all_tables
+     WHERE starts_with(relname, {}))
+    + (SELECT coalesce(sum(idx_tup_read), 0) FROM pg_stat_all_indexes WHERE starts_with(relname, {}))
+"""
+
 
 class PostgresStorage(Enrolment):
     """For an enrolment: reads, removes, saves and loads the tables whose names begin with the namespace."""
 
+    server_tells_after = 1.1  # a backend sends its counters at the end of a transaction, once a second at most
     tables: ClassVar[Sequence[str]] = ()
     """What a corpus holds, without the prefix; a table after those that it refers to."""
 
@@ -47,6 +55,9 @@ class PostgresStorage(Enrolment):
 
     async def drop(self, dsn: str, namespace: str) -> None:
         await drop_prefix(dsn, namespace)
+
+    async def server_work(self, dsn: str, namespace: str) -> int:
+        return await rows_read(dsn, namespace)
 
     async def save_corpus(self, dsn: str, namespace: str, file: Path) -> None:
         await save_tables(dsn, namespace, file, schema=self.schema(dsn, namespace), tables=self.tables)
@@ -65,6 +76,13 @@ async def stored_rows(dsn: str) -> AsyncIterator[bytes]:
             rows = await connection.execute(SQL("SELECT t::text FROM {} AS t").format(Identifier(*name)))
             async for (row,) in rows:
                 yield row.encode()
+
+
+async def rows_read(dsn: str, prefix: str) -> int:
+    """Table rows and index entries that were read of the tables whose names begin with the prefix."""
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        found = await (await connection.execute(SQL(_ROWS_READ).format(Literal(prefix), Literal(prefix)))).fetchone()
+    return int(found[0]) if found else 0
 
 
 async def drop_prefix(dsn: str, prefix: str) -> None:

@@ -27,6 +27,9 @@ class RedisStorage(Enrolment):
     async def drop(self, dsn: str, namespace: str) -> None:
         await drop_prefix(dsn, namespace)
 
+    async def server_work(self, dsn: str, namespace: str) -> int:
+        return await commands_run(dsn)
+
     async def save_corpus(self, dsn: str, namespace: str, file: Path) -> None:
         await save_keys(dsn, namespace, file)
 
@@ -105,6 +108,16 @@ async def _parts(node: Any, key: bytes) -> AsyncIterator[bytes]:
                 yield value
         case other:
             assert other == b"none", f"{key!r} is a {other!r}, which no scan reads yet"
+
+
+async def commands_run(dsn: str) -> int:
+    """Commands that each node ran, those inside of scripts too."""
+    total = 0
+    for node in await nodes_of(dsn):
+        async with node:
+            found: dict[str, dict[str, int]] = await node.info("commandstats")
+            total += sum(command["calls"] for command in found.values())
+    return total
 
 
 async def drop_prefix(dsn: str, prefix: str) -> None:

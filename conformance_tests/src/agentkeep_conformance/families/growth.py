@@ -1,0 +1,118 @@
+"""Costs in a database that grew from empty and whose statistics nobody gathered (COST-4)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from agentkeep import Keep
+
+from agentkeep_conformance.clauses import needs, proves
+from agentkeep_conformance.database import Database
+from agentkeep_conformance.samples import at_once, said
+
+Call = Callable[[Keep, int], Awaitable[object]]
+"""A call on the session "long", among many; the number makes its ids new."""
+
+APPENDS: list[Call] = [
+    lambda keep, number: keep.messages.append("long", [said("x")] * 3),
+    lambda keep, number: keep.messages.append("long", [said("x", id=f"new{number}.{part}") for part in range(3)]),
+    lambda keep, number: keep.messages.append("long", [said("x")], update={"title": f"t{number}"}, add={"n": 1}),
+    lambda keep, number: keep.messages.append(f"made{number}", [said("x")], create={"user_id": "u1"}),
+    lambda keep, number: keep.sessions.update("long", title=f"u{number}"),
+]
+READS: list[Call] = [
+    lambda keep, number: keep.sessions.get("long"),
+    lambda keep, number: keep.sessions.resume("long", tail=20),
+    lambda keep, number: keep.messages.tail("long", 20),
+    lambda keep, number: keep.messages.list("long", after=50, limit=20),
+    lambda keep, number: keep.messages.get("long", "m7"),
+    lambda keep, number: keep.messages.get_many("long", [f"m{n}" for n in range(10, 30)]),
+    lambda keep, number: keep.sessions.get_many([f"s{n}" for n in range(20)]),
+]
+LISTINGS: list[Call] = [
+    lambda keep, number: keep.sessions.list(limit=20),
+    lambda keep, number: keep.sessions.list(limit=20, order="created_at"),
+    lambda keep, number: keep.sessions.list(limit=20, user_id="u3"),
+    lambda keep, number: keep.sessions.list(limit=20, user_id="u3", status="active"),
+    lambda keep, number: keep.sessions.list(limit=20, metadata={"team": "t2"}),
+    lambda keep, number: keep.sessions.find_active("u4"),
+]
+KINDS = {"appends": APPENDS, "reads": READS, "listings": LISTINGS}
+_SMALL, _LARGE = 120, 2_400
+_ROUNDS = 10
+
+
+async def grow(keep: Keep, have: int, want: int) -> None:
+    """So many sessions of ten users and five teams, and as many messages in the session "long"."""
+    if have == 0:
+        await keep.sessions.create("long", user_id="u0", metadata={"team": "t0"})
+    fields = [(f"s{n}", f"u{n % 10}", {"team": f"t{n % 5}"}) for n in range(have, want)]
+    await at_once([keep.sessions.create(name, user_id=user, metadata=team) for name, user, team in fields])
+    for start in range(have, want, 400):
+        await keep.messages.append("long", [said("x", id=f"m{n}") for n in range(start, min(start + 400, want))])
+
+
+async def run(keep: Keep, calls: list[Call], first: int) -> None:
+    for number in range(first, first + _ROUNDS):
+        for call in calls:
+            await call(keep, number)
+
+
+class Growth:
+    @proves("COST-4")
+    @pytest.mark.parametrize("kind", ["appends", "reads"])
+    async def test_calls_are_no_more_work_once_the_database_has_grown(self, database: Database, kind: str) -> None:
+        """Of an embedded database all of its work; beside a server our own share."""
+        few, many = await _work_small_and_large(database, KINDS[kind])
+        assert many <= few * 1.5 + _ROUNDS * 50, f"{few} steps in a small database, {many} in a large one"
+
+    @proves("COST-4", "READ-5")
+    @needs("work", "it has no account of the database's own steps")
+    async def test_listings_are_no_more_steps_once_the_database_has_grown(self, database: Database) -> None:
+        few, many = await _work_small_and_large(database, LISTINGS)
+        assert many <= few * 1.5 + _ROUNDS * 50, f"{few} steps in a small database, {many} in a large one"
+
+    @proves("COST-4", "READ-5", "COST-1")
+    @needs("server_work", "it has no server that tells what it did")
+    async def test_the_server_does_no_more_once_the_database_has_grown(self, database: Database) -> None:
+        """By the server's own account, for a keep that is as old as the database."""
+        keep = await database.keep(**database.enrolment.one_connection)
+        costs: dict[str, list[int]] = {kind: [] for kind in KINDS}
+        have = 0
+        for turn, want in enumerate((_SMALL, _LARGE)):
+            await grow(keep, have, want)
+            have = want
+            for calls in KINDS.values():  # so often that a driver has prepared what it prepares
+                await run(keep, calls, turn * 2 * _ROUNDS)
+            before = await self._told(database, keep)
+            for kind, calls in KINDS.items():
+                await run(keep, calls, (turn * 2 + 1) * _ROUNDS)
+                after = await self._told(database, keep)
+                costs[kind].append(after - before)
+                before = after
+        for kind, (few, many) in costs.items():
+            assert many <= few * 1.5 + _ROUNDS * 20, f"{kind}: {few} in a small database, {many} in a large one"
+
+    async def _told(self, database: Database, keep: Keep) -> int:
+        await asyncio.sleep(database.enrolment.server_tells_after)
+        await keep.sessions.get("long")
+        return await database.enrolment.server_work(database.dsn, database.namespace)
+
+
+async def _work_small_and_large(database: Database, calls: list[Call]) -> list[int]:
+    """The work of the calls on one keep, before and after the database has grown."""
+    adapter = database.unopened()
+    costs: list[int] = []
+    async with Keep(adapter) as keep:
+        have = 0
+        for turn, want in enumerate((_SMALL, _LARGE)):
+            await grow(keep, have, want)
+            have = want
+            await run(keep, calls, turn * 2 * _ROUNDS)  # what the growth left to be done is not the calls' own
+            work = await database.enrolment.work(
+                adapter, lambda first=(turn * 2 + 1) * _ROUNDS: run(keep, calls, first)
+            )
+            costs.append(work)
+    return costs
