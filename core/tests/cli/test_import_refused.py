@@ -22,7 +22,7 @@ GOOD = '{"messages": [{"role": "user", "content": "x"}]}'
         ("a.json", '{"messages": [{"role": "user", "content": 1e999}]}', "line 1, column 43", "1e999"),
         ("a.json", '{"messages":\n  NaN}', "line 2, column 3", "NaN"),
         ("a.json", '{"NaN \\"NaN": "NaN",\n"x": NaN}', "line 2, column 6", "NaN"),
-        ("a.json", "[" * 5_000, "line 1", "nested too deeply"),
+        ("a.json", "[" * 200_000, "line 1", "nested too deeply"),
         ("a.json", "3", "a.json", "not a conversation"),
         ("a.json", "[1]", "conversation 1", "not a conversation"),
         ("a.json", '[[{"content": "x"}]]', "conversation 1: message 1", "no role"),
