@@ -1,5 +1,7 @@
 """Agentkeep keeps the sessions and messages of AI agents, in the database that a team already runs."""
 
+from agentkeep._drafts import SessionFields, SessionFilters, SessionUpdate
+from agentkeep._message_drafts import MessageUpdate
 from agentkeep.capabilities import Capabilities
 from agentkeep.errors import (
     AdapterNotInstalled,
@@ -22,9 +24,12 @@ from agentkeep.errors import (
 )
 from agentkeep.keep import Keep, View, connect
 from agentkeep.models import Appended, Health, Hit, Message, NewMessage, Page, Resumed, Session, Status
-from agentkeep.protocol import MessageRepository, PersistenceAdapter, SessionRepository
+from agentkeep.protocol import AdapterFactory, MessageRepository, PersistenceAdapter, SessionRepository
+from agentkeep.records import Stored
+from agentkeep.sessions import Order
 
 __all__ = [
+    "AdapterFactory",
     "AdapterNotInstalled",
     "AlreadyExists",
     "Appended",
@@ -42,7 +47,9 @@ __all__ = [
     "Message",
     "MessageNotFound",
     "MessageRepository",
+    "MessageUpdate",
     "NewMessage",
+    "Order",
     "OutcomeUnknown",
     "Page",
     "PersistenceAdapter",
@@ -52,9 +59,13 @@ __all__ = [
     "SchemaMissing",
     "SchemaTooNew",
     "Session",
+    "SessionFields",
+    "SessionFilters",
     "SessionNotFound",
     "SessionRepository",
+    "SessionUpdate",
     "Status",
+    "Stored",
     "Unavailable",
     "View",
     "connect",

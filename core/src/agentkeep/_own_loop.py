@@ -20,10 +20,10 @@ class OnLoop:
     """Runs each call of the adapter `inner` on one loop, and waits for it in the caller's."""
 
     def __init__(self, inner: PersistenceAdapter, loop: Loop) -> None:
-        self.inner = inner
+        self.inner: PersistenceAdapter = inner
         self._loop = loop
-        self.sessions = cast("SessionRepository", _Verbs(lambda: inner.sessions, loop))
-        self.messages = cast("MessageRepository", _Messages(lambda: inner.messages, loop))
+        self.sessions: SessionRepository = cast("SessionRepository", _Verbs(lambda: inner.sessions, loop))
+        self.messages: MessageRepository = cast("MessageRepository", _Messages(lambda: inner.messages, loop))
 
     def __repr__(self) -> str:
         return repr(self.inner)

@@ -42,10 +42,10 @@ class Shared:
     )
 
     def __init__(self, adapter: PersistenceAdapter, idle_ttl: timedelta | None, *, own_loop: bool = False) -> None:
-        self.adapter = adapter
+        self.adapter: PersistenceAdapter = adapter
         self.capabilities: Capabilities = adapter.capabilities
-        self.idle_ttl = idle_ttl
-        self.is_open = False
+        self.idle_ttl: timedelta | None = idle_ttl
+        self.is_open: bool = False
         self.own_loop: LoopThread | None = None
         self.loop: Loop | None = None
         """The loop in which the adapter was opened, while it is open."""

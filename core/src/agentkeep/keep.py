@@ -61,8 +61,8 @@ class View:
     def __init__(self, shared: Shared, scope: Scope) -> None:
         self._shared = shared
         self._scope = scope
-        self.sessions = Sessions(shared, scope)
-        self.messages = Messages(shared, scope)
+        self.sessions: Sessions = Sessions(shared, scope)
+        self.messages: Messages = Messages(shared, scope)
 
     def __repr__(self) -> str:
         user = "" if self._scope.user_id is None else f" user={self._scope.user_id!r}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, overload
 
 from msgspec import field
 
@@ -145,7 +145,7 @@ class Appended(Sequence[Message]):
     def __eq__(self, other: object) -> bool:
         return self._fields() == other._fields() if isinstance(other, Appended) else NotImplemented
 
-    __hash__ = None  # pyright: ignore[reportAssignmentType] - messages hold dicts
+    __hash__: ClassVar[None]  # pyright: ignore[reportIncompatibleMethodOverride] - messages hold dicts
 
     def __repr__(self) -> str:
         return f"Appended({', '.join(f'{name}={value!r}' for name, value in self._fields().items())})"

@@ -11,14 +11,11 @@ number of threads may call. Ctrl-C cancels the call that waits, with the promise
 from __future__ import annotations
 
 import inspect
-import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
-from contextlib import suppress
-from functools import wraps
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from types import TracebackType
-from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
+from typing import Any, ClassVar, Self, TypeVar, cast, overload
 
-from agentkeep._loops import END, Loop, next_row
+from agentkeep._blocking import Blocking, Runner, runs, walks
 from agentkeep.capabilities import Capabilities
 from agentkeep.errors import Closed
 from agentkeep.keep import Keep, View
@@ -27,160 +24,114 @@ from agentkeep.messages import Messages
 from agentkeep.protocol import PersistenceAdapter
 from agentkeep.sessions import Sessions
 
-Target = TypeVar("Target")
-Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-class _Runner:
-    """The loop on which a sync keep and all its views run their calls, while it is open."""
-
-    def __init__(self, keep: Keep) -> None:
-        self._shared = keep._shared  # pyright: ignore[reportPrivateUsage] - the two faces of one keep
-        self._changing = threading.Lock()
-        self._loop: Loop | None = None
-        self._is_opener = False
-
-    @property
-    def loop(self) -> Loop:
-        """Raises `Closed`."""
-        if self._loop is None:
-            raise Closed("this keep is not open: use `with`, or call open() first")
-        return self._loop
-
-    def run(self, call: Coroutine[Any, Any, Result]) -> Result:
-        if self._loop is None:
-            call.close()
-        return self.loop.run(call)
-
-    def open(self) -> None:
-        """Take the loop of a keep that is open, or else open it on a loop of its own."""
-        self._shared.require_process()
-        if self._loop is not None:
-            return
-        with self._changing:
-            if self._shared.is_open:
-                self._loop = self._shared.loop
-                return
-            own_loop = self._shared.use_own_loop()
-            own_loop.start()
-            try:
-                own_loop.run(self._shared.open_here())
-            except BaseException:
-                own_loop.stop()
-                raise
-            self._loop, self._is_opener = own_loop, True
-
-    def close(self) -> None:
-        """Close the keep if this face opened it."""
-        if self._is_opener:
-            self.loop.require_elsewhere()
-        with self._changing:
-            loop, self._loop = self._loop, None
-            if loop is None or not self._is_opener or self._shared.is_forked:
-                return
-            self._is_opener = False
-            own_loop = self._shared.use_own_loop()
-            try:
-                with suppress(Closed):  # the asynchronous keep was closed meanwhile
-                    own_loop.run(self._shared.close_here())
-            finally:
-                own_loop.stop()
-
-
-class _Blocking(Generic[Target]):
-    """The verbs of `asynchronous`, each run to its end on a loop."""
-
-    def __init__(self, asynchronous: Target, runner: _Runner) -> None:
-        self._asynchronous = asynchronous
-        self.runner = runner
-
-    @property
-    def asynchronous(self) -> Target:
-        """What this is the face of. If the sync keep opened it, it runs on a loop of its own: await it in any loop."""
-        return self._asynchronous
-
-
-def _run(
-    method: Callable[Concatenate[Target, Arguments], Coroutine[Any, Any, Result]],
-) -> Callable[Concatenate[_Blocking[Target], Arguments], Result]:
-    @wraps(method)
-    def call(self: _Blocking[Target], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        return self.runner.run(method(self.asynchronous, *args, **kwargs))
-
-    return cast("Callable[Concatenate[_Blocking[Target], Arguments], Result]", call)
-
-
-def _walk(
-    method: Callable[Concatenate[Target, Arguments], AsyncGenerator[Result, None]],
-) -> Callable[Concatenate[_Blocking[Target], Arguments], Iterator[Result]]:
-    @wraps(method)
-    def walk(self: _Blocking[Target], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Iterator[Result]:
-        rows = method(self.asynchronous, *args, **kwargs)
-        try:
-            while (row := self.runner.run(next_row(rows))) is not END:
-                yield row
-        finally:
-            with suppress(Closed):  # a keep that was closed meanwhile has ended this walk with it
-                self.runner.run(_close(rows))
-
-    return cast("Callable[Concatenate[_Blocking[Target], Arguments], Iterator[Result]]", walk)
-
-
-async def _close(rows: AsyncGenerator[Any, None]) -> None:
-    await rows.aclose()
-
-
-class SyncSessions(_Blocking[Sessions]):
+class SyncSessions(Blocking[Sessions]):
     """`keep.sessions` without `await`."""
 
-    create = _run(Sessions.create)
-    get_or_create = _run(Sessions.get_or_create)
-    get = _run(Sessions.get)
-    get_many = _run(Sessions.get_many)
-    resume = _run(Sessions.resume)
-    get_many = _run(Sessions.get_many)
-    resume = _run(Sessions.resume)
-    find = _run(Sessions.find)
-    update = _run(Sessions.update)
-    list = _run(Sessions.list)
-    iterate = _walk(Sessions.iterate)
-    count = _run(Sessions.count)
-    find_active = _run(Sessions.find_active)
-    touch = _run(Sessions.touch)
-    fork = _run(Sessions.fork)
-    delete = _run(Sessions.delete)
-    delete_many = _run(Sessions.delete_many)
-    delete_user = _run(Sessions.delete_user)
+    @runs(Sessions.create)
+    def create(self) -> None: ...
+
+    @runs(Sessions.get_or_create)
+    def get_or_create(self) -> None: ...
+
+    @runs(Sessions.get)
+    def get(self) -> None: ...
+
+    @runs(Sessions.get_many)
+    def get_many(self) -> None: ...
+
+    @runs(Sessions.resume)
+    def resume(self) -> None: ...
+
+    @runs(Sessions.find)
+    def find(self) -> None: ...
+
+    @runs(Sessions.update)
+    def update(self) -> None: ...
+
+    @runs(Sessions.list)
+    def list(self) -> None: ...
+
+    @walks(Sessions.iterate)
+    def iterate(self) -> None: ...
+
+    @runs(Sessions.count)
+    def count(self) -> None: ...
+
+    @runs(Sessions.find_active)
+    def find_active(self) -> None: ...
+
+    @runs(Sessions.touch)
+    def touch(self) -> None: ...
+
+    @runs(Sessions.fork)
+    def fork(self) -> None: ...
+
+    @runs(Sessions.delete)
+    def delete(self) -> None: ...
+
+    @runs(Sessions.delete_many)
+    def delete_many(self) -> None: ...
+
+    @runs(Sessions.delete_user)
+    def delete_user(self) -> None: ...
 
 
-class SyncMessages(_Blocking[Messages]):
+class SyncMessages(Blocking[Messages]):
     """`keep.messages` without `await`."""
 
-    append = _run(Messages.append)
-    update = _run(Messages.update)
-    list = _run(Messages.list)
-    iterate = _walk(Messages.iterate)
-    tail = _run(Messages.tail)
-    get = _run(Messages.get)
-    get_many = _run(Messages.get_many)
-    get_many = _run(Messages.get_many)
-    count = _run(Messages.count)
-    truncate = _run(Messages.truncate)
-    trim = _run(Messages.trim)
-    pop = _run(Messages.pop)
-    clear = _run(Messages.clear)
-    search = _run(Messages.search)
-    watch = _walk(Messages.watch)
+    @runs(Messages.append)
+    def append(self) -> None: ...
+
+    @runs(Messages.update)
+    def update(self) -> None: ...
+
+    @runs(Messages.list)
+    def list(self) -> None: ...
+
+    @walks(Messages.iterate)
+    def iterate(self) -> None: ...
+
+    @runs(Messages.tail)
+    def tail(self) -> None: ...
+
+    @runs(Messages.get)
+    def get(self) -> None: ...
+
+    @runs(Messages.get_many)
+    def get_many(self) -> None: ...
+
+    @runs(Messages.count)
+    def count(self) -> None: ...
+
+    @runs(Messages.truncate)
+    def truncate(self) -> None: ...
+
+    @runs(Messages.trim)
+    def trim(self) -> None: ...
+
+    @runs(Messages.pop)
+    def pop(self) -> None: ...
+
+    @runs(Messages.clear)
+    def clear(self) -> None: ...
+
+    @runs(Messages.search)
+    def search(self) -> None: ...
+
+    @walks(Messages.watch)
+    def watch(self) -> None: ...
 
 
-class SyncView(_Blocking[View]):
+class SyncView(Blocking[View]):
     """`agentkeep.View` without `await`."""
 
-    def __init__(self, asynchronous: View, runner: _Runner) -> None:
+    def __init__(self, asynchronous: View, runner: Runner) -> None:
         super().__init__(asynchronous, runner)
-        self.sessions = SyncSessions(asynchronous.sessions, runner)
-        self.messages = SyncMessages(asynchronous.messages, runner)
+        self.sessions: SyncSessions = SyncSessions(asynchronous.sessions, runner)
+        self.messages: SyncMessages = SyncMessages(asynchronous.messages, runner)
 
     def __repr__(self) -> str:
         return repr(self.asynchronous).replace("<", "<Sync", 1)
@@ -194,8 +145,11 @@ class SyncView(_Blocking[View]):
         """A view that sees and touches this user's sessions alone (ISO-1)."""
         return self._view(self.asynchronous.for_user(user_id))
 
-    health = _run(View.health)
-    sweep = _run(View.sweep)
+    @runs(View.health)
+    def health(self) -> None: ...
+
+    @runs(View.sweep)
+    def sweep(self) -> None: ...
 
     def _view(self, asynchronous: View) -> SyncView:
         return type(self)(asynchronous, self.runner)
@@ -210,7 +164,7 @@ class SyncKeep(SyncView):
     view_class: ClassVar[type[SyncView]] = SyncView
 
     def __init__(self, keep: Keep) -> None:
-        super().__init__(keep, _Runner(keep))
+        super().__init__(keep, Runner(keep))
         self._keep = keep
 
     @property

@@ -132,7 +132,10 @@ class Loops:
 
             async def watched() -> list[int]:
                 met: list[int] = []
-                async with asyncio.timeout(PATIENCE_SECONDS), aclosing(own.messages.watch("s", after_seq=0)) as messages:
+                async with (
+                    asyncio.timeout(PATIENCE_SECONDS),
+                    aclosing(own.messages.watch("s", after_seq=0)) as messages,
+                ):
                     while len(met) < 3:
                         met.append((await anext(messages)).seq)
                 return met

@@ -13,7 +13,7 @@ from agentkeep.cli.arguments import Age, Agent, CommonOptions, Id, Json, Tenant,
 if TYPE_CHECKING:
     from agentkeep._drafts import SessionFilters
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -11,7 +11,7 @@ last line tells a whole export from one that was cut short.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -53,7 +53,7 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True):
     end: End | None = None
 
 
-encode = msgspec.json.Encoder().encode
+encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 _decode_header = msgspec.json.Decoder(Header).decode
 _decode_line = msgspec.json.Decoder(Line).decode
 

@@ -25,7 +25,7 @@ class Totals:
     def __init__(self) -> None:
         self.sessions: Counter[str] = Counter()
         """Number of sessions by `Outcome.result`."""
-        self.messages = 0
+        self.messages: int = 0
 
     def add(self, outcome: Outcome) -> None:
         self.sessions[outcome.result] += 1

@@ -69,7 +69,7 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.is_terminal = sys.stdout.isatty() and not as_json
+        self.is_terminal: bool = sys.stdout.isatty() and not as_json
         self._console: Console | None = None
 
     def record(self, value: Any) -> None:

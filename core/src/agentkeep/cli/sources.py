@@ -32,10 +32,10 @@ class InputFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self.name = str(path)
+        self.name: str = str(path)
         self.stem: str | None = path.stem
         """For making ids. None for a pipe, which has another name each time."""
-        self.has_lines = path.suffix.lower() in LINE_FORMATS
+        self.has_lines: bool = path.suffix.lower() in LINE_FORMATS
         self._path = path
         try:
             with path.open("rb") as file:

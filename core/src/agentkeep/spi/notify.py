@@ -85,9 +85,9 @@ class Watcher:
     __slots__ = ("_group", "_woken", "is_closed", "key", "loop")
 
     def __init__(self, key: Key, group: _Group, loop: asyncio.AbstractEventLoop) -> None:
-        self.key = key
-        self.loop = loop
-        self.is_closed = False
+        self.key: Key = key
+        self.loop: asyncio.AbstractEventLoop = loop
+        self.is_closed: bool = False
         self._group = group
         self._woken = asyncio.Event()
 

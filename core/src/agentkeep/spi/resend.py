@@ -88,11 +88,11 @@ class Attempt:
     def __init__(self, call: _Call, timer: asyncio.Timeout) -> None:
         self._call = call
         self._timer = timer
-        self.is_sent = False
-        self.reused = False
-        self.needs_new_connection = call.needs_new_connection
+        self.is_sent: bool = False
+        self.reused: bool = False
+        self.needs_new_connection: bool = call.needs_new_connection
         """A connection failed just now, and others that were idle may have failed with it: use a new one."""
-        self.may_have_run = call.may_have_run
+        self.may_have_run: bool = call.may_have_run
         """An earlier sending of this write got no answer, so the write may have happened already."""
 
     def sending(self, *, reused: bool = False) -> None:
@@ -126,12 +126,12 @@ class _Call:
     __slots__ = ("contentions", "deadline", "effect", "may_have_run", "needs_new_connection", "was_resent")
 
     def __init__(self, effect: Effect, deadline: float | None) -> None:
-        self.effect = effect
-        self.deadline = deadline
-        self.contentions = 0
-        self.may_have_run = False
-        self.needs_new_connection = False
-        self.was_resent = False
+        self.effect: Effect = effect
+        self.deadline: float | None = deadline
+        self.contentions: int = 0
+        self.may_have_run: bool = False
+        self.needs_new_connection: bool = False
+        self.was_resent: bool = False
 
     def pause(self, cause: Cause, attempt: Attempt) -> float | None:
         """Seconds to wait before the next attempt; None if there must be none."""
