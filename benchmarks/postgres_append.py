@@ -32,8 +32,8 @@ WITH counted AS (
     WHERE tenant = 'default' AND id = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp())
     RETURNING last_seq - $3 AS before
 )
-INSERT INTO {p}messages (tenant, session_id, seq, id, role, created_at, payload, search)
-SELECT 'default', $1, before + n, id, 'user', clock_timestamp(), $4, $5
+INSERT INTO {p}messages (tenant, session_id, seq, id, role, created_at, payload, content_key, version, search)
+SELECT 'default', $1, before + n, id, 'user', clock_timestamp(), $4, 'AAAAAAAAAAAAAAAAAAAAAA', 1, $5
 FROM counted, unnest($2::text[]) WITH ORDINALITY AS new (id, n)
 RETURNING seq, created_at
 """
@@ -72,7 +72,7 @@ async def main() -> None:
         append = statements["append"]
         values = cast("dict[str, object]", dict.fromkeys(append.parameters))
         values |= {"tenant": "default", "session_id": "function", "roles": ["user"], "payloads": [PAYLOAD]}
-        values |= {"look": False, "searches": [CONTENT.casefold()], "times": [None]}
+        values |= {"may_be_stored": False, "skip": False, "keys": ["A" * 22], "searches": [CONTENT.casefold()]}
 
         def called() -> Awaitable[Any]:
             return held.fetch(append.text, *append.arguments(values | {"ids": [uuid4().hex]}))
@@ -88,7 +88,7 @@ async def main() -> None:
                 "append, psycopg": lambda: other.messages.append("psycopg", [NewMessage(role="user", content=CONTENT)]),
             }
         )
-    await held.execute(f"DROP TABLE {prefix}sessions, {prefix}messages, {prefix}schema_version CASCADE")
+    await held.execute(f"DROP TABLE {prefix}sessions, {prefix}labels, {prefix}messages, {prefix}schema_version CASCADE")
     await held.close()
 
 

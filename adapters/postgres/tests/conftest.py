@@ -12,6 +12,7 @@ import pytest
 from agentkeep import Keep
 from agentkeep_conformance.outcomes import dsn_of
 from agentkeep_conformance.servers import PGBOUNCER, POSTGRES
+from agentkeep_conformance.storage.postgres import drop_prefix
 from agentkeep_postgres import PostgresAdapter
 from psycopg.sql import SQL
 
@@ -38,12 +39,7 @@ class Database:
             return await cursor.fetchall() if cursor.description else []
 
     async def drop(self) -> None:
-        found = await self.run(
-            "SELECT oid::regprocedure::text FROM pg_proc WHERE starts_with(proname, %s)", self.prefix
-        )
-        for (function,) in found:
-            await self.run(f"DROP FUNCTION {function}")
-        await self.run("DROP TABLE IF EXISTS {p}sessions, {p}messages, {p}schema_version CASCADE")
+        await drop_prefix(self.dsn, self.prefix)
 
 
 @pytest.fixture

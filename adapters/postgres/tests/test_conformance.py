@@ -19,7 +19,7 @@ class TestPostgres(PostgresStorage, AdapterConformance):
     one_connection: ClassVar[dict[str, Any]] = {"pool_size": 1}
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5, "connect_timeout": 0.5}
     round_trips: ClassVar[dict[str, int]] = {"greeting": 4}  # whether there is TLS, who we are, two to prove it (SCRAM)
-    has_schema, tables, corpora = True, ("sessions", "messages"), released(Path(__file__).parent / "corpora")
+    has_schema, tables, corpora = True, ("sessions", "labels", "messages"), released(Path(__file__).parent / "corpora")
     driver = "asyncpg"
     connect_args: ClassVar[dict[str, Any]] = {}
 
@@ -36,7 +36,7 @@ class TestPostgres(PostgresStorage, AdapterConformance):
         return over_engine(self.url(dsn), partial(PostgresAdapter, prefix=namespace), connect_args=self.connect_args)
 
     async def make_newer(self, dsn: str, namespace: str) -> None:
-        execute(dsn, f"INSERT INTO {namespace}schema_version (version) VALUES (999)")  # noqa: S608 - the suite's name
+        execute(dsn, f"INSERT INTO {namespace}schema_version (version, oldest) VALUES (999, 999)")  # noqa: S608 - the suite's name
 
 
 class TestPsycopg(TestPostgres):

@@ -23,7 +23,7 @@ class TestPostgresRows(storage.PostgresStorage, AdapterConformance):
     def prepare(self, dsn: str, namespace: str) -> None:
         """The rights are those that the adapter's page names."""
         storage.execute(dsn, PostgresAdapter.from_url(dsn, prefix=namespace).migrations_sql())
-        rights = [f"SELECT, INSERT, UPDATE, DELETE ON {namespace}sessions, {namespace}messages"]
+        rights = [f"SELECT, INSERT, UPDATE, DELETE ON {namespace}sessions, {namespace}labels, {namespace}messages"]
         storage.create_role(dsn, namespace, [*rights, f"SELECT ON {namespace}schema_version"])
 
     def open(self, dsn: str, namespace: str, **options: Any) -> PostgresAdapter:
@@ -38,7 +38,7 @@ class TestPostgresRows(storage.PostgresStorage, AdapterConformance):
         return over_engine(url, adapter_of)
 
     async def make_newer(self, dsn: str, namespace: str) -> None:
-        storage.execute(dsn, f"INSERT INTO {namespace}schema_version (version) VALUES (999)")  # noqa: S608
+        storage.execute(dsn, f"INSERT INTO {namespace}schema_version (version, oldest) VALUES (999, 999)")  # noqa: S608
 
     async def drop(self, dsn: str, namespace: str) -> None:
         await super().drop(dsn, namespace)

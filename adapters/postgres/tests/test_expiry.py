@@ -21,22 +21,25 @@ CREATE TRIGGER slow AFTER INSERT ON {p}messages EXECUTE FUNCTION {p}slow();
 """
 
 
+@pytest.mark.parametrize("lives", [{"ttl": 0.3}, {"idle_ttl": 0.3}], ids=["to an end", "idle"])
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
-async def test_an_append_that_outlives_its_session_does_nothing(database: Database, driver: str) -> None:
+async def test_an_append_that_outlives_its_session_does_nothing(
+    database: Database, driver: str, lives: dict[str, float]
+) -> None:
     """ORD-6, SES-4, TTL-1: nothing of it lands, and the session stays expired, sliding or not."""
     dsn = database.dsn.replace("postgresql://", f"postgresql+{driver}://")
     adapter = PostgresAdapter.from_url(dsn, prefix=database.prefix)
     stored = "SELECT version, message_count, last_seq, state, status, expires_at FROM {p}sessions"
-    async with Keep(adapter, idle_ttl=timedelta(hours=1)) as keep:
+    async with Keep(adapter) as keep:
         await database.run(_SLOW)
-        session = await keep.sessions.create(state={"v": 0}, ttl=timedelta(seconds=0.3))
+        session = await keep.sessions.create(state={"v": 0}, **lives)
         try:
             with pytest.raises(SessionNotFound):
                 await keep.messages.append(
                     session.id, [NewMessage(role="user")] * 3, update={"state": {"v": 1}, "status": "completed"}
                 )
             assert await keep.sessions.find(session.id) is None
-            assert await database.run(stored) == [(1, 0, 0, '{"v":0}', "active", session.expires_at)]
+            assert await database.run(stored) == [(session.version, 0, 0, '{"v":0}', "active", session.expires_at)]
             assert await database.run("SELECT count(*) FROM {p}messages") == [(0,)]
         finally:
             await database.run("DROP TRIGGER slow ON {p}messages")
@@ -46,13 +49,13 @@ async def test_a_slow_append_within_its_sessions_life_lands_whole(database: Data
     """ORD-6, TTL-1: messages, fields and the new expiry, by one judgement."""
     async with Keep(database.adapter(), idle_ttl=timedelta(hours=1)) as keep:
         await database.run(_SLOW)
-        session = await keep.sessions.create(state={"v": 0}, ttl=timedelta(minutes=1))
+        session = await keep.sessions.create(state={"v": 0})
         try:
             await keep.messages.append(session.id, [NewMessage(role="user")], update={"state": {"v": 1}})
         finally:
             await database.run("DROP TRIGGER slow ON {p}messages")
         after = await keep.sessions.get(session.id)
-        assert (after.state, after.version, after.message_count) == ({"v": 1}, 2, 1)
+        assert (after.state, after.version, after.message_count) == ({"v": 1}, session.version + 1, 1)
         assert after.expires_at is not None
         assert session.expires_at is not None
         assert after.expires_at > session.expires_at

@@ -1,61 +1,98 @@
-"""What the server does for a statement: ranges of indexes, never a sort of the whole, never a payload in a listing."""
+"""What the server does for each statement, in tables that grew from empty and were never analysed (COST-4).
+
+Each plan is made while the tables are empty and kept, as by a process that is as old as its database. It must be a
+range of an index or a look-up by key: never a scan of a table, never a sort of all rows.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
-from agentkeep_postgres.listing import Listing
+from agentkeep_postgres.listing import Call, Listing, candidates, conditions, values_of
 from agentkeep_postgres.statements import Names, Statement, Statements, load_statements
-from psycopg.sql import SQL, Literal
+from psycopg.sql import SQL, Identifier, Literal
 
 if TYPE_CHECKING:
     from .conftest import Database
 
 pytestmark = pytest.mark.anyio
 
-_FILL = """
-INSERT INTO {p}sessions (tenant, id, user_id, agent_name, status, state, metadata, labels, parent_id, version,
-    message_count, last_seq, created_at, updated_at)
+_SCOPE = Scope("t")
+_NEWEST = SessionOrder("updated_at", True)
+_GROW = """
+INSERT INTO {p}sessions (tenant, id, user_id, agent_name, status, state, metadata, counters, parent_id, version,
+    message_count, last_seq, created_at, updated_at, has_labels)
 SELECT 't', 's' || n, 'u' || n % 200, 'a' || n % 50, (ARRAY['active', 'completed', 'abandoned'])[1 + n % 3], '{}', '{}',
-    ARRAY[E't\\n' || n % 500], 'p' || n % 300, 1, 0, 0, now() - n * interval '1 second', now() - n * interval '1 second'
+    '{}', 'p' || n % 300, 1, 5000, 5000, now() - n * interval '1 second', now() - n * interval '1 second', true
 FROM generate_series(1, 20000) AS n;
-INSERT INTO {p}messages (tenant, session_id, seq, id, role, created_at, payload)
-SELECT 't', 's' || 1 + n / 5000, n % 5000 + 1, 'm' || n, 'user', now(), '{"content":"x"}'
+INSERT INTO {p}labels (tenant, session_id, label, created_at, updated_at)
+SELECT 't', 's' || n, label, now() - n * interval '1 second', now() - n * interval '1 second'
+FROM generate_series(1, 20000) AS n, unnest(ARRAY['of ' || n % 500, CASE WHEN n > 19990 THEN 'rare' ELSE 'common' END])
+    AS label;
+INSERT INTO {p}messages (tenant, session_id, seq, id, role, created_at, payload, content_key, version, search)
+SELECT 't', 's' || 1 + n / 5000, n % 5000 + 1, 'm' || n, 'user', now(), '{"content":"x"}', 'k', 1, 'm' || n || ' filler'
 FROM generate_series(0, 29999) AS n;
-ANALYZE {p}sessions;
-ANALYZE {p}messages;
+"""
+_EXPLAIN = """
+LOAD 'auto_explain';
+SET auto_explain.log_min_duration = 0;
+SET auto_explain.log_analyze = on;
+SET auto_explain.log_nested_statements = on;
+SET auto_explain.log_format = json;
+SET client_min_messages = log;
+SET plan_cache_mode = force_generic_plan;
 """
 
 
-@pytest.fixture
-async def filled(database: Database) -> AsyncIterator[Database]:
-    """20,000 sessions, and 30,000 messages in six of them."""
-    async with database.keep():
-        await database.run(_FILL)
-        yield database
+class Explained:
+    """One connection of a process that prepares a statement once. It collects each plan, those in functions too."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        self._connection = connection
+        self._prepared: dict[str, str] = {}
+        self._plans: list[dict[str, Any]] = []
+        connection.add_notice_handler(self._collect)
+
+    def _collect(self, notice: psycopg.errors.Diagnostic) -> None:
+        _, found, plan = (notice.message_primary or "").partition("plan:\n")
+        if found:
+            self._plans.append(json.loads(plan)["Plan"])
+
+    async def plans(self, statement: Statement, values: dict[str, object]) -> list[dict[str, Any]]:
+        if statement.text not in self._prepared:
+            name = self._prepared[statement.text] = f"statement_{len(self._prepared)}"
+            await self._run(f"PREPARE {name} AS {statement.text}".encode())
+        self._plans.clear()
+        arguments = SQL(", ").join(map(Literal, statement.arguments(values)))
+        name = Identifier(self._prepared[statement.text])
+        await self._run(SQL("EXECUTE {}({})").format(name, arguments))
+        return list(self._plans)
+
+    async def _run(self, text: Any) -> None:
+        async with self._connection.transaction(force_rollback=True):
+            await self._connection.execute(text)
 
 
-def sql_of(database: Database) -> Statements:
-    return load_statements(Names(None, database.prefix))
-
-
-async def plan_of(database: Database, statement: Statement, values: dict[str, object]) -> dict[str, Any]:
-    """The plan that the adapter's statement ends with, and what it met: for all values, or for these."""
-    mode = "force_custom_plan" if statement.is_planned_each_time else "force_generic_plan"
-    async with await psycopg.AsyncConnection.connect(database.dsn) as connection:
-        await connection.execute(SQL("SET plan_cache_mode = {}").format(Literal(mode)))
-        await connection.execute(SQL("PREPARE asked AS " + statement.text))  # pyright: ignore[reportArgumentType]
-        asked = SQL(", ").join(map(Literal, statement.arguments(values)))
-        cursor = await connection.execute(SQL("EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE asked({})").format(asked))
-        row = await cursor.fetchone()
-        assert row is not None
-        return row[0][0]["Plan"]
+@asynccontextmanager
+async def grown(database: Database, calls: list[Call]) -> AsyncGenerator[Explained]:
+    """Run each call on empty tables, so that its plans are kept, then let the tables grow without statistics."""
+    async with database.keep(), await psycopg.AsyncConnection.connect(database.dsn, autocommit=True) as connection:
+        for table in ("sessions", "labels", "messages"):
+            await database.run(f"ALTER TABLE {{p}}{table} SET (autovacuum_enabled = off)")
+        for command in _EXPLAIN.strip().split("\n"):
+            await connection.execute(command.encode())
+        explained = Explained(connection)
+        for statement, values in calls:
+            await explained.plans(statement, values)
+        await database.run(_GROW)
+        yield explained
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -64,97 +101,159 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(child)
 
 
-def rows_met(plan: dict[str, Any]) -> int:
-    return sum(
-        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in nodes(plan)
+def check(plans: list[dict[str, Any]], *, most: int) -> None:
+    """No scan of a table, and at most so many rows in all of the call's statements."""
+    assert plans, "no plan was seen"
+    shown = json.dumps(plans, indent=1)
+    found = [node for plan in plans for node in nodes(plan)]
+    assert "Seq Scan" not in {node["Node Type"] for node in found}, shown
+    met = sum(
+        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+        for node in found
+        if "Relation Name" in node
     )
+    assert met <= most, f"{met} rows\n{shown}"
 
 
-def check_range(plan: dict[str, Any], *, most: int) -> None:
-    kinds = {node["Node Type"] for node in nodes(plan)}
-    assert "Seq Scan" not in kinds, json.dumps(plan, indent=1)
-    assert rows_met(plan) <= most, json.dumps(plan, indent=1)
+def statements_of(database: Database) -> Statements:
+    return load_statements(Names(None, database.prefix))
+
+
+_APPEND: dict[str, object] = {
+    **{"ids": ["new"], "roles": ["user"], "payloads": ["{}"], "keys": ["k"], "searches": ["x"], "times": None},
+    **{"may_be_stored": True, "skip": False, "create": None, "expected_version": None, "expected_last_seq": None},
+    **{"truncate_after": None, "keep_last": None, "changes": None, "add": None},
+}
+_CREATE = '{"id":"new","version":1,"state":"{}","metadata":"{}","labels":["x"],"ttl":null,"idle_ttl":1000}'
+_AT: dict[str, object] = {"tenant": "t", "scope_user": None, "id": "s3", "session_id": "s3"}
+_CALLS: dict[str, tuple[str, dict[str, object], int]] = {
+    "create": ("create", {"draft": _CREATE}, 10),
+    "get": ("get", {}, 1),
+    "get many": ("get_many", {"ids": ["s3", "s4", "absent"]}, 3),
+    "resume": ("resume", {"tail": 20}, 21),
+    "update": ("update", {"expected_version": None, "changes": '{"title":"x"}', "add": '{"n":1}'}, 20),
+    "update of metadata": (
+        "update",
+        {"expected_version": None, "changes": '{"metadata":"{}","labels":["y"]}', "add": None},
+        20,
+    ),
+    "touch": ("touch", {"ttl": 1000}, 10),
+    "fork": ("fork", {"at_seq": 5, "new_id": "new", "version": 1, "changes": None}, 40),
+    "delete": ("delete", {"id": "s20000", "expected_version": None}, 20),
+    "append": ("append", {**_APPEND, "may_be_stored": False}, 10),
+    "append with ids": ("append", {**_APPEND, "ids": ["m10001"], "keys": ["k"]}, 10),
+    "append that skips": (
+        "append",
+        {**_APPEND, "ids": ["m10001", "n"], "keys": ["k"] * 2, "roles": ["user"] * 2, "payloads": ["{}"] * 2}
+        | {"searches": ["x"] * 2, "skip": True},
+        20,
+    ),
+    "append that cuts": ("append", {**_APPEND, "truncate_after": 4999, "keep_last": 4999, "changes": "{}"}, 30),
+    "append that creates": ("append", {**_APPEND, "session_id": "new", "create": _CREATE}, 20),
+    "list forward": ("list_forward", {"after": 2000, "before": 2**53, "limit": 20}, 21),
+    "list backward": ("list_backward", {"after": 2000, "before": 2**53, "limit": 20}, 21),
+    "get messages": ("get_messages", {"ids": ["m10001", "m10002", "absent"]}, 3),
+    "replace": (
+        "replace",
+        {"message_id": "m10001", "expected": "k", "role": "user", "payload": "{}", "key": "k", "search": "x"},
+        10,
+    ),
+    "truncate": ("cut", {"after_seq": 4998, "keep_last": None}, 12),
+    "trim": ("cut", {"after_seq": None, "keep_last": 4998}, 14),
+    "pop": ("pop", {}, 12),
+    "request notifications": ("request_notifications", {"notify_for": 1000}, 2),
+}
+
+
+async def test_every_verb_meets_its_own_rows_alone(database: Database) -> None:
+    """COST-4, READ-3: appends with their ids among the 5,000 messages of a session, for instance."""
+    statements = statements_of(database)
+    calls = {name: (statements[verb], _AT | values) for name, (verb, values, _) in _CALLS.items()}
+    async with grown(database, list(calls.values())) as explained:
+        for name, call in calls.items():
+            plans = await explained.plans(*call)
+            try:
+                check(plans, most=_CALLS[name][2])
+            except AssertionError as error:
+                raise AssertionError(f"{name}: {error}") from None
 
 
 _QUERIES = {
-    "all": SessionQuery(),
-    "user": SessionQuery(user_id="u7"),
-    "agent": SessionQuery(agent_name="a7"),
-    "status": SessionQuery(status="completed"),
-    "parent": SessionQuery(parent_id="p7"),
-    "user and status": SessionQuery(user_id="u7", status="active"),
-    "time": SessionQuery(
-        updated_after=datetime(2020, 1, 1, tzinfo=UTC), updated_before=datetime(2100, 1, 1, tzinfo=UTC)
+    "all": (SessionQuery(), 20),
+    "user": (SessionQuery(user_id="u7"), 20),
+    "agent": (SessionQuery(agent_name="a7"), 20),
+    "status": (SessionQuery(status="completed"), 20),
+    "parent": (SessionQuery(parent_id="p7"), 20),
+    "label": (SessionQuery(labels=("of 7",)), 40),
+    "rare label": (SessionQuery(labels=("rare",)), 40),
+    "time": (
+        SessionQuery(updated_after=datetime(2020, 1, 1, tzinfo=UTC), updated_before=datetime(2100, 1, 1, tzinfo=UTC)),
+        20,
+    ),
+    "user and status": (SessionQuery(user_id="u7", status="active"), 1_000),
+    "user and agent": (SessionQuery(user_id="u7", agent_name="a7"), 1_000),
+    "label and status": (SessionQuery(status="completed", labels=("rare",)), 1_200),
+    "two labels": (SessionQuery(labels=("common", "rare")), 1_200),
+    "two labels, the rare one first": (SessionQuery(labels=("rare", "common")), 1_200),
+    "all kinds": (
+        SessionQuery(user_id="u7", status="active", agent_name="a7", parent_id="p7", labels=("of 7", "common")),
+        2_500,
     ),
 }
 
 
-@pytest.mark.parametrize("behind", [False, True])
-@pytest.mark.parametrize("descending", [False, True])
-@pytest.mark.parametrize("query", _QUERIES.values(), ids=_QUERIES)
-async def test_a_page_by_update_time_is_a_range_of_an_index(
-    filled: Database, query: SessionQuery, descending: bool, behind: bool
-) -> None:
-    """READ-5: no sort at all, and no more rows than the page and what its filter passes over."""
-    after = SessionPosition(datetime.now(UTC), "s1") if behind and descending else None
-    after = SessionPosition(datetime(2020, 1, 1, tzinfo=UTC), "s1") if behind and not descending else after
-    listing = Listing(sql_of(filled))
-    call = listing.page(Scope("t"), query, SessionOrder("updated_at", descending), limit=20, after=after)
-    plan = await plan_of(filled, *call)
-    assert not any("Sort" in node["Node Type"] for node in nodes(plan)), json.dumps(plan, indent=1)
-    check_range(plan, most=500)
+@pytest.mark.parametrize(
+    "order", [SessionOrder(f, d) for f in ("updated_at", "created_at") for d in (True, False)], ids=str
+)
+async def test_a_page_is_a_range_of_an_index(database: Database, order: SessionOrder) -> None:
+    """READ-5: each filter, and pairs of a rare and a common one. Two filters count up to 500 sessions each."""
+    listing = Listing(statements_of(database))
+    ends = (datetime(2100, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC))
+    after = SessionPosition(ends[0] if order.descending else ends[1], "s")
+    calls = {
+        (name, behind): listing.page(_SCOPE, query, order, limit=20, after=behind)
+        for name, (query, _) in _QUERIES.items()
+        for behind in (None, after)
+        if order.field == "updated_at" or name in ("all", "user", "label", "rare label", "two labels")
+    }
+    async with grown(database, list(calls.values())) as explained:
+        for (name, _), call in calls.items():
+            plans = await explained.plans(*call)
+            try:
+                check(plans, most=_QUERIES[name][1])
+            except AssertionError as error:
+                raise AssertionError(f"{name}: {error}") from None
 
 
-@pytest.mark.parametrize("query", [SessionQuery(), SessionQuery(user_id="u7")], ids=["all", "user"])
-async def test_a_page_by_creation_time_is_a_range_of_an_index(filled: Database, query: SessionQuery) -> None:
-    call = Listing(sql_of(filled)).page(Scope("t"), query, SessionOrder("created_at", True), limit=20, after=None)
-    plan = await plan_of(filled, *call)
-    assert not any("Sort" in node["Node Type"] for node in nodes(plan))
-    check_range(plan, most=100)
-
-
-async def test_a_page_by_label_reads_the_labelled_sessions_alone(filled: Database) -> None:
-    call = Listing(sql_of(filled)).page(
-        Scope("t"), SessionQuery(labels=("7",)), SessionOrder("updated_at", True), limit=20, after=None
+async def test_counting_and_removing_follow_an_index(database: Database) -> None:
+    """COST-3, READ-5: no messages are read to count; a step of a removal reads what it removes."""
+    statements = statements_of(database)
+    query = SessionQuery(user_id="u7", status="active")
+    count = Listing(statements).count(_SCOPE, query)
+    removal = statements.joined(
+        "candidates_begin", *candidates(_SCOPE, query), "candidates_end", *conditions(_SCOPE, query), "locked_end"
     )
-    check_range(await plan_of(filled, *call), most=500)
+    expired = statements.joined(
+        *("candidates_begin", "select_keys", "from_expired", "order_expiry", "limit", "candidates_end"),
+        *("only_expired", "locked_end"),
+    )
+    values = values_of(_SCOPE, query) | {"limit": 10}
+    async with grown(database, [count, (removal, values), (expired, values)]) as explained:
+        await database.run("UPDATE {p}sessions SET expires_at = now() - interval '1 minute' WHERE id IN ('s11', 's12')")
+        plans = await explained.plans(*count)
+        check(plans, most=1_000)
+        tables = {node.get("Relation Name") for plan in plans for node in nodes(plan)}
+        assert tables <= {f"{database.prefix}sessions", None}
+        check(await explained.plans(removal, values), most=1_200)
+        check(await explained.plans(expired, values), most=50)
 
 
-async def test_a_listing_reads_no_messages(filled: Database) -> None:
-    """READ-5."""
-    listing = Listing(sql_of(filled))
-    for call in (
-        listing.page(Scope("t"), SessionQuery(), SessionOrder("updated_at", True), limit=20, after=None),
-        listing.count(Scope("t"), SessionQuery()),
-    ):
-        plan = await plan_of(filled, *call)
-        assert {node.get("Relation Name") for node in nodes(plan)} <= {f"{filled.prefix}sessions", None}
-
-
-@pytest.mark.parametrize("name", ["list_forward", "list_backward"])
-async def test_a_window_of_a_log_is_a_range_of_its_key(filled: Database, name: str) -> None:
-    """READ-3."""
-    values: dict[str, object] = {"tenant": "t", "scope_user": None, "session_id": "s3", "after": 2000, "before": 2**53}
-    plan = await plan_of(filled, sql_of(filled)[name], values | {"limit": 20})
-    check_range(plan, most=200)
-
-
-async def test_a_message_is_found_by_its_id(filled: Database) -> None:
-    values: dict[str, object] = {"tenant": "t", "scope_user": None, "session_id": "s3", "message_id": "m10001"}
-    check_range(await plan_of(filled, sql_of(filled)["get_message"], values), most=10)
-
-
-async def test_a_sweep_reads_what_has_expired_alone(filled: Database) -> None:
-    await filled.run("UPDATE {p}sessions SET expires_at = now() - interval '1 minute' WHERE id IN ('s1', 's2')")
-    await filled.run("ANALYZE {p}sessions")
-    plan = await plan_of(filled, *Listing(sql_of(filled)).remove_expired(None, limit=100))
-    check_range(plan, most=100)
-
-
-async def test_a_search_is_led_by_its_index(filled: Database) -> None:
-    """SRCH-1: the trigrams of the longest word, not all of a tenant's texts."""
-    await filled.run("UPDATE {p}messages SET search = id || ' filler text'")
-    await filled.run("VACUUM ANALYZE {p}messages")
-    statement = sql_of(filled).joined("search_parts", "only_living", "best_first")
-    values: dict[str, object] = {"tenant": "t", "words": ["m10001"], "pattern": "%m10001%", "patterns": ["%m10001%"]}
-    check_range(await plan_of(filled, statement, values | {"limit": 20}), most=500)
+@pytest.mark.parametrize("within", ["index_tenant", "index_session", "index_owner"])
+async def test_a_search_is_led_by_its_index(database: Database, within: str) -> None:
+    """SRCH-1: planned for each search, as `Client` does."""
+    statement = statements_of(database).joined("search_begin", within, "index_word_1", "only_living", "search_end")
+    assert statement.is_planned_each_time
+    values: dict[str, object] = {"tenant": "t", "session_id": "s3", "owner": "u3", "words": ["m10001"]}
+    values |= {"patterns": ["%m10001%"], "word_1": "%m10001%", "limit": 20, "candidates": 1000}
+    async with grown(database, []) as explained:
+        check(await explained.plans(statement, values), most=250)

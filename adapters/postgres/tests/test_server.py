@@ -54,7 +54,7 @@ async def test_time_zones_do_not_matter(database: Database, driver: str) -> None
         assert [message.created_at for message in written[:2]] == twice
         assert {str(message.created_at.tzinfo) for message in written} == {"UTC"}
         for reader in (keep, there):
-            assert (await reader.messages.list(session.id)).items == written
+            assert (await reader.messages.list(session.id)).items == list(written)
         assert await there.sessions.get(session.id) == await keep.sessions.get(session.id)
     await engine.dispose()
 
@@ -74,7 +74,7 @@ async def test_a_terminated_idle_connection_costs_no_error(database: Database, c
                 await keep.sessions.get(session.id)
             else:
                 await keep.sessions.update(session.id, title=f"{number}")
-        assert (await keep.sessions.get(session.id)).version == (1 if call == "read" else 4)
+        assert (await keep.sessions.get(session.id)).version - session.version == (0 if call == "read" else 3)
 
 
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
@@ -177,7 +177,7 @@ async def test_what_a_database_sets_for_its_connections_does_not_matter(database
                 session.id, [NewMessage(role="user", content="你好", created_at=moment) for moment in ends]
             )
             assert [message.created_at for message in written] == ends
-            assert (await keep.messages.list(session.id)).items == written
+            assert (await keep.messages.list(session.id)).items == list(written)
             assert await keep.messages.pop(session.id) == written[1]
             assert (await keep.sessions.get(session.id)).last_message_at == ends[0]
     finally:

@@ -17,7 +17,7 @@ from sqlalchemy.util import await_only
 from agentkeep_postgres.client import Client
 from agentkeep_postgres.messages import PostgresMessages
 from agentkeep_postgres.notify import make_notifier
-from agentkeep_postgres.schema import check_version, known_version, migrate, migrations_sql
+from agentkeep_postgres.schema import migrate, migrations_sql, steps_to_run
 from agentkeep_postgres.search import Search
 from agentkeep_postgres.server import Server
 from agentkeep_postgres.sessions import PostgresSessions
@@ -73,8 +73,8 @@ class PostgresAdapter:
         self._client = client
         self._statements = statements
         self._search = Search(client, statements)
-        self.sessions = PostgresSessions(client, statements)
         self._sweep = Sweep(client, statements)
+        self.sessions = PostgresSessions(client, statements, self._sweep)
         self._notifier = make_notifier(client, statements, f"{self._names.prefix}landed")
         watch = Watch(client, statements, self._notifier)
         self.messages = PostgresMessages(client, statements, self._search, watch)
@@ -137,18 +137,19 @@ class PostgresAdapter:
         else:
             client.behind_pooler = self._pgbouncer
         server = await self._server_or_none()
-        self._migrated_from = 0 if server is None else server.version
-        if self._manage_schema and self._migrated_from < known_version(self._names):
-            self._migrated_from = await migrate(client, self._names)
+        found = None if server is None else server.schema
+        self._migrated_from = 0 if found is None else found.version
+        if steps_to_run(self._names, found, manage_schema=self._manage_schema):
+            found = await migrate(client, self._names)
+            self._migrated_from = 0 if found is None else found.version
             server = await self._ask_server()
-        check_version(self._names, 0 if server is None else server.version)
         if server is None:
             return
         if server.encoding != "UTF8":
             raise ConfigurationError(
                 f"the database's encoding is {server.encoding}: create a database with encoding UTF8"
             )
-        self._search.trigrams = server.trigrams
+        self._search.has_trigrams = server.trigrams
         self._durability = server.durability
 
     async def _server_or_none(self) -> Server | None:
@@ -177,7 +178,7 @@ class PostgresAdapter:
         return Health(
             adapter=self.name,
             server=f"PostgreSQL {server.server}",
-            schema_version=server.version,
+            schema_version=server.version or 0,
             durability=server.durability,
             latency=latency,
             warnings=server.warnings + pooler,
@@ -185,4 +186,4 @@ class PostgresAdapter:
 
     async def sweep(self, scope: Scope | None, *, limit: int) -> int:
         """Remove up to `limit` expired sessions with their messages (TTL-2)."""
-        return await self._sweep.run(scope, limit=limit)
+        return await self._sweep.expired(scope, limit=limit)

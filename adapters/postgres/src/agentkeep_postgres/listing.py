@@ -1,15 +1,19 @@
-"""Which parts of `sql/listing.sql` make the statement that lists, counts or removes sessions."""
+"""Which parts of `sql/listing.sql` make the statement that lists, counts or finds sessions."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
 
-from agentkeep_postgres.rows import stored_labels
 from agentkeep_postgres.statements import Statement, Statements
 
 Call = tuple[Statement, dict[str, object]]
+Parts = tuple[str, ...]
 
-_FILTERS = ("user_id", "agent_name", "status", "parent_id", "labels", "updated_after", "updated_before")
+_LEADS = ("owner", "agent_name", "status", "parent_id", "labels")
+"""The conditions that an index serves. `owner`: the user of the scope or of the query."""
+_TIMES = ("updated_after", "updated_before")
 
 
 class Listing:
@@ -19,53 +23,101 @@ class Listing:
     def page(
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> Call:
-        """A page of records: a range of one index, in the order of the index (READ-2, READ-5)."""
-        sorting = f"{order.field}_{'descending' if order.descending else 'ascending'}"
-        after_key = () if after is None else (f"after_{sorting}",)
-        parts = ("select_records", *_conditions(scope, query), *after_key, f"order_{sorting}")
-        values = _values(scope, query) | {"limit": limit}
+        """A page of sessions, in the order of an index (READ-2, READ-5)."""
+        values = values_of(scope, query) | {"limit": limit}
         if after is not None:
             values |= {"at": after.at, "after_id": after.id}
+        parts = _rows(scope, query, "select_sessions", order, is_after=after is not None)
         return self._sql.joined(*parts), values
 
     def count(self, scope: Scope, query: SessionQuery) -> Call:
-        return self._sql.joined("select_count", *_conditions(scope, query)), _values(scope, query)
-
-    def remove(self, scope: Scope, query: SessionQuery, *, limit: int) -> Call:
-        """Remove the first `limit` matching sessions with their messages (SES-6)."""
-        parts = ("remove_first", "of_tenant", *_conditions(scope, query), "first_of_them", "remove_end")
-        return self._sql.joined(*parts), _values(scope, query) | {"limit": limit}
-
-    def remove_one(self, scope: Scope, session_id: str) -> Call:
-        parts = ("remove_first", "of_tenant", "only_id", *_conditions(scope, SessionQuery()), "remove_end")
-        return self._sql.joined(*parts), _values(scope, SessionQuery()) | {"id": session_id}
-
-    def remove_expired(self, scope: Scope | None, *, limit: int) -> Call:
-        """In the order of expiry, so that two sweeps never wait for each other (TTL-2)."""
-        within: tuple[str, ...] = ()
-        if scope is not None:
-            within = ("only_tenant",) if scope.user_id is None else ("only_tenant", "only_scope_user")
-        values: dict[str, object] = {"limit": limit}
-        if scope is not None:
-            values |= {"tenant": scope.tenant, "scope_user": scope.user_id}
-        return self._sql.joined("remove_first", "expired", *within, "first_expired", "remove_end"), values
+        return self._sql.joined(*_rows(scope, query, "select_count", None, is_limited=False)), values_of(scope, query)
 
 
-def _conditions(scope: Scope, query: SessionQuery) -> tuple[str, ...]:
-    given = tuple(f"only_{name}" for name in _FILTERS if getattr(query, name))
-    scoped = () if scope.user_id is None else ("only_scope_user",)
-    return ("only_living", *scoped, *given)
+def candidates(scope: Scope, query: SessionQuery) -> Parts:
+    """The keys of up to `limit` matching sessions."""
+    return _rows(scope, query, "select_keys", None)
 
 
-def _values(scope: Scope, query: SessionQuery) -> dict[str, object]:
+def conditions(scope: Scope, query: SessionQuery) -> Parts:
+    """All conditions of a query on a session `s`."""
+    return ("only_living", *(f"only_{name}" for name in (*_given(scope, query), *_others(scope, query))))
+
+
+def values_of(scope: Scope, query: SessionQuery) -> dict[str, object]:
     return {
         "tenant": scope.tenant,
-        "scope_user": scope.user_id,
+        "owner": scope.user_id or query.user_id,
         "user_id": query.user_id,
         "agent_name": query.agent_name,
         "status": query.status,
         "parent_id": query.parent_id,
-        "wanted_labels": stored_labels(scope, query.labels),
+        "labels": list(query.labels),
         "updated_after": query.updated_after,
         "updated_before": query.updated_before,
     }
+
+
+def _rows(
+    scope: Scope,
+    query: SessionQuery,
+    select: str,
+    order: SessionOrder | None,
+    *,
+    is_after: bool = False,
+    is_limited: bool = True,
+) -> Parts:
+    leads = _given(scope, query)
+    sorting = () if order is None else (f"{order.field}_{'descending' if order.descending else 'ascending'}",)
+    after = tuple(f"after_{name}" for name in sorting if is_after)
+    ordered = tuple(f"order_{name}" for name in sorting)
+    limited = ("limit",) if is_limited else ()
+    if len(leads) < 2:
+        lead = leads[0] if leads else "tenant"
+        begin = ("with", *_rarest(query)) if query.labels else ()
+        return (*begin, select, *_branch(scope, query, lead, after, ordered), *limited)
+    begin = ("with", *_rarest(query), "comma") if query.labels else ("with",)
+    sizes = _union((f"size_{lead}",) for lead in leads)
+    branches = _union(
+        ("open", "select_rows", *_branch(scope, query, lead, after, ordered, is_chosen=True), *limited, "close")
+        for lead in leads
+    )
+    chosen = ("lead_begin", *sizes, "lead_end")
+    return (*begin, *chosen, select, "from_these", *branches, "these_end", *ordered, *limited)
+
+
+def _rarest(query: SessionQuery) -> Parts:
+    return ("rarest_of_many",) if len(query.labels) > 1 else ("rarest_of_one",)
+
+
+def _union(selects: Iterable[Parts]) -> Parts:
+    first, *others = selects
+    return (*first, *(part for select in others for part in ("union_all", *select)))
+
+
+def _branch(
+    scope: Scope, query: SessionQuery, lead: str, after: Parts, ordered: Parts, *, is_chosen: bool = False
+) -> Parts:
+    """The sessions by the index of one lead; with `is_chosen` none if it is not the lead with the fewest."""
+    sorted_by_label = lead == "labels"
+    checked = [name for name in _given(scope, query) if name != lead or (len(query.labels) > 1 and sorted_by_label)]
+    times = [name for name in _TIMES if getattr(query, name) is not None]
+    return (
+        f"from_{lead}",
+        *((f"if_{lead}",) if is_chosen else ()),
+        "only_living",
+        *(f"only_{name}" for name in (*checked, *_others(scope, query))),
+        *(f"labels_{name}" for name in times if sorted_by_label),
+        *(f"labels_{name}" if sorted_by_label else name for name in (*after, *ordered)),
+    )
+
+
+def _given(scope: Scope, query: SessionQuery) -> list[str]:
+    values = values_of(scope, query)
+    return [name for name in _LEADS if values[name]]
+
+
+def _others(scope: Scope, query: SessionQuery) -> list[str]:
+    """The conditions that no index serves alone."""
+    names = ["user_id"] if scope.user_id is not None and query.user_id is not None else []
+    return [*names, *(name for name in _TIMES if getattr(query, name) is not None)]

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from itertools import repeat
 
-from agentkeep.errors import Conflict, LimitExceeded, MessageNotFound, SessionNotFound, Unavailable
-from agentkeep.records import MAX_SEQ, Append, HitRecord, MessageDraft, MessageRange, MessageRecord, Scope, SearchQuery
+from agentkeep.errors import AlreadyExists, LimitExceeded, MessageNotFound, Refused, SessionNotFound
+from agentkeep.records import (
+    MAX_SEQ,
+    Append,
+    AppendedRecord,
+    HitRecord,
+    MessageDraft,
+    MessageRange,
+    MessageRecord,
+    Scope,
+    SearchQuery,
+)
+from agentkeep.spi.outcomes import batch_conflict, last_seq_conflict, message_id_conflict, version_conflict
 from agentkeep.spi.resend import Effect
 
 from agentkeep_postgres.client import Client
 from agentkeep_postgres.drivers import Row
-from agentkeep_postgres.errors import EXPIRED, sqlstate
-from agentkeep_postgres.rows import changes_json, from_micros, message_record, search_text, to_micros
+from agentkeep_postgres.errors import check_counters, found_expired, is_duplicate
+from agentkeep_postgres.rows import add_json, changes_json, draft_json, from_micros, message_record
 from agentkeep_postgres.search import Search
 from agentkeep_postgres.statements import Statements
 from agentkeep_postgres.watch import Watch
@@ -30,55 +41,36 @@ class PostgresMessages:
         self._search = search
         self._watch = watch
 
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
-        drafts = append.messages
-        times = [draft.created_at and draft.created_at.isoformat() for draft in drafts]
-        payloads = [draft.payload for draft in drafts]
-        searches = [search_text(payload) for payload in payloads]
-        _check_size([*payloads, *searches])
-        values: dict[str, object] = {
-            "tenant": scope.tenant,
-            "scope_user": scope.user_id,
-            "session_id": append.session_id,
-            "ids": [draft.id for draft in drafts],
-            "roles": [draft.role for draft in drafts],
-            "payloads": payloads,
-            "searches": searches,
-            "times": times if any(times) else None,
-            "may_be_stored": append.caller_ids,
-            "expected_version": append.expected_version,
-            "expected_last_seq": append.expected_last_seq,
-            "truncate_after": append.truncate_after,
-            "keep_last": append.keep_last,
-            "idle_ttl": to_micros(append.idle_ttl),
-            "changes": None if append.changes is None else changes_json(scope, append.changes),
-        }
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
+        values = _append_values(scope, append)
         effect = Effect.REPEATABLE if append.is_repeatable else Effect.ONCE
-        try:
-            sql = self._sql["append"]
-            rows = await self._client.write(sql, values, effect=effect, resent={"may_be_stored": True})
-        except Unavailable as error:
-            if error.__cause__ is not None and sqlstate(error.__cause__) == EXPIRED:
-                raise SessionNotFound(append.session_id) from error.__cause__
-            raise
+        again = {"may_be_stored": True}
+        with found_expired(append.session_id):
+            try:
+                rows = await self._client.write(self._sql["append"], values, effect=effect, resent=again)
+            except Refused as error:
+                # An id that should be new is stored: the record was sent before (IDEM-2).
+                if append.may_be_stored or not is_duplicate(error):
+                    raise
+                rows = await self._client.write(self._sql["append"], {**values, **again}, effect=effect)
         return _appended(append, rows[0])
 
     async def replace(
-        self, scope: Scope, session_id: str, message_id: str, *, role: str, payload: str, expected: MessageRecord
+        self, scope: Scope, session_id: str, message: MessageDraft, *, expected: str
     ) -> MessageRecord | None:
         values = _at(scope, session_id) | {
-            "message_id": message_id,
-            "old_role": expected.role,
-            "old_payload": expected.payload,
-            "role": role,
-            "payload": payload,
-            "search": search_text(payload),
+            "message_id": message.id,
+            "expected": expected,
+            "role": message.role,
+            "payload": message.payload,
+            "key": message.content_key,
+            "search": message.search_text,
         }
         outcome, *columns = (await self._client.write(self._sql["replace"], values))[0]
         if outcome == "absent":
             raise SessionNotFound(session_id)
         if outcome == "missing":
-            raise MessageNotFound(session_id, message_id)
+            raise MessageNotFound(session_id, message.id)
         return message_record(columns) if outcome == "replaced" else None
 
     async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
@@ -94,13 +86,17 @@ class PostgresMessages:
         return [message_record(row) for row in rows if row[1] is not None]
 
     async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:
-        values = _at(scope, session_id) | {"message_id": message_id}
-        rows = await self._client.read(self._sql["get_message"], values)
+        found = await self.get_many(scope, session_id, [message_id])
+        if not found:
+            raise MessageNotFound(session_id, message_id)
+        return found[0]
+
+    async def get_many(self, scope: Scope, session_id: str, message_ids: Sequence[str]) -> list[MessageRecord]:
+        values = _at(scope, session_id) | {"ids": list(message_ids)}
+        rows = await self._client.read(self._sql["get_messages"], values)
         if not rows:
             raise SessionNotFound(session_id)
-        if rows[0][1] is None:
-            raise MessageNotFound(session_id, message_id)
-        return message_record(rows[0])
+        return [message_record(row) for row in rows if row[1] is not None]
 
     async def truncate(self, scope: Scope, session_id: str, *, after_seq: int) -> int:
         return await self._cut(scope, session_id, after_seq=after_seq, keep_last=None)
@@ -132,37 +128,80 @@ def _at(scope: Scope, session_id: str) -> dict[str, object]:
     return {"tenant": scope.tenant, "scope_user": scope.user_id, "session_id": session_id}
 
 
-def _check_size(texts: Sequence[str | None]) -> None:
+def _append_values(scope: Scope, append: Append) -> dict[str, object]:
+    """Raises `LimitExceeded`."""
+    drafts = append.messages
+    payloads = [draft.payload for draft in drafts]
+    searches = [draft.search_text for draft in drafts]
+    times = [draft.created_at and draft.created_at.isoformat() for draft in drafts]
+    _check_size([*payloads, *searches])
+    return _at(scope, append.session_id) | {
+        "ids": [draft.id for draft in drafts],
+        "roles": [draft.role for draft in drafts],
+        "payloads": payloads,
+        "keys": [draft.content_key for draft in drafts],
+        "searches": searches,
+        "times": times if any(times) else None,
+        "may_be_stored": append.may_be_stored,
+        "skip": append.stored == "skip",
+        "create": draft_json(append.create),
+        "expected_version": append.expected_version,
+        "expected_last_seq": append.expected_last_seq,
+        "truncate_after": append.truncate_after,
+        "keep_last": append.keep_last,
+        "changes": changes_json(append.changes),
+        "add": add_json(append.add),
+    }
+
+
+def _check_size(texts: Sequence[str]) -> None:
     """Raises `LimitExceeded` (FID-4)."""
-    if sum(len(text) for text in texts if text) * _MAX_CHARACTER_BYTES <= MAX_APPEND_BYTES:
+    if sum(map(len, texts)) * _MAX_CHARACTER_BYTES <= MAX_APPEND_BYTES:
         return
-    size = sum(len(text.encode()) for text in texts if text)
+    size = sum(len(text.encode()) for text in texts)
     if size > MAX_APPEND_BYTES:
         raise LimitExceeded("bytes of one append, the copies for search included", limit=MAX_APPEND_BYTES, actual=size)
 
 
-def _appended(append: Append, row: Row) -> list[MessageRecord]:
-    outcome, actual, moment, seqs, times = row
-    if outcome == "appended":
-        return [_record(draft, seq, draft.created_at or moment) for seq, draft in enumerate(append.messages, actual)]
-    if outcome == "stored":
-        stored = zip(append.messages, map(int, seqs), map(from_micros, times), strict=True)
-        return [_record(*message) for message in stored]
+def _appended(append: Append, row: Row) -> AppendedRecord:
+    outcome, actual, counter, version, last_seq, moment, *stored = row
+    _check(append, outcome, actual)
+    check_counters(outcome, counter, actual)
+    known = zip(*stored, strict=True) if stored[0] is not None else repeat(None)
+    messages: list[MessageRecord] = []
+    new = 0
+    for draft, columns in zip(append.messages, known, strict=False):
+        if columns is not None and columns[0] is not None:
+            messages.append(_stored(draft.id, *columns))
+            continue
+        new += 1
+        messages.append(
+            MessageRecord(
+                id=draft.id,
+                seq=actual + new,
+                role=draft.role,
+                payload=draft.payload,
+                created_at=draft.created_at or moment,
+            )
+        )
+    return AppendedRecord(messages, version, last_seq, new)
+
+
+def _stored(id: str, seq: str, role: str, payload: str, time: str) -> MessageRecord:
+    return MessageRecord(id=id, seq=int(seq), role=role, payload=payload, created_at=from_micros(time))
+
+
+def _check(append: Append, outcome: str, actual: int) -> None:
+    """Raises the error that an outcome means."""
     if outcome == "absent":
         raise SessionNotFound(append.session_id)
+    if outcome == "foreign":
+        raise AlreadyExists(append.session_id)
     if outcome == "version":
-        raise Conflict("the session's version", expected=append.expected_version, actual=actual)
+        raise version_conflict(append.expected_version or 0, actual)
     if outcome == "last_seq":
-        raise Conflict("the session's last seq", expected=append.expected_last_seq, actual=actual)
-    raise _id_conflict(outcome, actual, append.messages)
-
-
-def _id_conflict(outcome: str, actual: int, drafts: Sequence[MessageDraft]) -> Conflict:
-    if outcome == "partial":
-        return Conflict("a batch of which some ids are stored", expected="all or none", actual=f"{actual}")
-    stored = f"message {drafts[actual - 1].id!r} is stored"
-    return Conflict(stored, expected="the same content", actual="other content")
-
-
-def _record(draft: MessageDraft, seq: int, created_at: datetime) -> MessageRecord:
-    return MessageRecord(id=draft.id, seq=seq, role=draft.role, payload=draft.payload, created_at=created_at)
+        raise last_seq_conflict(append.expected_last_seq or 0, actual)
+    if outcome == "batch":
+        raise batch_conflict(actual, len(append.messages))
+    if outcome == "message_id":
+        raise message_id_conflict(append.messages[actual - 1].id)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from agentkeep.records import MessageRecord, Scope, SessionChanges, SessionRecord
-from agentkeep.spi.text import searchable_text
+from agentkeep.records import MessageRecord, Scope, SessionChanges, SessionDraft, SessionRecord
+from agentkeep.spi.decode import decode, session_name
 
 from agentkeep_postgres.drivers import Row
 
@@ -16,61 +16,44 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TEXTS = ("title", "current_route", "current_step")
 """Free texts may hold NUL and PostgreSQL's text can't, so NUL is escaped. Ids refuse it, JSON has its own escape."""
+_DURATIONS = ("ttl", "idle_ttl")
 
 _encode = msgspec.json.Encoder().encode
+_decode_counters = msgspec.json.Decoder(dict[str, int]).decode
+_FIELDS = SessionRecord.__struct_fields__
+_TEXT_FIELDS = [_FIELDS.index(name) for name in _TEXTS]
+_COUNTERS = _FIELDS.index("counters")
+_IDLE_TTL = _FIELDS.index("idle_ttl")
 
 
 def session_record(row: Row) -> SessionRecord:
-    """From the columns of `session_columns`."""
-    (
-        id,
-        user_id,
-        agent_name,
-        title,
-        status,
-        current_route,
-        current_step,
-        state,
-        metadata,
-        parent_id,
-        forked_at_seq,
-        version,
-        schema_version,
-        message_count,
-        last_seq,
-        created_at,
-        updated_at,
-        last_message_at,
-        completed_at,
-        expires_at,
-    ) = row
-    return SessionRecord(
-        id=id,
-        user_id=user_id,
-        agent_name=agent_name,
-        title=unescaped(title),
-        status=status,
-        current_route=unescaped(current_route),
-        current_step=unescaped(current_step),
-        state=state,
-        metadata=metadata,
-        parent_id=parent_id,
-        forked_at_seq=forked_at_seq,
-        version=version,
-        schema_version=schema_version,
-        message_count=message_count,
-        last_seq=last_seq,
-        created_at=created_at,
-        updated_at=updated_at,
-        last_message_at=last_message_at,
-        completed_at=completed_at,
-        expires_at=expires_at,
-    )
+    """From the columns of `session_columns`, which are the record's fields in their order. Raises `Corrupt`."""
+    return decode(row, _session_record, lambda row: session_name(row[0]))
+
+
+def _session_record(row: Row) -> SessionRecord:
+    values = list(row)
+    for field in _TEXT_FIELDS:
+        values[field] = unescaped(values[field])
+    values[_COUNTERS] = _decode_counters(values[_COUNTERS])
+    if values[_IDLE_TTL] is not None:
+        values[_IDLE_TTL] *= _MICROSECOND
+    return SessionRecord(**dict(zip(_FIELDS, values, strict=True)))
 
 
 def message_record(row: Row) -> MessageRecord:
     """From a row whose first columns are `message_columns`."""
     return MessageRecord(id=row[0], seq=row[1], role=row[2], payload=row[3], created_at=row[4])
+
+
+def message_records(arrays: Sequence[Sequence[str] | None]) -> list[MessageRecord]:
+    """From arrays of ids, seqs, roles, payloads and times."""
+    if arrays[0] is None:
+        return []
+    return [
+        MessageRecord(id=id, seq=int(seq), role=role, payload=payload, created_at=from_micros(time))
+        for id, seq, role, payload, time in zip(*(array or () for array in arrays), strict=True)
+    ]
 
 
 def escaped(text: str | None) -> str | None:
@@ -95,35 +78,27 @@ def from_micros(text: str) -> datetime:
     return _EPOCH + int(text) * _MICROSECOND
 
 
-def stored_labels(scope: Scope, labels: Sequence[str]) -> list[str]:
-    """With the tenant in front, so that the index of labels never finds another tenant's."""
-    return [f"{scope.tenant}\n{label}" for label in labels]
+def changes_json(changes: SessionChanges | None) -> str | None:
+    """The changed fields as a JSON object; its strings are data, `state` and `metadata` too."""
+    return None if changes is None else _json(changes)
 
 
-def changes_json(scope: Scope, changes: SessionChanges) -> str:
-    """The changed columns as a JSON object; its strings are data, `state` and `metadata` too."""
-    fields: dict[str, Any] = dict(changes)
+def draft_json(draft: SessionDraft | None) -> str | None:
+    """The fields of a new session as a JSON object."""
+    return None if draft is None else _json(msgspec.structs.asdict(draft))
+
+
+def add_json(add: Mapping[str, int] | None) -> str | None:
+    return _encode(add).decode() if add else None
+
+
+def record_json(scope: Scope, record: SessionRecord, labels: Iterable[str]) -> str:
+    """All columns of a session, and its labels, as a JSON object."""
+    return _json({**msgspec.structs.asdict(record), "tenant": scope.tenant, "labels": tuple(labels)})
+
+
+def _json(given: Mapping[str, Any]) -> str:
+    fields = dict(given)
     fields |= {name: escaped(fields[name]) for name in _TEXTS if name in fields}
-    if "labels" in fields:
-        fields["labels"] = stored_labels(scope, fields["labels"])
+    fields |= {name: to_micros(fields[name]) for name in _DURATIONS if name in fields}
     return _encode(fields).decode()
-
-
-def record_json(scope: Scope, record: SessionRecord, labels: Sequence[str]) -> str:
-    """All columns of a session as a JSON object."""
-    fields = msgspec.structs.asdict(record)
-    fields |= {name: escaped(fields[name]) for name in _TEXTS}
-    fields |= {"tenant": scope.tenant, "labels": stored_labels(scope, labels)}
-    return _encode(fields).decode()
-
-
-def search_text(payload: str) -> str | None:
-    """The folded text that a search reads, without NUL, which PostgreSQL's text can't hold.
-
-    None if the payload can't be decoded: it is stored as it is, and reading it raises `Corrupt` (ERR-4).
-    """
-    try:
-        text = searchable_text(payload)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return None
-    return text.replace("\0", "").casefold() or None

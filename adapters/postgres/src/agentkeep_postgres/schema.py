@@ -1,4 +1,4 @@
-"""Creates and migrates the schema: ordered scripts, one process at a time (LIFE-1).
+"""Creates and migrates the schema: ordered steps, one process at a time (LIFE-1).
 
 A step must not disturb the release before it. Its new columns may be NULL, because functions store whole rows. It
 replaces a function only by one with the same parameters and result.
@@ -8,30 +8,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from agentkeep.errors import InvalidInput, SchemaMissing, SchemaTooNew
+from agentkeep.errors import ConfigurationError, InvalidInput, Refused
+from agentkeep.spi.schema import SchemaVersion, missing_steps
 from sqlalchemy.util import await_only
 
 from agentkeep_postgres.client import Client
+from agentkeep_postgres.errors import lacks_right
 from agentkeep_postgres.statements import Names, load_migrations, load_statements
+
+OLDEST = 1
+"""The oldest version whose release may use what the newest step leaves (LIFE-4)."""
 
 
 def known_version(names: Names) -> int:
     return len(load_migrations(names))
 
 
-def check_version(names: Names, found: int) -> None:
-    """Raises `SchemaMissing`, `SchemaTooNew`."""
-    known = known_version(names)
-    if found > known:
-        raise SchemaTooNew(found=found, known=known)
-    if found < known:
-        raise SchemaMissing(
-            f"the schema under {names.qualified!r} has version {found} of {known} and manage_schema is off: "
-            f"have its owner run what `agentkeep migrate --sql{f' --after {found}' if found else ''}` prints"
-        )
+def steps_to_run(names: Names, found: SchemaVersion | None, *, manage_schema: bool) -> range:
+    """The steps that are missing. Raises `SchemaMissing`, `SchemaTooNew`."""
+    command = f"agentkeep migrate --sql{f' --after {found.version}' if found else ''}"
+    return missing_steps(
+        found,
+        known=known_version(names),
+        manage_schema=manage_schema,
+        name=f"the schema under {names.qualified!r}",
+        remedy=f"its owner must run what `{command}` prints",
+    )
 
 
-async def migrate(client: Client, names: Names) -> int:
+async def migrate(client: Client, names: Names) -> SchemaVersion | None:
     """Apply what is missing, all or nothing. Returns the version that was found.
 
     Raises `SchemaTooNew`, `ConfigurationError` if the role lacks a right.
@@ -39,7 +44,7 @@ async def migrate(client: Client, names: Names) -> int:
     statements = load_statements(names)
     driver = client.driver
 
-    def work(connection: Any) -> int:
+    def work(connection: Any) -> SchemaVersion | None:
         await_only(driver.script(connection, "BEGIN"))
         try:
             await_only(driver.script(connection, statements["lock"].text))
@@ -47,18 +52,25 @@ async def migrate(client: Client, names: Names) -> int:
                 await_only(driver.script(connection, statements["create_schema"].text))
             await_only(driver.script(connection, statements["create_versions"].text))
             rows = await_only(driver.fetch(connection, statements["version"].text, (), prepare=False))
-            found = int(rows[0][0])
-            if found > known_version(names):
-                raise SchemaTooNew(found=found, known=known_version(names))
-            if found < known_version(names):  # else another process was first
-                await_only(driver.script(connection, _steps(names, after=found)))
+            found = SchemaVersion(*rows[0]) if rows else None
+            missing = steps_to_run(names, found, manage_schema=True)
+            if missing:  # else another process was first
+                await_only(driver.script(connection, _script(names, missing)))
         except BaseException:
             await_only(driver.script(connection, "ROLLBACK"))
             raise
         await_only(driver.script(connection, "COMMIT"))
         return found
 
-    return await client.call(work, is_bounded=False)
+    try:
+        return await client.call(work, is_bounded=False)
+    except Refused as error:
+        if not lacks_right(error):
+            raise
+        raise ConfigurationError(
+            f"{error}: give the role the right, or open with manage_schema=False after the owner of the schema has run "
+            "what `agentkeep migrate --sql` prints"
+        ) from error.__cause__
 
 
 def migrations_sql(names: Names, *, after: int = 0) -> str:
@@ -66,15 +78,18 @@ def migrations_sql(names: Names, *, after: int = 0) -> str:
 
     Raises `InvalidInput`.
     """
-    if not 0 <= after <= known_version(names):
-        raise InvalidInput(f"there is no schema of version {after}: give 0 to {known_version(names)}")
+    known = known_version(names)
+    if not 0 <= after <= known:
+        raise InvalidInput(f"there is no schema of version {after}: give 0 to {known}")
     statements = load_statements(names)
     opening = ["lock", *(["create_schema"] if names.schema is not None else []), "create_versions"]
     head = [f"{statements[name].text};" for name in opening]
-    return "\n".join(["BEGIN;", *head, _steps(names, after=after), "COMMIT;", ""])
+    return "\n".join(["BEGIN;", *head, _script(names, range(after + 1, known + 1)), "COMMIT;", ""])
 
 
-def _steps(names: Names, *, after: int) -> str:
+def _script(names: Names, numbers: range) -> str:
+    steps = load_migrations(names)
     added = load_statements(names)["add_version"].text
-    steps = load_migrations(names)[after:]
-    return "\n".join(f"{step}\n{added.replace('$1', str(number))};" for number, step in enumerate(steps, after + 1))
+    return "\n".join(
+        f"{steps[number - 1]}\n{added.replace('$1', str(number)).replace('$2', str(OLDEST))};" for number in numbers
+    )

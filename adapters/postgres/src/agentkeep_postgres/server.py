@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from agentkeep.capabilities import Durability
+from agentkeep.spi.schema import SchemaVersion
 
 
 class Server(NamedTuple):
     """The columns of the statement `server`."""
 
-    version: int
-    """Of our schema."""
+    version: int | None
+    """Of our schema; None if it has none yet."""
+    oldest: int | None
     trigrams: bool
     server: str
     encoding: str
@@ -21,6 +23,10 @@ class Server(NamedTuple):
     standbys: str
     isolation: str
     is_replica: bool
+
+    @property
+    def schema(self) -> SchemaVersion | None:
+        return None if self.version is None or self.oldest is None else SchemaVersion(self.version, self.oldest)
 
     @property
     def durability(self) -> Durability:
@@ -44,7 +50,7 @@ class Server(NamedTuple):
             ),
             (
                 not self.trigrams,
-                "pg_trgm is not installed: search finds whole words, and reads all messages for CJK",
+                "pg_trgm is not installed: a search reads all messages of the tenant, session or user",
             ),
             (self.is_replica, "this server is a replica: every write fails"),
             (

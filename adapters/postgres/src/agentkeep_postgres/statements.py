@@ -1,19 +1,20 @@
-"""The named statements of `sql/*.sql` and the steps of `migrations/*.sql`, with the names of the tables filled in."""
+"""The named statements of `sql/*.sql` and the steps of `migrations/`, with the names of the tables filled in."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import NamedTuple
 
+from agentkeep.spi.sqlfiles import load_scripts
+from agentkeep.spi.sqlfiles import load_statements as load_texts
+
 _PACKAGE = "agentkeep_postgres"
-_NAME = "-- name: "
-_PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
-_PLANNED_EACH_TIME = frozenset({"wanted_labels", "patterns"})
-_FRAGMENTS = ("session_columns", "message_columns")
-"""Parts that several statements use, as {session_columns}."""
+_PARAMETER = re.compile(r"(?<!:):([a-z_][a-z_0-9]*)")
+_PLANNED_EACH_TIME = frozenset({"patterns"})
+_VERSIONS = ("0001",)
+"""A folder of `migrations/` for each version of the schema; its files, in order, are one step."""
 
 
 class Names(NamedTuple):
@@ -21,6 +22,11 @@ class Names(NamedTuple):
 
     schema: str | None
     prefix: str
+
+    @property
+    def identifiers(self) -> dict[str, str]:
+        """What stands in braces in the files."""
+        return {"prefix": self.qualified, "bare": self.prefix, "schema": f'"{self.schema or ""}"'}
 
     @property
     def qualified(self) -> str:
@@ -35,7 +41,7 @@ class Statement(NamedTuple):
 
     @property
     def is_planned_each_time(self) -> bool:
-        """Whether the right plan depends on how common a value is. A plan for all values can't know that."""
+        """Whether the right plan depends on how common a word is. A plan for all values can't know that."""
         return not _PLANNED_EACH_TIME.isdisjoint(self.parameters)
 
     def arguments(self, values: Mapping[str, object]) -> list[object]:
@@ -47,15 +53,7 @@ class Statements:
 
     def __init__(self, names: Names) -> None:
         self.names = names
-        blocks: dict[str, str] = {}
-        for file in _sql_files("sql"):
-            _, *found = file.split(_NAME)
-            for block in found:
-                name, _, text = block.partition("\n")
-                blocks[name] = _without_comments(text).strip()
-        for fragment in _FRAGMENTS:
-            blocks = {name: text.replace(f"{{{fragment}}}", blocks[fragment]) for name, text in blocks.items()}
-        self._blocks = {name: filled(text, names) for name, text in blocks.items()}
+        self._texts = load_texts(_PACKAGE, names.identifiers)
         self.joined = lru_cache(maxsize=512)(self._joined)
 
     def __getitem__(self, name: str) -> Statement:
@@ -68,7 +66,7 @@ class Statements:
         def number(match: re.Match[str]) -> str:
             return f"${parameters.setdefault(match[1], len(parameters) + 1)}"
 
-        text = _PARAMETER.sub(number, "\n".join(self._blocks[part] for part in parts))
+        text = _PARAMETER.sub(number, "\n".join(self._texts[part] for part in parts))
         return Statement(text, tuple(parameters))
 
 
@@ -80,18 +78,5 @@ def load_statements(names: Names) -> Statements:
 @cache
 def load_migrations(names: Names) -> tuple[str, ...]:
     """The steps in order, each a script; the first makes version 1."""
-    return tuple(filled(text, names) for text in _sql_files("migrations"))
-
-
-def filled(text: str, names: Names) -> str:
-    text = text.replace("{prefix}", names.qualified).replace("{bare}", names.prefix)
-    return text.replace("{schema}", f'"{names.schema}"')
-
-
-def _sql_files(folder: str) -> list[str]:
-    found = [file for file in files(_PACKAGE).joinpath(folder).iterdir() if file.name.endswith(".sql")]
-    return [file.read_text("utf-8") for file in sorted(found, key=lambda file: file.name)]
-
-
-def _without_comments(text: str) -> str:
-    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("--"))
+    scripts = (load_scripts(_PACKAGE, names.identifiers, folder=f"migrations/{version}") for version in _VERSIONS)
+    return tuple("\n".join(files) for files in scripts)

@@ -1,23 +1,46 @@
-"""Removal of expired sessions."""
+"""Removing many sessions, in bounded steps: what a query matches, and what has expired."""
 
 from __future__ import annotations
 
-from agentkeep.records import Scope
+from agentkeep.records import Scope, SessionQuery
 
 from agentkeep_postgres.client import Client
-from agentkeep_postgres.listing import Listing
-from agentkeep_postgres.statements import Statements
+from agentkeep_postgres.listing import candidates, conditions, values_of
+from agentkeep_postgres.statements import Statement, Statements
 
 
 class Sweep:
     def __init__(self, client: Client, statements: Statements) -> None:
         self._client = client
-        self._listing = Listing(statements)
+        self._sql = statements
 
-    async def run(self, scope: Scope | None, *, limit: int) -> int:
-        """Remove up to `limit` expired sessions of a scope, or of all; returns how many.
+    async def matching(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
+        """Remove up to `limit` matching sessions; fewer only if no more match (COST-3)."""
+        statement = self._sql.joined(
+            "candidates_begin", *candidates(scope, query), "candidates_end", *conditions(scope, query), "locked_end"
+        )
+        return await self._remove(statement, values_of(scope, query), limit)
 
-        Each call is one transaction, so a crash leaves nothing half removed (TTL-2).
-        """
-        rows = await self._client.write(*self._listing.remove_expired(scope, limit=limit))
-        return rows[0][0]
+    async def expired(self, scope: Scope | None, *, limit: int) -> int:
+        """Remove up to `limit` expired sessions of a scope, or of all. A crash leaves nothing half removed (TTL-2)."""
+        within: tuple[str, ...] = ()
+        values: dict[str, object] = {}
+        if scope is not None:
+            within = ("only_tenant",) if scope.user_id is None else ("only_tenant", "only_owner")
+            values = {"tenant": scope.tenant, "owner": scope.user_id}
+        found = ("select_keys", "from_expired", *within, "order_expiry", "limit")
+        statement = self._sql.joined(
+            "candidates_begin", *found, "candidates_end", "only_expired", *within, "locked_end"
+        )
+        return await self._remove(statement, values, limit)
+
+    async def _remove(self, statement: Statement, values: dict[str, object], limit: int) -> int:
+        """Again if another process was first with some of the candidates, for there may be more."""
+        removed = 0
+        while True:
+            wanted = limit - removed
+            rows = await self._client.write(statement, {**values, "limit": wanted})
+            now, found = rows[0]
+            removed += now
+            if found < wanted or removed == limit:
+                return removed

@@ -1,45 +1,132 @@
--- The parts of listing, counting and removing: a head, the conditions of the query, an order. Each filter is a
--- part of its own, because one plan for all filters would be slow for each.
+-- The parts of listing, counting and removing sessions; `listing.py` joins them.
+--
+-- A query walks the index of one of its filters, its lead, and checks the others on each session. The lead is the filter
+-- with the fewest sessions, counted up to 500 of them: statistics can be missing or old (COST-4). Each index is used by
+-- one lead alone, because its key is an expression. A subquery with OFFSET 0 stays a look-up by the primary key.
 
--- name: select_records
+-- name: select_sessions
 SELECT {session_columns}
-FROM {prefix}sessions AS s
-WHERE s.tenant = :tenant::text
+
+-- name: select_rows
+SELECT s.*
+
+-- name: select_keys
+SELECT s.tenant, s.id
 
 -- name: select_count
 SELECT count(*)
-FROM {prefix}sessions AS s
-WHERE s.tenant = :tenant::text
 
--- name: remove_first
--- The rows are locked before `remove` looks at their messages, and it sees what was committed until then.
-SELECT coalesce({prefix}remove(array_agg(doomed.tenant), array_agg(doomed.id)), 0)
+-- name: with
+WITH
+
+-- name: comma
+,
+
+-- name: union_all
+UNION ALL
+
+-- name: open
+(
+
+-- name: close
+)
+
+-- name: from_these
 FROM (
-    SELECT s.tenant, s.id
-    FROM {prefix}sessions AS s
-    WHERE
 
--- name: remove_end
-    FOR UPDATE
-) AS doomed
+-- name: these_end
+) AS s
 
--- name: of_tenant
-s.tenant = :tenant::text
+-- name: lead_begin
+lead AS MATERIALIZED (
+    SELECT sizes.name FROM (
+
+-- name: lead_end
+    ) AS sizes (name, rank, size)
+    ORDER BY sizes.size, sizes.rank LIMIT 1
+)
+
+-- name: rarest_of_one
+rarest AS MATERIALIZED (SELECT (:labels::text[])[1] AS label)
+
+-- name: rarest_of_many
+rarest AS MATERIALIZED (
+    SELECT wanted.label FROM unnest(:labels::text[]) AS wanted (label)
+    ORDER BY (
+        SELECT count(*) FROM (
+            SELECT FROM {prefix}labels AS l
+            WHERE l.tenant || E'\x1f' || l.label = :tenant::text || E'\x1f' || wanted.label LIMIT 500
+        ) AS first_ones
+    ), wanted.label LIMIT 1
+)
+
+-- name: from_tenant
+FROM {prefix}sessions AS s
+WHERE s.tenant || E'\x1f' = :tenant::text || E'\x1f'
+
+-- name: from_owner
+FROM {prefix}sessions AS s
+WHERE s.tenant || E'\x1f' || s.user_id = :tenant::text || E'\x1f' || :owner::text
+
+-- name: from_agent_name
+FROM {prefix}sessions AS s
+WHERE s.tenant || E'\x1f' || s.agent_name = :tenant::text || E'\x1f' || :agent_name::text
+
+-- name: from_status
+FROM {prefix}sessions AS s
+WHERE s.tenant || E'\x1f' || s.status = :tenant::text || E'\x1f' || :status::text
+
+-- name: from_parent_id
+FROM {prefix}sessions AS s
+WHERE s.tenant || E'\x1f' || s.parent_id = :tenant::text || E'\x1f' || :parent_id::text
+
+-- name: from_labels
+FROM {prefix}labels AS l
+CROSS JOIN LATERAL (
+    SELECT * FROM {prefix}sessions AS held WHERE held.tenant = :tenant::text AND held.id = l.session_id OFFSET 0
+) AS s
+WHERE l.tenant || E'\x1f' || l.label = :tenant::text || E'\x1f' || (SELECT rarest.label FROM rarest)
+
+-- name: size_owner
+SELECT 'owner', 2, (SELECT count(*) FROM (SELECT {from_owner} LIMIT 500) AS first_ones)
+
+-- name: size_agent_name
+SELECT 'agent_name', 4, (SELECT count(*) FROM (SELECT {from_agent_name} LIMIT 500) AS first_ones)
+
+-- name: size_status
+SELECT 'status', 5, (SELECT count(*) FROM (SELECT {from_status} LIMIT 500) AS first_ones)
+
+-- name: size_parent_id
+SELECT 'parent_id', 1, (SELECT count(*) FROM (SELECT {from_parent_id} LIMIT 500) AS first_ones)
+
+-- name: size_labels
+SELECT 'labels', 3, (
+    SELECT count(*) FROM (
+        SELECT FROM {prefix}labels AS l
+        WHERE l.tenant || E'\x1f' || l.label = :tenant::text || E'\x1f' || (SELECT rarest.label FROM rarest) LIMIT 500
+    ) AS first_ones
+)
+
+-- name: if_owner
+AND (SELECT lead.name FROM lead) = 'owner'
+
+-- name: if_agent_name
+AND (SELECT lead.name FROM lead) = 'agent_name'
+
+-- name: if_status
+AND (SELECT lead.name FROM lead) = 'status'
+
+-- name: if_parent_id
+AND (SELECT lead.name FROM lead) = 'parent_id'
+
+-- name: if_labels
+AND (SELECT lead.name FROM lead) = 'labels'
 
 -- name: only_living
 AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
 
--- name: expired
-s.expires_at <= statement_timestamp()
-
--- name: only_tenant
-AND s.tenant = :tenant::text
-
--- name: only_id
-AND s.id = :id::text
-
--- name: only_scope_user
-AND s.user_id = :scope_user::text
+-- name: only_owner
+AND s.user_id = :owner::text
 
 -- name: only_user_id
 AND s.user_id = :user_id::text
@@ -54,7 +141,10 @@ AND s.status = :status::text
 AND s.parent_id = :parent_id::text
 
 -- name: only_labels
-AND s.labels @> :wanted_labels::text[]
+AND (
+    SELECT count(*) FROM {prefix}labels AS other
+    WHERE other.tenant = :tenant::text AND other.session_id = s.id AND other.label = ANY (:labels::text[])
+) = cardinality(:labels::text[])
 
 -- name: only_updated_after
 AND s.updated_at > :updated_after::timestamptz
@@ -75,20 +165,46 @@ AND (s.created_at, s.id) > (:at::timestamptz, :after_id::text)
 AND (s.created_at, s.id) < (:at::timestamptz, :after_id::text)
 
 -- name: order_updated_at_ascending
-ORDER BY s.updated_at, s.id LIMIT :limit::bigint
+ORDER BY s.updated_at, s.id
 
 -- name: order_updated_at_descending
-ORDER BY s.updated_at DESC, s.id DESC LIMIT :limit::bigint
+ORDER BY s.updated_at DESC, s.id DESC
 
 -- name: order_created_at_ascending
-ORDER BY s.created_at, s.id LIMIT :limit::bigint
+ORDER BY s.created_at, s.id
 
 -- name: order_created_at_descending
-ORDER BY s.created_at DESC, s.id DESC LIMIT :limit::bigint
+ORDER BY s.created_at DESC, s.id DESC
 
--- name: first_of_them
--- All who remove take locks in the same order, so two of them never wait for each other.
-ORDER BY s.tenant, s.id LIMIT :limit::bigint
+-- name: labels_updated_after
+AND l.updated_at > :updated_after::timestamptz
 
--- name: first_expired
-ORDER BY s.expires_at, s.tenant, s.id LIMIT :limit::bigint
+-- name: labels_updated_before
+AND l.updated_at < :updated_before::timestamptz
+
+-- name: labels_after_updated_at_ascending
+AND (l.updated_at, l.session_id) > (:at::timestamptz, :after_id::text)
+
+-- name: labels_after_updated_at_descending
+AND (l.updated_at, l.session_id) < (:at::timestamptz, :after_id::text)
+
+-- name: labels_after_created_at_ascending
+AND (l.created_at, l.session_id) > (:at::timestamptz, :after_id::text)
+
+-- name: labels_after_created_at_descending
+AND (l.created_at, l.session_id) < (:at::timestamptz, :after_id::text)
+
+-- name: labels_order_updated_at_ascending
+ORDER BY l.updated_at, l.session_id
+
+-- name: labels_order_updated_at_descending
+ORDER BY l.updated_at DESC, l.session_id DESC
+
+-- name: labels_order_created_at_ascending
+ORDER BY l.created_at, l.session_id
+
+-- name: labels_order_created_at_descending
+ORDER BY l.created_at DESC, l.session_id DESC
+
+-- name: limit
+LIMIT :limit::bigint

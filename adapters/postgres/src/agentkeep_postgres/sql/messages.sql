@@ -3,11 +3,12 @@
 m.id, m.seq, m.role, m.payload, m.created_at
 
 -- name: append
-SELECT outcome, actual, moment, seqs, times
+SELECT outcome, actual, counter, version, last_seq, moment, seqs, roles, payloads, times
 FROM {prefix}append(
     :tenant::text, :scope_user::text, :session_id::text, :ids::text[], :roles::text[], :payloads::text[],
-    :searches::text[], :times::text[], :may_be_stored::boolean, :expected_version::bigint, :expected_last_seq::bigint,
-    :truncate_after::bigint, :keep_last::bigint, :idle_ttl::bigint, :changes::text
+    :keys::text[], :searches::text[], :times::text[], :may_be_stored::boolean, :skip::boolean, :create::text,
+    :expected_version::bigint, :expected_last_seq::bigint, :truncate_after::bigint, :keep_last::bigint,
+    :changes::text, :add::text
 )
 
 -- name: list_forward
@@ -20,9 +21,7 @@ LEFT JOIN LATERAL (
         AND log.seq > :after::bigint AND log.seq < :before::bigint
     ORDER BY log.seq LIMIT :limit::bigint
 ) AS m ON true
-WHERE s.tenant = :tenant::text AND s.id = :session_id::text
-    AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
-    AND (:scope_user::text IS NULL OR s.user_id = :scope_user::text)
+WHERE s.tenant = :tenant::text AND s.id = :session_id::text AND {is_visible}
 ORDER BY m.seq
 
 -- name: list_backward
@@ -34,35 +33,38 @@ LEFT JOIN LATERAL (
         AND log.seq > :after::bigint AND log.seq < :before::bigint
     ORDER BY log.seq DESC LIMIT :limit::bigint
 ) AS m ON true
-WHERE s.tenant = :tenant::text AND s.id = :session_id::text
-    AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
-    AND (:scope_user::text IS NULL OR s.user_id = :scope_user::text)
+WHERE s.tenant = :tenant::text AND s.id = :session_id::text AND {is_visible}
 ORDER BY m.seq DESC
 
--- name: get_message
--- As list_forward: a row without a message means that the session exists.
+-- name: get_messages
+-- As list_forward: a row without a message means that the session exists and has none of these.
 SELECT {message_columns}
 FROM {prefix}sessions AS s
-LEFT JOIN {prefix}messages AS m
-    ON m.tenant = :tenant::text AND m.session_id = :session_id::text AND m.id = :message_id::text
-WHERE s.tenant = :tenant::text AND s.id = :session_id::text
-    AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
-    AND (:scope_user::text IS NULL OR s.user_id = :scope_user::text)
+LEFT JOIN LATERAL (
+    SELECT found.* FROM unnest(:ids::text[]) AS wanted (id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM {prefix}messages AS stored
+        WHERE stored.session_id = :session_id::text AND stored.id = wanted.id
+            AND (stored.tenant = :tenant::text) IS TRUE
+        OFFSET 0
+    ) AS found
+) AS m ON true
+WHERE s.tenant = :tenant::text AND s.id = :session_id::text AND {is_visible}
 
 -- name: replace
-SELECT answer.outcome, {message_columns}
+SELECT result.outcome, {message_columns}
 FROM {prefix}replace(
-    :tenant::text, :scope_user::text, :session_id::text, :message_id::text, :old_role::text, :old_payload::text,
-    :role::text, :payload::text, :search::text
-) AS answer, LATERAL (SELECT (answer.message).*) AS m
+    :tenant::text, :scope_user::text, :session_id::text, :message_id::text, :expected::text, :role::text,
+    :payload::text, :key::text, :search::text
+) AS result, LATERAL (SELECT (result.message).*) AS m
 
 -- name: cut
 SELECT {prefix}cut(:tenant::text, :scope_user::text, :session_id::text, :after_seq::bigint, :keep_last::bigint)
 
 -- name: pop
-SELECT answer.outcome, {message_columns}
-FROM {prefix}pop(:tenant::text, :scope_user::text, :session_id::text) AS answer,
-    LATERAL (SELECT (answer.message).*) AS m
+SELECT result.outcome, {message_columns}
+FROM {prefix}pop(:tenant::text, :scope_user::text, :session_id::text) AS result,
+    LATERAL (SELECT (result.message).*) AS m
 
 -- name: request_notifications
 -- Asks appends to notify for a while. Nothing that a reader sees changes.

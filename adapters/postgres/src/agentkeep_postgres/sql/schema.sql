@@ -3,20 +3,23 @@
 SELECT pg_advisory_xact_lock(7310583296418)
 
 -- name: create_versions
+-- `oldest`: the oldest version whose release may still use the schema (LIFE-4).
 CREATE TABLE IF NOT EXISTS {prefix}schema_version (
     version bigint PRIMARY KEY,
+    oldest bigint NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 )
 
 -- name: add_version
-INSERT INTO {prefix}schema_version (version) VALUES (:version::bigint)
+INSERT INTO {prefix}schema_version (version, oldest) VALUES (:version::bigint, :oldest::bigint)
 
 -- name: version
-SELECT coalesce(max(version), 0) FROM {prefix}schema_version
+SELECT version, oldest FROM {prefix}schema_version ORDER BY version DESC LIMIT 1
 
 -- name: server
 -- For `open` and `health`. It fails if the schema is missing.
-SELECT (SELECT coalesce(max(version), 0) FROM {prefix}schema_version) AS version,
+SELECT (SELECT max(version) FROM {prefix}schema_version) AS version,
+    (SELECT oldest FROM {prefix}schema_version ORDER BY version DESC LIMIT 1) AS oldest,
     to_regclass(:trigrams::text) IS NOT NULL AS trigrams,
     current_setting('server_version') AS server,
     current_setting('server_encoding') AS encoding,

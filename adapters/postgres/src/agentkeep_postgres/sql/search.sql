@@ -1,30 +1,64 @@
--- The parts of a search. The stored text is folded, and so are the words.
+-- The parts of a search (SRCH-1). A message is found if its folded text contains every word. Core folded both.
+--
+-- At most `candidates` hits are read and ranked, so a common word costs no more than they do. The score counts how often
+-- the words occur.
 
--- name: search_parts
--- A hit contains every word as a part of its text. The longest word uses the index of trigrams. Without that index the
--- server reads all messages of the tenant, or of the session. The score counts the occurrences.
+-- name: search_begin
 SELECT {message_columns}, m.session_id, (
     SELECT sum((length(m.search) - length(replace(m.search, word, ''))) / length(word))
     FROM unnest(:words::text[]) AS word
 )::float8 AS score
-FROM {prefix}messages AS m
-JOIN {prefix}sessions AS s ON s.tenant = m.tenant AND s.id = m.session_id
-WHERE m.tenant = :tenant::text AND m.search LIKE :pattern::text AND m.search LIKE ALL (:patterns::text[])
+FROM (
+    SELECT m.*
+    FROM {prefix}messages AS m
+    CROSS JOIN LATERAL (
+        SELECT * FROM {prefix}sessions AS held WHERE held.tenant = m.tenant AND held.id = m.session_id OFFSET 0
+    ) AS s
+    WHERE m.search LIKE ALL (:patterns::text[])
 
--- name: search_words
--- Without trigrams: a hit contains every word of the query as a whole word.
-SELECT {message_columns}, m.session_id,
-    ts_rank(to_tsvector('simple', left(m.search, 100000)), plainto_tsquery('simple', :text::text))::float8 AS score
-FROM {prefix}messages AS m
-JOIN {prefix}sessions AS s ON s.tenant = m.tenant AND s.id = m.session_id
-WHERE m.tenant = :tenant::text
-    AND to_tsvector('simple', left(m.search, 100000)) @@ plainto_tsquery('simple', :text::text)
+-- name: search_end
+    LIMIT :candidates::bigint
+) AS m
+ORDER BY score DESC, m.created_at DESC, m.session_id, m.seq DESC LIMIT :limit::bigint
 
--- name: only_session_id
-AND m.session_id = :session_id::text AND s.id = :session_id::text
+-- name: index_tenant
+-- With pg_trgm: the index knows the tenant and the session of each entry.
+AND ARRAY[m.tenant || E'\x1f', m.tenant || E'\x1f' || m.session_id] @> ARRAY[:tenant::text || E'\x1f']
+
+-- name: index_session
+AND ARRAY[m.tenant || E'\x1f', m.tenant || E'\x1f' || m.session_id]
+    @> ARRAY[:tenant::text || E'\x1f' || :session_id::text]
+
+-- name: index_owner
+AND ARRAY[m.tenant || E'\x1f', m.tenant || E'\x1f' || m.session_id] && ARRAY(
+    SELECT :tenant::text || E'\x1f' || mine.id FROM {prefix}sessions AS mine
+    WHERE mine.tenant || E'\x1f' || mine.user_id = :tenant::text || E'\x1f' || :owner::text
+)
+
+-- name: index_word_1
+AND m.search LIKE :word_1::text
+
+-- name: index_word_2
+AND m.search LIKE :word_2::text
+
+-- name: index_word_3
+AND m.search LIKE :word_3::text
+
+-- name: index_word_4
+AND m.search LIKE :word_4::text
+
+-- name: scan_tenant
+-- Without pg_trgm: all messages of the tenant, of the session, or of the user's sessions are read.
+AND m.tenant = :tenant::text
+
+-- name: scan_session
+AND m.tenant = :tenant::text AND m.session_id = :session_id::text
+
+-- name: scan_owner
+AND m.tenant = :tenant::text AND m.session_id = ANY (ARRAY(
+    SELECT mine.id FROM {prefix}sessions AS mine
+    WHERE mine.tenant || E'\x1f' || mine.user_id = :tenant::text || E'\x1f' || :owner::text
+))
 
 -- name: only_role
 AND m.role = :role::text
-
--- name: best_first
-ORDER BY score DESC, m.created_at DESC, m.session_id, m.seq DESC LIMIT :limit::bigint
