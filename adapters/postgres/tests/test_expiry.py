@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from agentkeep import Keep, NewMessage
@@ -24,7 +24,7 @@ CREATE TRIGGER slow AFTER INSERT ON {p}messages EXECUTE FUNCTION {p}slow();
 @pytest.mark.parametrize("lives", [{"ttl": 0.3}, {"idle_ttl": 0.3}], ids=["to an end", "idle"])
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 async def test_an_append_that_outlives_its_session_does_nothing(
-    database: Database, driver: str, lives: dict[str, float]
+    database: Database, driver: str, lives: dict[str, Any]
 ) -> None:
     """ORD-6, SES-4, TTL-1: nothing of it lands, and the session stays expired, sliding or not."""
     dsn = database.dsn.replace("postgresql://", f"postgresql+{driver}://")
