@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from agentkeep import AlreadyExists, Keep, View
-from agentkeep.archive import restore
+from agentkeep.transfer import restore
 from msgspec.structs import replace
 
 from agentkeep_conformance.clauses import proves

@@ -10,16 +10,15 @@ from typing import Any, cast
 
 import typer
 
-from agentkeep._message_drafts import message_draft
-from agentkeep.cli.chat import from_item
 from agentkeep.cli.failures import INTERRUPTED, REFUSED, CommandError
 from agentkeep.cli.output import Output, counted, say
 from agentkeep.cli.running import opened
 from agentkeep.cli.settings import Settings
-from agentkeep.cli.sources import parse
 from agentkeep.errors import InvalidInput
 from agentkeep.keep import Keep
 from agentkeep.models import NewMessage
+from agentkeep.transfer._chat import from_item
+from agentkeep.transfer._files import parse
 
 
 def append(
@@ -43,11 +42,7 @@ async def _append(
     settings: Callable[[], Settings], out: Output, id: str, messages: list[NewMessage], *, create: bool
 ) -> int:
     async with opened(settings()) as keep:
-        if create:
-            for message in messages:
-                message_draft(message, keep.capabilities)  # a refused message must leave no empty session behind
-            await keep.sessions.get_or_create(id)
-        for message in await keep.messages.append(id, messages):
+        for message in await keep.messages.append(id, messages, create={} if create else None):
             if out.as_json:
                 out.record(message)
             else:

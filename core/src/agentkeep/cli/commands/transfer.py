@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agentkeep.cli.chatfiles import ChatFile, open_file
-from agentkeep.cli.exportfile import ExportFile
-from agentkeep.cli.exporting import export_chat, export_whole
 from agentkeep.cli.failures import REFUSED
-from agentkeep.cli.importing import Outcome
-from agentkeep.cli.loading import Totals, bring_in_all
-from agentkeep.cli.output import Output, say
+from agentkeep.cli.output import Output, counted, say
 from agentkeep.cli.settings import Settings
 from agentkeep.keep import Keep
+from agentkeep.transfer import ChatFile, ExportFile, Outcome, export_chats, export_lines, open_file
+from agentkeep.transfer import import_files as import_into
+
+
+class Totals:
+    """What an import did so far."""
+
+    def __init__(self) -> None:
+        self.sessions: Counter[str] = Counter()
+        """Number of sessions by `Outcome.result`."""
+        self.messages: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        self.sessions[outcome.result] += 1
+        self.messages += outcome.added
+
+    def sentence(self) -> str:
+        kinds = ("created", "grown", "updated", "unchanged", "expired", "refused")
+        found = [f"{self.sessions[kind]:,} {kind}" for kind in kinds if self.sessions[kind]]
+        sessions = counted(self.sessions.total(), "session")
+        return f"{sessions} ({', '.join(found) or 'none'}), {counted(self.messages, 'new message')}"
 
 
 def import_files(settings: Callable[[], Settings], out: Output, paths: Sequence[Path]) -> Coroutine[Any, Any, int]:
@@ -47,7 +64,7 @@ async def _import(keep: Keep, out: Output, files: Sequence[ExportFile | ChatFile
                 elif outcome.error is not None:
                     say(outcome.error)
 
-            await bring_in_all(keep, files, report)
+            await import_into(keep, files, report)
     if not out.as_json:
         out.line(totals.sentence())
     return REFUSED if totals.sessions["refused"] else 0
@@ -68,10 +85,8 @@ def _progress(total: int, out: Output) -> Generator[Callable[[], None]]:
         yield lambda: progress.advance(task)
 
 
-async def export(keep: Keep, out: Output, settings: Settings, *, ids: Sequence[str], chat: bool) -> int:
+async def export(keep: Keep, out: Output, _: Settings, *, ids: Sequence[str], chat: bool) -> int:
     """Write sessions to standard output."""
-    if chat:
-        await export_chat(keep, ids, out.raw)
-    else:
-        await export_whole(keep, ids, settings.tenant, out.raw)
+    async for line in (export_chats if chat else export_lines)(keep, ids):
+        out.raw(line.removesuffix(b"\n"))
     return 0

@@ -7,7 +7,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 from agentkeep import AlreadyExists, InvalidInput, Keep, Message, NewMessage, Session, connect
-from agentkeep.archive import restore
+from agentkeep.transfer import restore
 
 pytestmark = pytest.mark.anyio
 

@@ -16,11 +16,11 @@ import msgspec
 
 from agentkeep._codec import encode_json, encode_payload
 from agentkeep._drafts import SessionFields, SessionUpdate
-from agentkeep.archive import as_new, restore
-from agentkeep.cli.transcripts import Transcript
 from agentkeep.errors import AlreadyExists
-from agentkeep.keep import Keep
+from agentkeep.keep import View
 from agentkeep.models import Message, NewMessage, Session
+from agentkeep.transfer._restoring import as_new, restore
+from agentkeep.transfer._transcripts import Transcript
 
 
 class Differs(Exception):
@@ -37,7 +37,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str | None = None
 
 
-async def bring_in(keep: Keep, transcript: Transcript) -> Outcome:
+async def bring_in(keep: View, transcript: Transcript) -> Outcome:
     """Raises `Differs`, and what the keep raises."""
     if transcript.original is not None:
         return await _bring_back(keep, transcript, transcript.original)
@@ -49,7 +49,7 @@ async def bring_in(keep: Keep, transcript: Transcript) -> Outcome:
     return Outcome(session=transcript.id, result="created", added=added)
 
 
-async def _bring_back(keep: Keep, transcript: Transcript, original: Session) -> Outcome:
+async def _bring_back(keep: View, transcript: Transcript, original: Session) -> Outcome:
     """Restore what was exported, unless it has expired since then (TTL-1)."""
     if original.expires_at is not None and original.expires_at <= datetime.now(UTC):
         return Outcome(session=transcript.id, result="expired")
@@ -63,7 +63,7 @@ async def _bring_back(keep: Keep, transcript: Transcript, original: Session) -> 
     return Outcome(session=transcript.id, result="created", added=len(messages))
 
 
-async def _add_to(keep: Keep, transcript: Transcript) -> Outcome:
+async def _add_to(keep: View, transcript: Transcript) -> Outcome:
     """Compare with the stored session, and append the messages that it does not have."""
     load = _Load(keep, transcript, await keep.sessions.get(transcript.id))
     await load.compare()
@@ -76,7 +76,7 @@ async def _add_to(keep: Keep, transcript: Transcript) -> Outcome:
 class _Load:
     """The import of one transcript into one session."""
 
-    def __init__(self, keep: Keep, transcript: Transcript, session: Session) -> None:
+    def __init__(self, keep: View, transcript: Transcript, session: Session) -> None:
         self._keep = keep
         self._transcript = transcript
         self._session = session

@@ -15,7 +15,7 @@ from typing import IO, Any, BinaryIO
 
 import msgspec
 
-from agentkeep.cli.failures import CommandError
+from agentkeep.errors import InvalidInput
 
 LINE_FORMATS = (".jsonl", ".ndjson")
 _BOM = b"\xef\xbb\xbf"
@@ -28,7 +28,7 @@ _decode = msgspec.json.Decoder().decode
 class InputFile:
     """A file that can be read more than once. A pipe can't, so it is copied to a temporary file first.
 
-    Raises `CommandError` where there is nothing to read.
+    Raises `InvalidInput` where there is nothing to read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,10 +44,10 @@ class InputFile:
                     self._path = Path(self._copy.name)
                     self.stem = None
         except OSError as error:
-            raise CommandError(f"{path}: {_why(error)}") from error
+            raise InvalidInput(f"{path}: {_why(error)}") from error
 
     def lines(self, *, start: int = 0) -> Iterator[tuple[int, bytes]]:
-        """Each line with its offset in bytes, from the line at offset `start`. Raises `CommandError`."""
+        """Each line with its offset in bytes, from the line at offset `start`. Raises `InvalidInput`."""
         try:
             with self._path.open("rb") as file:
                 file.seek(start)
@@ -56,25 +56,25 @@ class InputFile:
                     yield offset, line.removeprefix(_BOM) if offset == 0 else line
                     offset += len(line)
         except OSError as error:
-            raise CommandError(f"{self.name}: {_why(error)}") from error
+            raise InvalidInput(f"{self.name}: {_why(error)}") from error
 
     def whole(self) -> bytes:
-        """Raises `CommandError`."""
+        """Raises `InvalidInput`."""
         return b"".join(line for _, line in self.lines())
 
     def parse(self, text: bytes, *, first_line: int = 1) -> Any:
-        """The JSON value of `text`, which begins at line `first_line` of the file. Raises `CommandError`."""
+        """The JSON value of `text`, which begins at line `first_line` of the file. Raises `InvalidInput`."""
         return parse(text, self.name, first_line=first_line)
 
 
 def parse(text: bytes, name: str, *, first_line: int = 1) -> Any:
-    """The JSON value of `text`. Raises `CommandError` with line and column."""
+    """The JSON value of `text`. Raises `InvalidInput` with line and column."""
     try:
         return _decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         line, column, why = _location(text, error)
         location = f"line {first_line + line - 1}, column {column}"
-        raise CommandError(f"{name}: {location}: not valid JSON: {why}") from error
+        raise InvalidInput(f"{name}: {location}: not valid JSON: {why}") from error
 
 
 def is_json(text: bytes) -> bool:

@@ -12,9 +12,9 @@ from typing import Any, cast
 
 from agentkeep._drafts import SessionUpdate
 from agentkeep._validation import check_id
-from agentkeep.cli.chat import from_item, to_item
 from agentkeep.errors import InvalidInput
 from agentkeep.models import Message, NewMessage, Session
+from agentkeep.transfer._chat import from_item, to_item
 
 LISTS = ("messages", "traj")
 SHAPE = "agentkeep_shape"

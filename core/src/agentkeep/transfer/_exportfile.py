@@ -1,7 +1,7 @@
 """Our own lossless export format: JSON lines, each session followed by its messages in order.
 
     {"format": "agentkeep-export", "version": 1, "tenant": "default"}
-    {"session": {…all fields of `Session`…}}
+    {"session": {…all fields of `Session` but `version`…}}
     {"message": {…all fields of `Message`…}}
     {"end": {"sessions": 1, "messages": 1}}
 
@@ -11,7 +11,7 @@ last line tells a whole export from one that was cut short.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -19,13 +19,12 @@ import msgspec
 from agentkeep._drafts import SessionUpdate
 from agentkeep._message_drafts import message_draft
 from agentkeep._validation import check_count, check_optional_id, check_time
-from agentkeep.archive import as_new
 from agentkeep.capabilities import Capabilities
-from agentkeep.cli.failures import CommandError
-from agentkeep.cli.sources import InputFile
-from agentkeep.cli.transcripts import Transcript, check
 from agentkeep.errors import InvalidInput
 from agentkeep.models import Message, Session
+from agentkeep.transfer._files import InputFile
+from agentkeep.transfer._restoring import as_new
+from agentkeep.transfer._transcripts import Transcript, check
 
 VERSION = 1
 
@@ -45,15 +44,27 @@ class End(msgspec.Struct, kw_only=True):
     messages: int
 
 
+class ExportedSession(Session, frozen=True, kw_only=True):
+    """A session as a file holds it: without its version, which is never given twice, so an import draws a new one."""
+
+    version: int = 0
+
+
+def exported(session: Session) -> dict[str, Any]:
+    """All fields of a session but its version."""
+    fields = msgspec.structs.asdict(session)
+    del fields["version"]
+    return fields
+
+
 class Line(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Any other line: exactly one of the three."""
 
-    session: Session | None = None
+    session: ExportedSession | None = None
     message: Message | None = None
     end: End | None = None
 
 
-encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 _decode_header = msgspec.json.Decoder(Header).decode
 _decode_line = msgspec.json.Decoder(Line).decode
 
@@ -79,7 +90,7 @@ class ExportFile:
         return len(self._offsets)
 
     def check(self, capabilities: Capabilities) -> None:
-        """Read the whole file. Raises `CommandError` with the line of the first entry that can't be imported."""
+        """Read the whole file. Raises `InvalidInput` with the line of the first entry that can't be imported."""
         state = _Checked()
         for number, (offset, text) in enumerate(self._file.lines(), start=1):
             if not text.strip():
@@ -89,9 +100,9 @@ class ExportFile:
                 if state.step(text, value, capabilities):
                     self._offsets.append(offset)
             except (InvalidInput, msgspec.ValidationError) as error:
-                raise CommandError(f"{self._file.name}: line {number}: {error}") from error
+                raise InvalidInput(f"{self._file.name}: line {number}: {error}") from error
         if not state.ended:
-            raise CommandError(f"{self._file.name}: the export is incomplete: its last line, the end, is missing")
+            raise InvalidInput(f"{self._file.name}: the export is incomplete: its last line, the end, is missing")
 
     def transcripts(self) -> Iterator[Transcript]:
         for offset in self._offsets:
@@ -107,7 +118,7 @@ class ExportFile:
     def _session(self, offset: int) -> Session:
         session = _decode_line(next(self._file.lines(start=offset))[1]).session
         if session is None:
-            raise CommandError(f"{self._file.name}: it was changed while it was being imported")
+            raise InvalidInput(f"{self._file.name}: it was changed while it was being imported")
         return session
 
     def _entries(self, offset: int) -> Iterator[Message]:
@@ -165,9 +176,8 @@ class _Checked:
             raise InvalidInput(f"session {session.id!r} is in this file twice")
         check(session.id, _fields(session), (), capabilities)
         check_optional_id(session.parent_id, "parent_id")
-        check_count(session.version, "version", least=1)
         check_count(session.last_seq, "last_seq")
-        for name in ("created_at", "updated_at", "completed_at", "expires_at"):
+        for name in ("created_at", "updated_at", "completed_at", "ends_at", "expires_at"):
             check_time(getattr(session, name), name)
         self._ids.add(session.id)
         self._current = session

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from agentkeep.capabilities import Capabilities
-from agentkeep.cli.conversations import Conversation, conversation, is_conversation
-from agentkeep.cli.exportfile import ExportFile, is_header
-from agentkeep.cli.failures import CommandError
-from agentkeep.cli.sources import InputFile, is_json
-from agentkeep.cli.transcripts import Transcript, check
 from agentkeep.errors import InvalidInput
+from agentkeep.transfer._conversations import Conversation, conversation, is_conversation
+from agentkeep.transfer._exportfile import ExportFile, is_header
+from agentkeep.transfer._files import InputFile, is_json
+from agentkeep.transfer._transcripts import Transcript, check
 
 Located = tuple[str, Any]
 """Where a conversation is in its file, and its JSON."""
@@ -30,15 +29,15 @@ class ChatFile:
         return self._count
 
     def check(self, capabilities: Capabilities) -> None:
-        """Read the whole file. Raises `CommandError` with the location of the first entry that can't be imported."""
+        """Read the whole file. Raises `InvalidInput` with the location of the first entry that can't be imported."""
         seen: dict[str, str] = {}
         for where, found in self._conversations():
             try:
                 check(found.id, found.fields, found.messages, capabilities)
             except InvalidInput as error:
-                raise CommandError(f"{self._file.name}: {where}: {error}") from error
+                raise InvalidInput(f"{self._file.name}: {where}: {error}") from error
             if found.id in seen:
-                raise CommandError(f"{self._file.name}: {where} has the id {found.id!r}, and so has {seen[found.id]}")
+                raise InvalidInput(f"{self._file.name}: {where} has the id {found.id!r}, and so has {seen[found.id]}")
             seen[found.id] = where
         self._count = len(seen)
 
@@ -56,11 +55,11 @@ class ChatFile:
             try:
                 yield where, conversation(value, self._file.stem, number)
             except InvalidInput as error:
-                raise CommandError(f"{self._file.name}: {where}: {error}") from error
+                raise InvalidInput(f"{self._file.name}: {where}: {error}") from error
 
 
 def open_file(path: Path) -> ExportFile | ChatFile:
-    """The file, in the format that its first line shows. Raises `CommandError`."""
+    """The file, in the format that its first line shows. Raises `InvalidInput`."""
     file = InputFile(path)
     texts = (text for _, text in file.lines() if text.strip())
     first, has_more = next(texts, b""), next(texts, None) is not None
@@ -80,7 +79,7 @@ def _of_lines(file: InputFile) -> Iterator[Located]:
 
 def _of_document(file: InputFile, document: Any) -> Iterator[Located]:
     if not isinstance(document, list | dict):
-        raise CommandError(f"{file.name}: not a conversation: give a list of messages, or of conversations")
+        raise InvalidInput(f"{file.name}: not a conversation: give a list of messages, or of conversations")
     if is_conversation(document):
         yield "conversation 1", cast("Any", document)
         return
