@@ -1,12 +1,11 @@
 """What acts on the wire of a cluster: a cluster of one node, as a proxy can stand before one address only."""
 
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from agentkeep_conformance import AdapterConformance, servers
 from agentkeep_conformance.storage.redis import RedisStorage
 from agentkeep_redis import RedisAdapter
-from redis.asyncio import RedisCluster
 
 
 class TestRedisClusterOfOne(RedisStorage, AdapterConformance):
@@ -20,13 +19,13 @@ class TestRedisClusterOfOne(RedisStorage, AdapterConformance):
         url = dsn.replace("redis://", "redis+cluster://", 1)
         adapter = RedisAdapter.from_url(url, prefix=namespace, **options)
         address = urlsplit(dsn)
-        make = adapter._make  # pyright: ignore[reportPrivateUsage] - no user has a use for such an option
+        client: Any = adapter._client  # pyright: ignore[reportPrivateUsage] - no user has a use for such an option
+        make = client._make
 
         def make_remapped() -> Any:
-            client, others = make()
-            nodes: Any = cast("RedisCluster", client).nodes_manager
-            nodes.address_remap = lambda _: (address.hostname, address.port)  # pyright: ignore[reportUnknownLambdaType]
-            return client, others
+            made = make()
+            made.client.nodes_manager.address_remap = lambda _: (address.hostname, address.port)  # pyright: ignore[reportUnknownLambdaType]
+            return made
 
-        adapter._make = make_remapped  # pyright: ignore[reportPrivateUsage]
+        client._make = make_remapped
         return adapter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -88,6 +88,40 @@ async def test_a_listing_passes_a_crowd_of_expired_sessions_in_few_exchanges(dsn
         assert await listed(keep, order="created_at", limit=2) == ["s0", "s1"]
         assert [session.id async for session in keep.sessions.iterate(order="updated_at")] == ["s0", "s1", "s2"]
         assert await keep.sweep(limit=10_000) == _EXPIRED
+
+
+@pytest.mark.parametrize("filters", [{}, {"user_id": "u0"}, {"user_id": "u0", "status": "active"}])
+async def test_what_has_expired_costs_a_listing_once_and_a_count_nothing(
+    keep: Keep, server: Any, filters: dict[str, Any]
+) -> None:
+    """COST-3, READ-5: also with two filters, and no script walks through all that has expired."""
+    for first in range(0, _EXPIRED, 100):
+        creates = (
+            keep.sessions.create(f"gone{n}", user_id=f"u{n % 2}", ttl=timedelta(seconds=1))
+            for n in range(first, first + 100)
+        )
+        await asyncio.gather(*creates)
+    for number in range(4):
+        await keep.sessions.create(f"s{number}", user_id=f"u{number % 2}")
+    await asyncio.sleep(1.1)
+
+    async def commands(call: Awaitable[Any]) -> int:
+        """How many ran inside the server."""
+        before = await server.info("commandstats")
+        await call
+        after = await server.info("commandstats")
+        return sum(after[name]["calls"] - before.get(name, {"calls": 0})["calls"] for name in after) - 1
+
+    expected = 2 if filters else 4
+    assert await keep.sessions.count(**filters) == expected
+    if len(filters) < 2:
+        assert await commands(keep.sessions.count(**filters)) < 10
+    for order in ("created_at", "updated_at"):
+        assert len(await listed(keep, order=order, **filters)) == expected
+    for order in ("created_at", "updated_at"):
+        assert await commands(keep.sessions.list(order=order, limit=2, **filters)) < 30
+    assert await keep.sessions.count(**filters) == expected
+    assert await keep.sweep(limit=10_000) == _EXPIRED
 
 
 async def test_a_server_that_refuses_writes_lists_what_is_late_all_the_same(keep: Keep, server: Any) -> None:

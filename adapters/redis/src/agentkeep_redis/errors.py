@@ -15,6 +15,7 @@ from redis.exceptions import (
     BusyLoadingError,
     ClusterDownError,
     ConnectionError,
+    DataError,
     InvalidResponse,
     MasterDownError,
     MovedError,
@@ -98,6 +99,8 @@ def error_of(error: Exception, server: str, record: str = "") -> PersistenceErro
         kind = ConfigurationError
     if kind is None and isinstance(error, ResponseError) and not isinstance(error, _PASSING):
         kind = _CODES.get(_code_of(error), Refused)
+    if isinstance(error, DataError):  # redis-py can't encode it; nothing was sent
+        kind = Refused
     if kind is Corrupt:
         return Corrupt(record or server, str(error))
     return (kind or Unavailable)(f"{server}: {_text_of(error)}")

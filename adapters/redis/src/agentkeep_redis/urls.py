@@ -84,7 +84,7 @@ def _credentials(netloc: str) -> dict[str, str]:
 
 def _settings(options: Mapping[str, Any]) -> dict[str, Any]:
     """redis-py never sends a command again if the reply was lost (ERR-2); client.py decides what is sent again."""
-    protocol = options.get("protocol")
+    protocol = {"protocol": int(options["protocol"])} if "protocol" in options else {}
     return {
         "socket_timeout": None,  # client.py bounds each call
         "socket_connect_timeout": _seconds(options.get("connect_timeout"), 5.0),
@@ -92,7 +92,7 @@ def _settings(options: Mapping[str, Any]) -> dict[str, Any]:
         "health_check_interval": 0,
         "retry": Retry(NoBackoff(), 0),
         "retry_on_error": [],
-        "protocol": None if protocol is None else int(protocol),
+        **protocol,
         **SILENT,
     }
 

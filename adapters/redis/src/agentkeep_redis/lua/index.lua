@@ -12,7 +12,6 @@
 
 local function index_functions()
   local NO_FACET = string.rep('-', 16) -- stands for a facet that the session does not have
-  local MOST_FORGOTTEN = 2000 -- entries in one script
 
   local function row_has_facet(row, facet)
     local at = string.find(row, facet, FACETS_AT, true)
@@ -122,13 +121,17 @@ local function index_functions()
     return bring_in(index)
   end
 
-  -- Nobody has use for the entries of an expired session, so they go, and no later reading passes them (READ-5). Its
-  -- row stays for `sweep`. If the server refuses writes for now, the entries stay too.
-  local function forget_expired(index, rows)
+  -- Nobody has use for the entries of expired sessions. So those that a reading passed go, and no later one passes them
+  -- (READ-5); with an entry by created_at the one by expires_at goes, because a count subtracts the two. The rows stay for
+  -- `sweep`. If the server refuses writes for now, the entries stay too.
+  local function forget_expired(index, facet, order, rows)
     local entries = {}
     for id, row in pairs(rows) do
-      append_all(entries, entries_of(row, tails_of(id, row)))
-      if #entries > MOST_FORGOTTEN then break end
+      if order == 'u' then
+        entries[#entries + 1] = facet .. 'u' .. row_updated(row) .. id
+      else
+        append_all(entries, { facet .. 'c' .. row_created(row) .. id, facet .. 'x' .. row_expires(row) .. id })
+      end
     end
     for first = 1, #entries, CHUNK do
       local last = math.min(first + CHUNK - 1, #entries)

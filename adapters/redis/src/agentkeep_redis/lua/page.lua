@@ -59,5 +59,5 @@ local function look_at_all()
 end
 
 answer[1] = look_at_all()
-functions.forget_expired(index, expired)
+functions.forget_expired(index, rarest, options.order, expired)
 return answer
