@@ -127,7 +127,7 @@ def test_a_client_of_another_event_loop_is_said_so(dsn: str, prefix: str) -> Non
 
     loop.close()
     asyncio.run(use())
-    del client
+    client = None
     gc.collect()
 
 

@@ -98,8 +98,6 @@ class RedisMessages:
         return found[0]
 
     async def get_many(self, scope: Scope, session_id: str, message_ids: Sequence[str]) -> Sequence[MessageRecord]:
-        if not message_ids:
-            return []
         reply = await self._read("by_id", scope, session_id, {}, message_ids)
         pairs = zip(message_ids, reply[1:], strict=True)
         return [self._rows.record(session_id, id, text) for id, text in pairs if text is not None]

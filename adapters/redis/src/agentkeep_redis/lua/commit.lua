@@ -22,7 +22,7 @@ end
 
 local function unindex_session(revision, tenant)
   local index = index_to_write()
-  if not index then return string.format('%016.0f', revision) end
+  if not index then return string.format('%016d', revision) end
   local row = redis.call('HGET', index.rows, ARGV[2])
   if row then index_functions().remove_row(index, ARGV[2], row) end
   redis.call('HDEL', index.pending, ARGV[2])

@@ -20,12 +20,12 @@ local function time_of(seconds, micros)
   if micros >= 1000000 then
     seconds, micros = seconds + 1, micros - 1000000
   end
-  return string.format('%012.0f%06.0f', seconds, micros)
+  return string.format('%012d%06d', seconds, micros)
 end
 
 local function server_time()
   local now = redis.call('TIME')
-  return string.format('%012.0f', now[1] + EPOCH) .. string.sub('00000' .. now[2], -6)
+  return string.format('%012d', now[1] + EPOCH) .. string.sub('00000' .. now[2], -6)
 end
 
 local function unix_micros(time)
@@ -54,7 +54,7 @@ local LEAST_ROW = 150
 local NEVER = string.rep('-', 18)
 
 local function row_of(revision, created_at, updated_at, expires_at, facets)
-  return string.format('%016.0f', revision) .. created_at .. updated_at .. (expires_at or NEVER) .. facets
+  return string.format('%016d', revision) .. created_at .. updated_at .. (expires_at or NEVER) .. facets
 end
 
 local function row_created(row) return string.sub(row, 17, 34) end
@@ -91,7 +91,7 @@ end
 local function expire_session(expires_at)
   local millis = math.max(1, math.ceil(unix_micros(expires_at) / 1000))
   for number = 1, 3 do
-    redis.call('PEXPIREAT', KEYS[number], string.format('%.0f', millis))
+    redis.call('PEXPIREAT', KEYS[number], string.format('%d', millis))
   end
 end
 

@@ -97,7 +97,7 @@ local function index_functions()
     if row_expires(row) == NEVER then
       if old and row_expires(old) ~= NEVER then redis.call('ZREM', index.expiry, id) end
     elseif not old or row_expires(old) ~= row_expires(row) then
-      redis.call('ZADD', index.expiry, string.format('%.0f', unix_micros(row_expires(row))), id)
+      redis.call('ZADD', index.expiry, string.format('%d', unix_micros(row_expires(row))), id)
     end
   end
 

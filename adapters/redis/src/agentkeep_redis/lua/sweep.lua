@@ -3,7 +3,7 @@
 -- row is left.
 local options = read_options()
 local functions = index_functions()
-local until_now = string.format('%.0f', unix_micros(server_time()))
+local until_now = string.format('%d', unix_micros(server_time()))
 local index = { entries = KEYS[1], rows = KEYS[2], expiry = KEYS[3], pending = KEYS[4], tenants = KEYS[5] }
 if index.pending then functions.bring_in(index) end
 local removed = 0

@@ -54,7 +54,7 @@ if options.add then
   for name, amount in pairs(options.add) do
     local sum = (counters[name] or 0) + amount
     if math.abs(sum) > MAX_COUNTER then
-      return { 'counter', name, string.format('%.0f', counters[name] or 0) }
+      return { 'counter', name, string.format('%d', counters[name] or 0) }
     end
     counters[name] = sum
   end
@@ -102,7 +102,7 @@ end
 if added > 0 then
   local entries, messages = {}, {}
   local seq = last_seq
-  local version_text = string.format('%.0f', version)
+  local version_text = string.format('%d', version)
   for number = 1, given do
     if not stored[number] then
       local at = 3 * number + 1
@@ -111,7 +111,7 @@ if added > 0 then
       seq = seq + 1
       last_message_at = created_at
       if seq - last_seq > not_kept then
-        local seq_text = string.format('%.0f', seq)
+        local seq_text = string.format('%d', seq)
         entries[#entries + 1] = seq_text .. ':' .. ARGV[at]
         messages[#messages + 1] = ARGV[at]
         messages[#messages + 1] = seq_text .. '\n' .. created_at .. '\n' .. version_text .. '\n' .. ARGV[at + 2]
@@ -125,7 +125,7 @@ last_seq = last_seq + added
 count = count - removed + added - not_kept
 if count == 0 then last_message_at = '' end
 
-local set = { 'counts', string.format('%.0f %.0f %s', last_seq, count, last_message_at) }
+local set = { 'counts', string.format('%d %d %s', last_seq, count, last_message_at) }
 local unset = options.unset or {}
 local function set_or_unset(name, value)
   if value then
@@ -155,7 +155,7 @@ local row
 if is_new then
   row = row_of(revision, now, now, expires_at, facets)
   redis.call('HSET', KEYS[1], unpack(create.fields))
-  append_all(set, { 'created', now, 'version', string.format('%.0f', version) })
+  append_all(set, { 'created', now, 'version', string.format('%d', version) })
   if ends_at then append_all(set, { 'ends_at', ends_at }) end
   if idle_ttl then append_all(set, { 'idle_ttl', idle_ttl }) end
 else
@@ -164,7 +164,7 @@ end
 append_all(set, { 'row', row })
 if options.set then append_all(set, options.set) end
 if counters then append_all(set, { 'counters', cmsgpack.pack(counters) }) end
-if options.changed then append_all(set, { 'version', string.format('%.0f', version) }) end
+if options.changed then append_all(set, { 'version', string.format('%d', version) }) end
 if options.status then
   local completed_at = redis.call('HGET', KEYS[1], 'completed_at') or moment
   set_or_unset('completed_at', options.status == 'completed' and completed_at)
@@ -177,7 +177,7 @@ elseif not is_new and row_expires(old) ~= NEVER then
   keep_session()
 end
 
-local answer = { 'written', '', now, string.format('%.0f', version), last_seq, added, removed, stored }
+local answer = { 'written', '', now, string.format('%d', version), last_seq, added, removed, stored }
 if options.whole then answer[8] = redis.call('HGETALL', KEYS[1]) end
 if options.pop then answer[8] = popped end
 if is_new then
