@@ -162,7 +162,7 @@ async def test_a_recorder_tells_refused_from_unknown() -> None:
     async with recorder.record("append", {"ids": ["a"]}) as recorded:
         recorded.result = [1]
     async with recorder.record("append", {"ids": ["b"]}):
-        raise Conflict("seq", expected=1, actual=2)
+        raise Conflict("last_seq", "seq", expected=1, actual=2)
     async with recorder.record("append", {"ids": ["c"]}):
         raise Unavailable("gone")
     async with recorder.record("append", {"ids": ["d"]}):

@@ -8,10 +8,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
-from typing import Any, ClassVar, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from agentkeep import Conflict, Keep, NewMessage, PersistenceError, View
-from hypothesis.stateful import RuleBasedStateMachine
 
 from agentkeep_conformance.agreement import agree, value_of
 from agentkeep_conformance.model import Model
@@ -44,20 +43,23 @@ class Walk:
     behind: Position
 
 
-class ComparingMachine(RuleBasedStateMachine):
-    """Two instances on one database, the model, and two tenants that nobody used before.
+class Bench(NamedTuple):
+    """What all programs of a run use."""
 
-    `clock`: the adapters' own, if they take one; the program moves it. Else the server's clock counts.
-    """
-
-    loop: ClassVar[asyncio.Runner]
-    keeps: ClassVar[tuple[Keep, Keep]]
-    clock: ClassVar[HandClock | None]
-    met: ClassVar[Counter[tuple[str, str, str]]]
+    loop: asyncio.Runner
+    keeps: tuple[Keep, Keep]
+    """Two instances on one database."""
+    clock: HandClock | None
+    """The adapters' own, if they take one; a program moves it. Else the server's clock counts."""
+    met: Counter[tuple[str, str, str]]
     """How often the programs met each verb with each option and outcome."""
 
-    def __init__(self) -> None:
-        super().__init__()
+
+class ComparingMachine:
+    """The bench, an empty model, and two tenants that nobody used before."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.loop, self.keeps, self.clock, self.met = bench
         self.model = Model(self.clock)
         self.walks: list[Walk] = []
         self.appends: list[tuple[str, list[NewMessage], dict[str, Any]]] = []
@@ -70,6 +72,9 @@ class ComparingMachine(RuleBasedStateMachine):
         real = self.keeps[instance].for_tenant(self.tenants[tenant])
         model = ModelView(self.model, self.tenants[tenant], user, IDLE_TTL if instance else None)
         return Pair(real if user is None else real.for_user(user), model)
+
+    def whole_tenant(self, view: tuple[int, int, str | None]) -> Pair:
+        return self.pair((view[0], view[1], None))
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         return self.loop.run(call)

@@ -145,11 +145,16 @@ def begins_turn(log: list[Row], index: int) -> bool:
     row = log[index]
     if index == 0:
         return True
-    if row["tool_call_id"] is not None or row["role"] == "tool":
+    if row["tool_call_id"] is not None or row["role"] == "tool" or _has_result(row["content"]):
         return False
     if row["turn_id"] is not None:
         return row["turn_id"] != log[index - 1]["turn_id"]
     return row["role"] == "user"
+
+
+def _has_result(content: Any) -> bool:
+    """As Anthropic puts results into messages of the user."""
+    return isinstance(content, list) and any(part["type"] == "tool_result" for part in content)  # pyright: ignore[reportUnknownVariableType]
 
 
 def tail_of(log: list[Row], n: int, *, whole_turns: bool) -> list[Row]:

@@ -32,6 +32,7 @@ from agentkeep_conformance.families.lifecycle import LifeCycle
 from agentkeep_conformance.families.lookups import Lookups, Redactions
 from agentkeep_conformance.families.loops import Loops
 from agentkeep_conformance.families.messages import Messages
+from agentkeep_conformance.families.moving import Moving
 from agentkeep_conformance.families.noise import Noise
 from agentkeep_conformance.families.order_paging import OrderAndPaging
 from agentkeep_conformance.families.prefixes import Prefixes
@@ -77,6 +78,7 @@ class AdapterConformance(
     Isolation,
     Prefixes,
     Reading,
+    Moving,
     Searching,
     SearchWords,
     Watching,

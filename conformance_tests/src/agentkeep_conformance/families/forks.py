@@ -190,6 +190,7 @@ class Forks:
         async def live_on() -> None:
             for number in range(1, rounds_of(database, 40)):
                 await live(number)
+                await asyncio.sleep(0)
 
         await live(0)
         living, copies = asyncio.create_task(live_on()), 0

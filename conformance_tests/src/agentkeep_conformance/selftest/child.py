@@ -10,9 +10,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, cast
 
-import hypothesis
 import pytest
 
+from agentkeep_conformance.families import stateful
 from agentkeep_conformance.suite import AdapterConformance
 
 OPTIONS = [
@@ -34,10 +34,7 @@ def run(file: Path, logs: Path, finished: Collection[str], pipe: Connection) -> 
     os.dup2(log, 1)
     os.dup2(log, 2)
     tempfile.tempdir = os.environ["TMPDIR"] = str(logs)  # a child that is killed can't remove what it made
-    hypothesis.settings.register_profile(
-        "selftest", phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate], database=None, deadline=None
-    )
-    hypothesis.settings.load_profile("selftest")  # a fault is to be found, not to be made small
+    stateful.SHORTEN_SECONDS = 0.0  # a fault is to be found, and its program need not be short
     scratch = logs / f"{file.stem}-{len(finished)}"
     teller = _Teller(finished, pipe)
     code = pytest.main([str(file), *OPTIONS, f"--basetemp={scratch}"], plugins=[teller, _Enough(teller)])
