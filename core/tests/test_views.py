@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from agentkeep import InvalidInput, Keep, View, connect
+from agentkeep import InvalidInput, Keep, PersistenceAdapter, View, connect
 from agentkeep_memory import MemoryAdapter
-from agentkeep_memory.sessions import MemorySessions
 
 pytestmark = pytest.mark.anyio
 
@@ -77,17 +76,8 @@ async def test_a_subclass_of_keep_works_with_views() -> None:
         assert type(plain.for_user("ann").for_user("ann")) is View
 
 
-async def test_an_adapter_may_make_its_repositories_when_it_is_opened() -> None:
-    class Late(MemoryAdapter):
-        def __init__(self) -> None:
-            super().__init__()
-            self.made = self.__dict__.pop("sessions")
-
-        async def open(self) -> None:
-            await super().open()
-            self.sessions: MemorySessions = self.made
-
-    keep = Keep(Late())
+async def test_an_adapter_may_make_its_repositories_when_it_is_opened(made_in_open: PersistenceAdapter) -> None:
+    keep = Keep(made_in_open)
     view = keep.for_user("ann")
     async with keep:
         await view.sessions.create("s")

@@ -10,7 +10,6 @@ from agentkeep.protocol import SupportsMigrations
 from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep.wrappers import MessagesWrapper, SessionsWrapper, Wrapper, find_ability
 from agentkeep_memory import MemoryAdapter
-from agentkeep_memory.sessions import MemorySessions
 
 pytestmark = pytest.mark.anyio
 
@@ -73,17 +72,8 @@ async def test_the_first_wrapper_is_the_innermost() -> None:
     assert repr(outer).startswith("Outer(Counting(")
 
 
-async def test_repositories_may_be_made_in_open() -> None:
-    class Late(MemoryAdapter):
-        def __init__(self) -> None:
-            super().__init__()
-            self.made = self.__dict__.pop("sessions")
-
-        async def open(self) -> None:
-            await super().open()
-            self.sessions: MemorySessions = self.made
-
-    async with Keep(Wrapper(Wrapper(Late()))) as keep:
+async def test_repositories_may_be_made_in_open(made_in_open: PersistenceAdapter) -> None:
+    async with Keep(Wrapper(Wrapper(made_in_open))) as keep:
         await keep.sessions.create("s")
         assert await keep.sessions.count() == 1
 
