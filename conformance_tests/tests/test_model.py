@@ -9,10 +9,10 @@ from random import Random
 from typing import Any, ClassVar, get_type_hints
 
 import pytest
-from agentkeep import Message
+from agentkeep import Message, SessionFields, SessionFilters, SessionUpdate
 from agentkeep.messages import Messages
 from agentkeep.records import Scope
-from agentkeep.sessions import SessionFields, SessionFilters, Sessions, SessionUpdate
+from agentkeep.sessions import Sessions
 from agentkeep_conformance import AdapterConformance, Database
 from agentkeep_conformance.agreement import (
     Computed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from agentkeep import Conflict, LimitExceeded, NewMessage, PersistenceError
 
@@ -154,7 +154,8 @@ def begins_turn(log: list[Row], index: int) -> bool:
 
 def _has_result(content: Any) -> bool:
     """As Anthropic puts results into messages of the user."""
-    return isinstance(content, list) and any(part["type"] == "tool_result" for part in content)  # pyright: ignore[reportUnknownVariableType]
+    parts = cast("list[Row]", content) if isinstance(content, list) else []
+    return any(part["type"] == "tool_result" for part in parts)
 
 
 def tail_of(log: list[Row], n: int, *, whole_turns: bool) -> list[Row]:
