@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from agentkeep.errors import AdapterNotInstalled, ConfigurationError
-from agentkeep.protocol import PersistenceAdapter
+from agentkeep.protocol import AdapterFactory, CreatesDatabases, PersistenceAdapter
 from agentkeep.spi.urls import redact
 
 if TYPE_CHECKING:
@@ -34,21 +34,28 @@ def installed_adapters() -> Mapping[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
-def adapter_for(url: str, options: Mapping[str, Any]) -> PersistenceAdapter:
-    """The adapter of a URL, not opened yet. A suffix of the scheme (`postgresql+asyncpg`) means something to it alone.
+def adapter_for(url: str, options: Mapping[str, Any], *, create: bool = True) -> PersistenceAdapter:
+    """The adapter of a URL, not opened yet. Without `create` its `open` makes no database.
 
     Raises `ConfigurationError`, `AdapterNotInstalled`.
     """
+    factory = _factory(url)
+    if not create and isinstance(factory, CreatesDatabases):
+        options = {**options, **factory.open_existing}
+    return factory.from_url(url, **options)
+
+
+def _factory(url: str) -> AdapterFactory:
+    """By the URL's scheme. A suffix of it (`postgresql+asyncpg`) means something to the adapter alone."""
     scheme = _scheme(url)
     installed = installed_adapters()
     entry = installed.get(scheme) or installed.get(scheme.partition("+")[0])
     if entry is None:
         raise _not_installed(scheme, url, installed)
     try:
-        factory = entry.load()
+        return entry.load()
     except (ImportError, AttributeError) as error:
         raise AdapterNotInstalled(f"the adapter for {scheme}:// can't be imported: {error}") from error
-    return factory.from_url(url, **options)
 
 
 def _scheme(url: object) -> str:

@@ -21,6 +21,8 @@ from agentkeep.records import Scope
 from agentkeep.sessions import Sessions
 
 DEFAULT_TENANT = "default"
+KEEP_OPTIONS = ("tenant", "idle_ttl", "own_loop")
+"""Options of `connect` that are not the adapter's."""
 _log = logging.getLogger("agentkeep")
 
 
@@ -45,7 +47,7 @@ def connect(
         url = options.pop("url")
     else:
         url = url_or_config
-    own = {name: options.pop(name) for name in ("tenant", "idle_ttl", "own_loop") if name in options}
+    own = {name: options.pop(name) for name in KEEP_OPTIONS if name in options}
     adapter = adapter_for(url, options)
     for wrapper in wrap:
         adapter = wrapper(adapter)

@@ -7,7 +7,7 @@ of its database, and a row into a record. Each clause stands below as `[NAME-N]`
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Protocol, runtime_checkable
 
@@ -391,6 +391,16 @@ class AdapterFactory(Protocol):
 
         Raises `ConfigurationError` for a URL or an option that is not understood.
         """
+        ...
+
+
+@runtime_checkable
+class CreatesDatabases(Protocol):
+    """An adapter factory whose adapters make a database if there is none, for example a file."""
+
+    @property
+    def open_existing(self) -> Mapping[str, Any]:
+        """Options of `from_url` with which `open` raises `ConfigurationError` instead."""
         ...
 
 

@@ -24,20 +24,23 @@ Work = Callable[[Keep, Output, Settings], Coroutine[Any, Any, int]]
 
 
 def run_on(settings: Callable[[], Settings], out: Output, work: Work) -> NoReturn:
-    """Open the database that `settings` chooses, do the work, close it, exit."""
+    """Open the database that `settings` chooses, which must exist; do the work, close it, exit."""
 
     async def whole() -> int:
         chosen = settings()
-        async with opened(chosen) as keep:
+        async with opened(chosen, create=False) as keep:
             return await work(keep, out, chosen)
 
     run(whole)
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncGenerator[Keep, None]:
-    """The database that the settings name, open. Raises `ConfigurationError`, and what opening raises."""
-    keep = settings.connect()
+async def opened(settings: Settings, *, create: bool) -> AsyncGenerator[Keep, None]:
+    """The database that the settings name, open; with `create` it is made if there is none.
+
+    Raises `ConfigurationError`, and what opening raises.
+    """
+    keep = settings.connect(create=create)
     settings.make_room()
     async with keep:
         yield keep

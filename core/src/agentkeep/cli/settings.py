@@ -16,7 +16,7 @@ from platformdirs import user_data_path
 
 from agentkeep._registry import adapter_for
 from agentkeep.errors import ConfigurationError
-from agentkeep.keep import DEFAULT_TENANT, Keep, connect
+from agentkeep.keep import DEFAULT_TENANT, KEEP_OPTIONS, Keep
 from agentkeep.protocol import PersistenceAdapter
 from agentkeep.spi.urls import redact
 
@@ -37,13 +37,18 @@ class Settings:
     options: dict[str, Any] = field(default_factory=dict[str, Any])
     """The adapter's options, from the file."""
 
-    def connect(self) -> Keep:
-        """A keep that is not open yet; no I/O. Raises `ConfigurationError`."""
-        return connect(self.url, **self.options, tenant=self.tenant)
+    def connect(self, *, create: bool = True) -> Keep:
+        """A keep that is not open yet; no I/O. Raises `ConfigurationError`.
 
-    def adapter(self) -> PersistenceAdapter:
+        Without `create` a database that does not exist is an error when it is opened, except for the default file.
+        """
+        own = {name: value for name, value in self.options.items() if name in KEEP_OPTIONS}
+        return Keep(self.adapter(create=create), **own, tenant=self.tenant)
+
+    def adapter(self, *, create: bool = True) -> PersistenceAdapter:
         """The adapter below the keep, not open yet; no I/O. Raises `ConfigurationError`."""
-        return adapter_for(self.url, {name: value for name, value in self.options.items() if name != "idle_ttl"})
+        options = {name: value for name, value in self.options.items() if name not in KEEP_OPTIONS}
+        return adapter_for(self.url, options, create=create or self.origin == BUILT_IN)
 
     def make_room(self) -> None:
         """Make the folder of the default file, if that is the database. Raises `ConfigurationError`."""

@@ -26,11 +26,14 @@ def read_options(adapter: str, url: str, options: Mapping[str, Any], readers: Ma
     if unknown:
         known = ", ".join(sorted(readers)) or "none"
         raise ConfigurationError(f"the {adapter} adapter has no option {unknown[0]!r}; its options: {known}")
+    for name in given:
+        if readers[name] is as_is and name not in options:
+            raise ConfigurationError(f"{name} can't stand in a URL: give it in Python, as connect(url, {name}=...)")
     return {name: readers[name](name, value) for name, value in given.items()}
 
 
 def as_is(name: str, value: Any) -> Any:
-    """A value that only a caller can give, such as a clock."""
+    """A value that only a caller can give, such as a clock; `read_options` refuses it in a URL."""
     return value
 
 

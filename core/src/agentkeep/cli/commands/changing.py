@@ -41,7 +41,7 @@ def append(
 async def _append(
     settings: Callable[[], Settings], out: Output, id: str, messages: list[NewMessage], *, create: bool
 ) -> int:
-    async with opened(settings()) as keep:
+    async with opened(settings(), create=create) as keep:
         for message in await keep.messages.append(id, messages, create={} if create else None):
             if out.as_json:
                 out.record(message)

@@ -9,15 +9,17 @@ from agentkeep.cli.output import Output, say
 from agentkeep.cli.settings import Settings
 from agentkeep.errors import InvalidInput
 from agentkeep.protocol import SupportsMigrations
+from agentkeep.wrappers import find_ability
 
 
 async def print_sql(settings: Callable[[], Settings], out: Output, *, after: int) -> int:
     """Print what the database's owner runs; no I/O. Raises `CommandError` if the adapter has no such script."""
     adapter = settings().adapter()
-    if not isinstance(adapter, SupportsMigrations):
+    migrations = find_ability(adapter, SupportsMigrations)
+    if migrations is None:
         raise CommandError(f"{adapter.name} has no SQL to print: `agentkeep migrate` brings it up to date by itself")
-    script = adapter.migrations_sql(after=after)
-    if _is_newest(adapter, after):
+    script = migrations.migrations_sql(after=after)
+    if _is_newest(migrations, after):
         say(f"version {after} is the newest schema: nothing to do")
         script = ""
     if out.as_json:
@@ -44,7 +46,8 @@ async def migrate(settings: Callable[[], Settings], out: Output) -> int:
     try:
         await adapter.open()
         now = (await adapter.health()).schema_version
-        before = adapter.migrated_from if isinstance(adapter, SupportsMigrations) else None
+        migrations = find_ability(adapter, SupportsMigrations)
+        before = None if migrations is None else migrations.migrated_from
     finally:
         await adapter.close()
     if out.as_json:
