@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from agentkeep.capabilities import Capabilities
 from agentkeep.errors import ConfigurationError
@@ -50,6 +50,7 @@ class SQLiteAdapter:
     """
 
     name = "sqlite"
+    open_existing: ClassVar[dict[str, Any]] = {"create": False}
 
     def __init__(
         self,
