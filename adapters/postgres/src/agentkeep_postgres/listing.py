@@ -14,6 +14,10 @@ Parts = tuple[str, ...]
 _LEADS = ("owner", "agent_name", "status", "parent_id", "labels")
 """The conditions that an index serves. `owner`: the user of the scope or of the query."""
 _TIMES = ("updated_after", "updated_before")
+_ENOUGH = 500
+"""A filter with so many sessions counts as common."""
+_PAGES = 5
+"""So does one with so many pages of them: then its index gives a page soon."""
 
 
 class Listing:
@@ -24,7 +28,7 @@ class Listing:
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> Call:
         """A page of sessions, in the order of an index (READ-2, READ-5)."""
-        values = values_of(scope, query) | {"limit": limit}
+        values = values_of(scope, query) | {"limit": limit, "enough": _PAGES * limit}
         if after is not None:
             values |= {"at": after.at, "after_id": after.id}
         parts = _rows(scope, query, "select_sessions", order, is_after=after is not None)
@@ -55,6 +59,7 @@ def values_of(scope: Scope, query: SessionQuery) -> dict[str, object]:
         "labels": list(query.labels),
         "updated_after": query.updated_after,
         "updated_before": query.updated_before,
+        "enough": _ENOUGH,
     }
 
 

@@ -1,7 +1,7 @@
 -- The parts of listing, counting and removing sessions; `listing.py` joins them.
 --
 -- A query walks the index of one of its filters, its lead, and checks the others on each session. The lead is the filter
--- with the fewest sessions, counted up to 500 of them: statistics can be missing or old (COST-4). Each index is used by
+-- with the fewest sessions, counted up to `enough`: statistics can be missing or old (COST-4). Each index is used by
 -- one lead alone, because its key is an expression. A subquery with OFFSET 0 stays a look-up by the primary key.
 
 -- name: select_sessions
@@ -55,7 +55,7 @@ rarest AS MATERIALIZED (
     ORDER BY (
         SELECT count(*) FROM (
             SELECT FROM {prefix}labels AS l
-            WHERE l.tenant || E'\x1f' || l.label = :tenant::text || E'\x1f' || wanted.label LIMIT 500
+            WHERE l.tenant || E'\x1f' || l.label = :tenant::text || E'\x1f' || wanted.label LIMIT :enough::bigint
         ) AS first_ones
     ), wanted.label LIMIT 1
 )
@@ -88,22 +88,22 @@ CROSS JOIN LATERAL (
 WHERE l.tenant || E'\x1f' || l.label = :tenant::text || E'\x1f' || (SELECT rarest.label FROM rarest)
 
 -- name: size_owner
-SELECT 'owner', 2, (SELECT count(*) FROM (SELECT {from_owner} LIMIT 500) AS first_ones)
+SELECT 'owner', 2, (SELECT count(*) FROM (SELECT {from_owner} LIMIT :enough::bigint) AS first_ones)
 
 -- name: size_agent_name
-SELECT 'agent_name', 4, (SELECT count(*) FROM (SELECT {from_agent_name} LIMIT 500) AS first_ones)
+SELECT 'agent_name', 4, (SELECT count(*) FROM (SELECT {from_agent_name} LIMIT :enough::bigint) AS first_ones)
 
 -- name: size_status
-SELECT 'status', 5, (SELECT count(*) FROM (SELECT {from_status} LIMIT 500) AS first_ones)
+SELECT 'status', 5, (SELECT count(*) FROM (SELECT {from_status} LIMIT :enough::bigint) AS first_ones)
 
 -- name: size_parent_id
-SELECT 'parent_id', 1, (SELECT count(*) FROM (SELECT {from_parent_id} LIMIT 500) AS first_ones)
+SELECT 'parent_id', 1, (SELECT count(*) FROM (SELECT {from_parent_id} LIMIT :enough::bigint) AS first_ones)
 
 -- name: size_labels
 SELECT 'labels', 3, (
     SELECT count(*) FROM (
         SELECT FROM {prefix}labels AS l
-        WHERE l.tenant || E'\x1f' || l.label = :tenant::text || E'\x1f' || (SELECT rarest.label FROM rarest) LIMIT 500
+        WHERE l.tenant || E'\x1f' || l.label = :tenant::text || E'\x1f' || (SELECT rarest.label FROM rarest) LIMIT :enough::bigint
     ) AS first_ones
 )
 
