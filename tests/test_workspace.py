@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MOST_LINES = 300
-LONGER = {"core/src/agentkeep/protocol.py": 410, "core/src/agentkeep/records.py": 320}
+LONGER = {"core/src/agentkeep/protocol.py": 430, "core/src/agentkeep/records.py": 320}
 """The contract is read in one piece, and so is what passes between core and an adapter."""
 MEMBERS = [
     ROOT / "core",
