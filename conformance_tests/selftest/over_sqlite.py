@@ -29,9 +29,9 @@ class OverSQLite(AdapterConformance):
 
     has_schema = True
 
-    async def make_newer(self, dsn: str, namespace: str) -> None:
+    async def store_schema_version(self, dsn: str, namespace: str, version: int, oldest: int) -> None:
         with closing(sqlite3.connect(_file(dsn, namespace))) as connection, connection:
-            connection.execute("INSERT INTO agentkeep_migration VALUES (999, 0)")
+            connection.execute("UPDATE agentkeep_schema SET version = ?, oldest = ?", (version, oldest))
 
     @asynccontextmanager
     async def over_client(self, dsn: str, namespace: str) -> AsyncGenerator[OverClient]:

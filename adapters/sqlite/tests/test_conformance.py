@@ -12,7 +12,8 @@ from agentkeep_conformance import AdapterConformance, OverClient, released
 from agentkeep_conformance.storage.engines import over_engine
 from agentkeep_conformance.storage.sqlite import SQLiteStorage, execute
 from agentkeep_sqlite import SQLiteAdapter
-from agentkeep_sqlite.client import DriverConnection, Job
+from agentkeep_sqlite.client import DriverConnection
+from agentkeep_sqlite.commit import Job
 
 
 class TestSqlite(SQLiteStorage, AdapterConformance):
@@ -22,8 +23,8 @@ class TestSqlite(SQLiteStorage, AdapterConformance):
     def open(self, dsn: str, namespace: str, **options: Any) -> SQLiteAdapter:
         return SQLiteAdapter(self.file(dsn), prefix=namespace, **options)
 
-    async def make_newer(self, dsn: str, namespace: str) -> None:
-        execute(self.file(dsn), f"INSERT INTO {namespace}migration VALUES (999, 0)")  # noqa: S608 - the suite's name
+    async def store_schema_version(self, dsn: str, namespace: str, version: int, oldest: int) -> None:
+        execute(self.file(dsn), f"UPDATE {namespace}schema SET version = {version}, oldest = {oldest}")  # noqa: S608
 
     def over_client(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[OverClient]:
         def adapter_of(engine: Any) -> SQLiteAdapter:

@@ -11,11 +11,11 @@ import pytest
 from agentkeep import (
     ConfigurationError,
     Corrupt,
-    InvalidInput,
     Keep,
     NewMessage,
     OutcomeUnknown,
     PersistenceError,
+    Refused,
     SchemaMissing,
     Unavailable,
 )
@@ -40,7 +40,9 @@ ROWS: list[tuple[int, Phase, type[PersistenceError]]] = [
     (sqlite3.SQLITE_NOTADB, Phase.WORKING, Corrupt),
     (sqlite3.SQLITE_CORRUPT, Phase.OPENING, Corrupt),
     (sqlite3.SQLITE_CORRUPT_VTAB, Phase.WORKING, Corrupt),
-    (sqlite3.SQLITE_TOOBIG, Phase.WORKING, InvalidInput),
+    (sqlite3.SQLITE_TOOBIG, Phase.WORKING, Refused),
+    (sqlite3.SQLITE_CONSTRAINT_UNIQUE, Phase.WORKING, Refused),
+    (sqlite3.SQLITE_AUTH, Phase.WORKING, Refused),
     (sqlite3.SQLITE_ERROR, Phase.WORKING, SchemaMissing),
 ]
 

@@ -131,11 +131,11 @@ async def test_a_newer_schema_is_refused_and_left_alone(file: Path, manage: bool
     await (made := SQLiteAdapter(file)).open()
     await made.close()
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        connection.execute("INSERT INTO agentkeep_migration VALUES (99, 0)")
+        connection.execute("UPDATE agentkeep_schema SET version = 99, oldest = 98")
     before = schema_of(file)
     with pytest.raises(SchemaTooNew) as caught:
         await SQLiteAdapter(file, manage_schema=manage).open()
-    assert (caught.value.found, caught.value.known) == (99, len(load_migrations("x_")))
+    assert (caught.value.found, caught.value.known, caught.value.oldest) == (99, len(load_migrations("x_")), 98)
     assert schema_of(file) == before
 
 
@@ -155,11 +155,11 @@ async def test_a_fresh_schema_equals_one_migrated_step_by_step(tmp_path: Path) -
     stepped = tmp_path / "stepped.db"
     sql = load_statements("agentkeep_")
     with closing(sqlite3.connect(stepped, isolation_level=None)) as connection:
-        connection.execute(sql["create_migration_table"])
+        connection.execute(sql["create_schema_table"])
         for migration in load_migrations("agentkeep_")[:1]:
             for statement in migration:
                 connection.execute(statement)
-            connection.execute(sql["add_version"], {"version": 1, "now": 0})
+            connection.execute(sql["set_schema_version"], {"version": 1, "oldest": 1})
     fresh = tmp_path / "fresh.db"
     for file in (stepped, fresh):
         await (adapter := SQLiteAdapter(file)).open()

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
+from agentkeep_sqlite.client import DriverConnection
 from agentkeep_sqlite.listing import Listing
 from agentkeep_sqlite.statements import load_migrations, load_statements
+from agentkeep_sqlite.tables import Tables, label_digest
 
 PREFIX = "agentkeep_"
 SQL = load_statements(PREFIX)
@@ -35,7 +37,7 @@ def connection() -> Iterator[sqlite3.Connection]:
         for migration in load_migrations(PREFIX):
             for statement in migration:
                 connection.execute(statement)
-        connection.execute(SQL["create_migration_table"])
+        connection.execute(SQL["create_schema_table"])
         connection.execute(SQL["create_search"])
         yield connection
 
@@ -44,10 +46,27 @@ def plan(connection: sqlite3.Connection, sql: str, values: Any) -> list[str]:
     return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
 
 
+class Recorder(DriverConnection):
+    """Keeps each statement of a listing with its plan."""
+
+    def __init__(self, driver: sqlite3.Connection) -> None:
+        super().__init__(driver)
+        self.plans: dict[str, list[str]] = {}
+
+    def all(self, sql: str, values: Any = ()) -> Any:
+        self.plans[sql] = plan(self.driver, sql, values)
+        return super().all(sql, values)
+
+    @property
+    def of_the_page(self) -> list[str]:
+        return [steps for sql, steps in self.plans.items() if " AS lead " in sql][-1]
+
+
 def assert_a_walk_of_one_index(steps: list[str]) -> None:
-    assert steps[0].startswith("SEARCH lead USING"), steps
+    assert [step for step in steps if step.startswith("SEARCH lead USING")], steps
     assert not [step for step in steps if "TEMP B-TREE" in step], steps
-    assert not [step for step in steps if step.startswith("SCAN") and "json_each" not in step and "wanted" not in step]
+    scans = [step for step in steps if step.startswith("SCAN") and not step.startswith("SCAN step")]
+    assert not [step for step in scans if "json_each" not in step and "wanted" not in step], steps
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -56,11 +75,13 @@ def assert_a_walk_of_one_index(steps: list[str]) -> None:
 def test_every_listing_walks_one_index_in_its_order(
     connection: sqlite3.Connection, order: SessionOrder, user: str | None, after: SessionPosition | None
 ) -> None:
-    listing = Listing(SQL)
+    listing = Listing(Tables(SQL))
     for chosen in product([False, True], repeat=len(FILTERS)):
         query = SessionQuery(**{name: FILTERS[name] for name, is_in in zip(FILTERS, chosen, strict=True) if is_in})
-        sql, values = listing.page(Scope("t", user), query, order, limit=10, after=after, now=0)
-        steps = plan(connection, sql, values)
+        db = Recorder(connection)
+        listing.page(Scope("t", user), query, order, 10, after, db)
+        steps = db.of_the_page
+        assert steps[0].startswith("SEARCH lead USING")
         assert_a_walk_of_one_index(steps)
         assert "message" not in " ".join(steps)
         if after is not None and not query.updated_after:
@@ -68,14 +89,44 @@ def test_every_listing_walks_one_index_in_its_order(
 
 
 def test_counting_and_bulk_deletion_walk_an_index(connection: sqlite3.Connection) -> None:
-    listing = Listing(SQL)
+    listing = Listing(Tables(SQL))
     for name, value in FILTERS.items():
         query = SessionQuery(**{name: value})
-        for sql, values in (
-            listing.count(Scope("t"), query, now=0),
-            listing.keys(Scope("t"), query, limit=5, now=0),
-        ):
-            assert_a_walk_of_one_index(plan(connection, sql, values))
+        for after in (None, (0, "s")):
+            db = Recorder(connection)
+            listing.count_step(Scope("t"), query, after, db)
+            assert_a_walk_of_one_index(db.of_the_page)
+        db = Recorder(connection)
+        listing.keys(Scope("t"), query, 5, db)
+        assert_a_walk_of_one_index(db.of_the_page)
+
+
+def test_the_rarest_filter_leads(connection: sqlite3.Connection) -> None:
+    row = "(tenant, id, status, user_id, agent_name, version, message_count, last_seq, label_count, counters, {})"
+    columns = row.format("created_at, updated_at")
+    rows = [
+        ("t", f"s{n}", "active", "common", "rare" if n < 3 else "common", 1, 0, 0, 2, "{}", n, n) for n in range(500)
+    ]
+    connection.executemany(
+        f"INSERT INTO {PREFIX}session {columns} VALUES ({', '.join('?' * 12)})",  # noqa: S608 - written above
+        rows,
+    )
+    labels = [
+        (key, label_digest(label), "t", f"s{key}", key, key)
+        for key in range(1, 501)
+        for label in ("a-common", *(["z-rare"] if key < 5 else []))
+    ]
+    connection.executemany(f"INSERT INTO {PREFIX}session_label VALUES (?, ?, ?, ?, ?, ?)", labels)  # noqa: S608 - ours
+    listing, db = Listing(Tables(SQL)), DriverConnection(connection)
+
+    def lead(**conditions: Any) -> Any:
+        return listing.rarest(Scope("t"), SessionQuery(**conditions), db)
+
+    assert lead() is None
+    assert lead(user_id="common", agent_name="rare").name == "agent_name"
+    assert lead(user_id="common", agent_name="rare", labels=("a-common", "z-rare")).name == "agent_name"
+    assert lead(user_id="common", labels=("a-common", "z-rare")).value == label_digest("z-rare")
+    assert lead(status="active", user_id="nobody").name == "user_id"
 
 
 @pytest.mark.parametrize("name", ["list_forward", "list_backward", "new_messages"])
@@ -87,15 +138,18 @@ def test_a_range_of_messages_is_a_range_of_the_index(connection: sqlite3.Connect
 
 
 @pytest.mark.parametrize(
-    "name", ["get_message", "stored_message", "newest", "newest_time", "first_kept", "load_session"]
+    "name", ["get_message", "stored_messages", "get_messages", "newest", "newest_time", "first_kept", "load_session"]
 )
 def test_single_look_ups_use_a_unique_index(connection: sqlite3.Connection, name: str) -> None:
     values = {"tenant": "t", "id": "s", "user_id": None, "now": 0, "message_id": "m", "key": 1, "keep_last": 5}
+    values |= {"ids": "[1]", "at_seq": 9}
     steps = plan(connection, SQL[name], values)
-    assert all(step.startswith("SEARCH") for step in steps), steps
+    assert all(step.startswith("SEARCH") for step in steps if "wanted" not in step), steps
 
 
-@pytest.mark.parametrize("name", ["delete_messages", "unindex", "fork_messages", "expired", "delete_labels"])
+@pytest.mark.parametrize(
+    "name", ["delete_messages", "unindex", "copy_messages", "expired", "delete_labels", "has_unsettled"]
+)
 def test_removal_copy_and_sweep_touch_what_they_mean(connection: sqlite3.Connection, name: str) -> None:
     values = dict.fromkeys(_names(SQL[name]), 1)
     steps = plan(connection, SQL[name], values)
@@ -106,8 +160,9 @@ def test_removal_copy_and_sweep_touch_what_they_mean(connection: sqlite3.Connect
 
 
 def test_every_statement_is_one_that_sqlite_accepts(connection: sqlite3.Connection) -> None:
-    """All but the parts of listings, which are tried joined above."""
-    parts = ("select_", "from_", "only_", "behind_", "order_", "first_of_them")
+    """All but the parts of others, which are tried joined."""
+    parts = ("select_", "from_", "only_", "behind_", "order_", "first_of_them", "rest", "count_step")
+    parts += ("session_columns", "message_columns", "hit_columns", "is_visible", "matches")
     whole = {name: sql for name, sql in SQL.items() if not name.startswith(parts)}
     assert len(whole) > 35
     for name, sql in whole.items():

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from agentkeep import Closed, Keep, NewMessage, OutcomeUnknown, Unavailable
-from agentkeep_sqlite import SQLiteAdapter, threads
+from agentkeep_sqlite import SQLiteAdapter, commit
 from agentkeep_sqlite.client import DriverConnection
 from agentkeep_sqlite.urls import Database
 
@@ -27,11 +27,11 @@ class Commits:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sizes: list[int] = []
-        whole = threads.commit_together
+        whole = commit.commit_together
 
-        def counted(db: DriverConnection, jobs: Any, database: str) -> None:
+        def counted(db: DriverConnection, jobs: Any, *arguments: Any) -> None:
             self.sizes.append(len(jobs))
-            whole(db, jobs, database)
+            whole(db, jobs, *arguments)
 
         monkeypatch.setattr("agentkeep_sqlite.threads.commit_together", counted)
 
@@ -68,7 +68,7 @@ async def test_an_error_in_a_shared_commit_is_its_own(keep: Keep, file: Path) ->
     ]
     outcomes = await held(file, calls)
     kinds = [type(outcome).__name__ for outcome in outcomes]
-    assert kinds == ["list", "SessionNotFound", "Conflict", "Conflict", "AlreadyExists", "list"]
+    assert kinds == ["Appended", "SessionNotFound", "Conflict", "Conflict", "AlreadyExists", "Appended"]
     assert [message.content for message in await keep.messages.tail("s", 9)] == ["old", "1", "4"]
 
 
@@ -135,10 +135,10 @@ async def test_a_commit_that_fails_says_whether_it_may_have_landed(
 ) -> None:
     await keep.sessions.create("s")
 
-    whole = threads.commit_together
+    whole = commit.commit_together
 
-    def failing(db: DriverConnection, jobs: Any, database: str) -> None:
-        whole(FailingCommit(db, code), jobs, database)  # pyright: ignore[reportArgumentType]
+    def failing(db: DriverConnection, jobs: Any, *arguments: Any) -> None:
+        whole(FailingCommit(db, code), jobs, *arguments)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr("agentkeep_sqlite.threads.commit_together", failing)
     with pytest.raises(error) as caught:

@@ -22,7 +22,7 @@ def find(schema: Schema, db: Connection) -> Found:
     answer = _asked.pop(schema, None)
     if answer is None:
         answer = _asked[schema] = _find(schema, db)
-        if not answer.version:
+        if answer.version is None:
             sleep(0.02)  # on one idle machine the gap is too short to be met each time
     return answer
 

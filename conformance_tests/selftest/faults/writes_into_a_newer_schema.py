@@ -3,6 +3,7 @@
 A rollback of the program is enough: yesterday's code meets what today's has migrated.
 """
 
+from agentkeep.spi.schema import SchemaVersion
 from agentkeep_sqlite.client import Connection
 from agentkeep_sqlite.schema import Found, Schema
 from over import plant
@@ -16,7 +17,7 @@ _find = Schema.find
 
 def find(schema: Schema, db: Connection) -> Found:
     found = _find(schema, db)
-    return found._replace(version=min(found.version, 1))
+    return found if found.version is None else found._replace(version=SchemaVersion(1, 1))
 
 
 plant(Schema, "find", find)

@@ -288,7 +288,6 @@ class MessageRows:
     def record(self, session_id: str, message_id: bytes | str, text: bytes | None) -> MessageRecord:
         return self.stored(session_id, message_id, text).record
 
-    def records(self, session_id: str, found: Sequence[Sequence[bytes]]) -> list[MessageRecord]:
-        """From a list of ids and a list of records."""
-        ids, texts = found
-        return [self.record(session_id, id, text) for id, text in zip(ids, texts, strict=True)]
+    def records(self, session_id: str, flat: Sequence[bytes]) -> list[MessageRecord]:
+        """From ids and records in turn."""
+        return [self.record(session_id, id, text) for id, text in zip(flat[::2], flat[1::2], strict=True)]

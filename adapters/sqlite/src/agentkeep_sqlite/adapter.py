@@ -17,7 +17,6 @@ from msgspec.structs import replace
 
 from agentkeep_sqlite.client import Client
 from agentkeep_sqlite.messages import SQLiteMessages
-from agentkeep_sqlite.rows import to_micros
 from agentkeep_sqlite.schema import Schema
 from agentkeep_sqlite.server import Settings, check_library, read_settings, read_versions
 from agentkeep_sqlite.sessions import SQLiteSessions
@@ -69,9 +68,8 @@ class SQLiteAdapter:
         self._schema = Schema(prefix, statements, load_migrations(prefix))
         self._create = create
         self._manage_schema = manage_schema
-        self._clock = clock
-        self._tables = Tables(statements, clock)
-        self._client = _client(database, statements, synchronous, busy_timeout, create=create)
+        self._tables = Tables(statements)
+        self._client = _client(database, statements, clock, synchronous, busy_timeout, create=create)
         self.capabilities = Capabilities(search=True, watch=True, max_message_bytes=_LIMIT, max_session_bytes=_LIMIT)
         self._sweep = Sweep(self._client, self._tables)
         self.sessions = SQLiteSessions(self._client, self._tables)
@@ -91,9 +89,7 @@ class SQLiteAdapter:
         check_library()
         await self._client.open()
         try:
-            found = await self._schema.prepare(
-                self._client, manage=self._manage_schema, create=self._create, now=to_micros(self._clock())
-            )
+            found = await self._schema.prepare(self._client, manage=self._manage_schema, create=self._create)
             settings = await self._settings()
         except BaseException:
             await self._client.close()
@@ -116,6 +112,7 @@ class SQLiteAdapter:
         server, version = await self._client.read(read_versions(self._tables.sql))
         latency = timedelta(seconds=perf_counter() - started)
         settings = await self._settings()
+        upkeep = await self._sweep.upkeep()
         return Health(
             adapter=self.name,
             server=f"SQLite {server}",
@@ -125,6 +122,7 @@ class SQLiteAdapter:
             warnings=[
                 *settings.warnings,
                 *self._client.warnings,
+                *(["texts that were removed may be left in the file: run VACUUM"] if upkeep.needs_vacuum else []),
                 *([] if self._tables.search else ["this SQLite has no FTS5: search is off"]),
             ],
         )
@@ -137,13 +135,14 @@ class SQLiteAdapter:
 def _client(
     database: AsyncEngine | str | os.PathLike[str],
     statements: Statements,
+    clock: Clock,
     synchronous: str,
     busy_timeout: timedelta,
     *,
     create: bool,
 ) -> Client:
     if isinstance(database, str | os.PathLike):
-        return ThreadClient(as_database(database, synchronous, busy_timeout, create=create), statements)
+        return ThreadClient(as_database(database, synchronous, busy_timeout, create=create), statements, clock)
     from agentkeep_sqlite.engine import EngineClient, check_engine  # importing SQLAlchemy takes half a second
 
-    return EngineClient(check_engine(database))
+    return EngineClient(check_engine(database), clock)

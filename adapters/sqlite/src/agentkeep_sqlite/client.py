@@ -7,22 +7,36 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 from agentkeep.spi.notify import Key, Notifier
 
-from agentkeep_sqlite.errors import Phase, primary_code, translated
+from agentkeep_sqlite.errors import primary_code
 
 T = TypeVar("T")
 Row = Sequence[Any]
+_SHORTEST_PAUSE = 0.005
+_LONGEST_PAUSE = 0.1
 Values = Mapping[str, Any] | tuple[Any, ...]
+
+
+class Unsettled(Exception):
+    """A read found an expired session, but a write that began before may still move its expiry (TTL-1).
+
+    The client waits for that write and runs the read again.
+    """
 
 
 class Connection(Protocol):
     """One connection. If the work is a write, it is inside a transaction. It raises what its driver raises."""
+
+    now: int
+    """The time that the work goes by, in microseconds: when its transaction, or the read, began."""
+    settled: int
+    """Every write that began before this time is committed, so what expired before it stays expired (TTL-1)."""
 
     def all(self, sql: str, values: Values = ()) -> list[Row]:
         """All rows of a statement."""
@@ -38,6 +52,10 @@ class Connection(Protocol):
 
     def many(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
         """Run a statement once for each row of values."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Statements inside read the database as of one moment."""
         ...
 
 
@@ -59,7 +77,7 @@ class Client(Protocol):
         ...
 
     async def read(self, work: Work[T]) -> T:
-        """Run one statement that reads, or several that need not see the same moment. Raises `Closed`."""
+        """Run statements that read. Raises `Closed`."""
         ...
 
     async def write(self, work: Work[T], *, changes: Key | None = None) -> T:
@@ -69,6 +87,20 @@ class Client(Protocol):
 
         A cancelled call takes effect completely or not at all (FLT-3).
         Raises `Closed`, `Unavailable`, `OutcomeUnknown`.
+        """
+        ...
+
+    async def write_step(self, work: Work[T]) -> T:
+        """As `write`, for one of many steps: others get as much time to write as the step took.
+
+        SQLite's lock is not fair. Without the pause another process may not get it until all steps are done.
+        """
+        ...
+
+    async def run_when_idle(self, step: Work[bool]) -> None:
+        """Run `step` in a transaction of its own while no other write waits, again and again until it returns False.
+
+        Through an engine it runs once.
         """
         ...
 
@@ -90,6 +122,7 @@ class DriverConnection:
 
     def __init__(self, driver: sqlite3.Connection) -> None:
         self.driver = driver
+        self.now = self.settled = 0
 
     def all(self, sql: str, values: Values = ()) -> list[Row]:
         try:
@@ -120,104 +153,28 @@ class DriverConnection:
         else:
             self.driver.executemany(sql, rows)
 
+    @contextmanager
+    def snapshot(self) -> Generator[None]:
+        if self.driver.in_transaction:
+            yield
+            return
+        self.driver.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.driver.execute("ROLLBACK")
+
+
+async def paused(step: Awaitable[T]) -> T:
+    """Wait for a step, then for as long as it took, within bounds."""
+    started = monotonic()
+    result = await step
+    await asyncio.sleep(min(max(monotonic() - started, _SHORTEST_PAUSE), _LONGEST_PAUSE))
+    return result
+
 
 def _text_or_bytes(stored: bytes) -> str | bytes:
     try:
         return stored.decode()
     except UnicodeDecodeError:
         return stored
-
-
-class Job:
-    """One piece of work for a thread, and the future of the caller that waits for it, in any event loop."""
-
-    __slots__ = (
-        "_ended",
-        "_is_finished",
-        "_is_started",
-        "_ticket",
-        "changes",
-        "error",
-        "future",
-        "loop",
-        "result",
-        "work",
-    )
-
-    def __init__(self, work: Work[Any], changes: Key | None = None) -> None:
-        self.work = work
-        self.changes = changes
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[Any] = self.loop.create_future()
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self._ticket = [True]
-        self._is_started = False
-        self._is_finished = False
-        self._ended: asyncio.Future[None] | None = None
-
-    async def outcome(self) -> Any:
-        """The work's result.
-
-        If the caller is cancelled before the work began, the work is withdrawn. Otherwise we wait for its end, so that
-        whoever sees the cancellation also sees its effect (FLT-3).
-        """
-        try:
-            return await self.future
-        except asyncio.CancelledError:
-            if self.future.cancelled() and not self._take() and not self._is_finished:
-                await self._wait_for_end()
-            raise
-
-    def _take(self) -> bool:
-        """Either the thread begins the work or its caller withdraws it: only one of them can take the ticket."""
-        try:
-            return self._ticket.pop()
-        except IndexError:
-            return False
-
-    async def _wait_for_end(self) -> None:
-        ended = self._ended = self.loop.create_future()
-        while not ended.done():
-            with suppress(asyncio.CancelledError):  # cancelled again: the work has begun and will end soon
-                await asyncio.shield(ended)
-
-    def run(self, db: DriverConnection, database: str) -> None:
-        """Keep the result, or the error that the caller will get. It may run again after a rollback."""
-        if not self._is_started and not self._take():
-            return
-        self._is_started = True
-        self.result = self.error = None
-        try:
-            self.result = self.work(db)
-        except sqlite3.Error as error:
-            self.error = translated(error, Phase.WORKING, database)
-        except BaseException as error:  # the caller gets it, and the thread goes on
-            self.error = error
-
-    def deliver(self) -> None:
-        """Runs in the caller's loop, perhaps after the caller was cancelled and before it has noticed."""
-        self._is_finished = True
-        if self._ended is not None:
-            self._ended.set_result(None)
-        if self.future.done():
-            return  # the caller was cancelled
-        if self.error is None:
-            self.future.set_result(self.result)
-        else:
-            self.future.set_exception(self.error)
-
-
-def deliver_all(jobs: Sequence[Job]) -> None:
-    """Wake each event loop once for all of its jobs."""
-    by_loop: defaultdict[asyncio.AbstractEventLoop, list[Job]] = defaultdict(list)
-    for job in jobs:
-        by_loop[job.loop].append(job)
-    for loop, of_loop in by_loop.items():
-        with suppress(RuntimeError):  # that loop was closed: nobody waits any more
-            loop.call_soon_threadsafe(_deliver, of_loop)
-
-
-def _deliver(jobs: list[Job]) -> None:
-    for job in jobs:
-        job.deliver()

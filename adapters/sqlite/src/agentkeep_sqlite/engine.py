@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from agentkeep.errors import Closed, ConfigurationError
+from agentkeep.spi.clock import Clock, never_back
 from agentkeep.spi.notify import Key, Notifier
 from sqlalchemy.engine import Connection as SQLAlchemyConnection
 from sqlalchemy.engine import Engine
@@ -18,9 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import StaticPool
 
-from agentkeep_sqlite.client import Row, Values, Work
+from agentkeep_sqlite.client import Connection, Row, Unsettled, Values, Work, paused
 from agentkeep_sqlite.errors import Phase, translated
 from agentkeep_sqlite.notify import EngineListener
+from agentkeep_sqlite.rows import to_micros
 
 T = TypeVar("T")
 _PREPARED = "agentkeep_sqlite"
@@ -43,8 +45,10 @@ def check_engine(engine: object) -> AsyncEngine:
 class EngineConnection:
     """A connection of SQLAlchemy, so that the engine's events see each statement."""
 
-    def __init__(self, connection: SQLAlchemyConnection) -> None:
+    def __init__(self, connection: SQLAlchemyConnection, now: int, settled: int) -> None:
         self._connection = connection
+        self.now = now
+        self.settled = settled
 
     def all(self, sql: str, values: Values = ()) -> list[Row]:
         return list(self._connection.exec_driver_sql(sql, _parameters(values)).fetchall())
@@ -60,6 +64,18 @@ class EngineConnection:
         if rows:
             self._connection.exec_driver_sql(sql, rows if len(rows) > 1 else rows[0])
 
+    @contextmanager
+    def snapshot(self) -> Generator[None]:
+        driver: Any = self._connection.connection.driver_connection
+        if driver.in_transaction:
+            yield
+            return
+        self.run("BEGIN")
+        try:
+            yield
+        finally:
+            self.run("ROLLBACK")
+
 
 class EngineClient:
     """One transaction per call: there is no group commit here.
@@ -71,7 +87,9 @@ class EngineClient:
         "appends through an engine don't share commits: a path instead of the engine is faster",
     )
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        self._now = never_back(clock)
+        self._settled = 0
         self.notifier = Notifier(EngineListener)
         self._engine = engine
         self._name = engine.url.render_as_string(hide_password=True)
@@ -87,9 +105,12 @@ class EngineClient:
         self._lock = _locks.setdefault(self._engine.sync_engine, asyncio.Lock())
 
     async def read(self, work: Work[T]) -> T:
-        if self._has_one_connection:
-            return await self._run(partial(self._locked, partial(_read, work)))
-        return await self._run(partial(self._connected, partial(_read, work)))
+        run = self._locked if self._has_one_connection else self._connected
+        while True:
+            try:
+                return await self._run(partial(run, partial(self._read, work)))
+            except Unsettled:
+                await self.write(_do_nothing)  # returns after every write that began earlier
 
     async def write(self, work: Work[T], *, changes: Key | None = None) -> T:
         result = await self._run(partial(self._locked, partial(self._write, work)))
@@ -132,18 +153,29 @@ class EngineClient:
         except _DRIVER_ERRORS as error:
             raise translated(error, Phase.WORKING, self._name) from error
 
+    def _read(self, work: Work[T], connection: SQLAlchemyConnection) -> T:
+        settled = self._settled
+        return work(EngineConnection(connection, to_micros(self._now()), settled))
+
     def _write(self, work: Work[T], connection: SQLAlchemyConnection) -> T:
-        db = EngineConnection(connection)
+        db = EngineConnection(connection, 0, 0)
         if not connection.info.get(_PREPARED):
             db.all("PRAGMA secure_delete = ON")
             connection.info[_PREPARED] = True
         _begin(connection, db)
+        db.now = db.settled = self._settled = to_micros(self._now())
         result = work(db)
         try:
             connection.commit()
         except _DRIVER_ERRORS as error:
             raise translated(error, Phase.COMMITTING, self._name) from error
         return result
+
+    async def write_step(self, work: Work[T]) -> T:
+        return await paused(self.write(work))
+
+    async def run_when_idle(self, step: Work[bool]) -> None:
+        await self.write(step)
 
     async def vacuum(self) -> bool:
         """Not ours to do: the file may hold other tables, and have any size."""
@@ -159,8 +191,8 @@ class EngineClient:
         self._loop = None
 
 
-def _read(work: Work[T], connection: SQLAlchemyConnection) -> T:
-    return work(EngineConnection(connection))
+def _do_nothing(db: Connection) -> None:
+    """A write that only waits for its turn."""
 
 
 def _begin(connection: SQLAlchemyConnection, db: EngineConnection) -> None:

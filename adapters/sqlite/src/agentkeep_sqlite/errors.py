@@ -8,9 +8,9 @@ from enum import Enum
 from agentkeep.errors import (
     ConfigurationError,
     Corrupt,
-    InvalidInput,
     OutcomeUnknown,
     PersistenceError,
+    Refused,
     SchemaMissing,
     Unavailable,
 )
@@ -36,6 +36,15 @@ _UNUSABLE_PATH = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_AUTH,
 }
+_REFUSED = {
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_TOOBIG,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_AUTH,
+    sqlite3.SQLITE_RANGE,
+    sqlite3.SQLITE_MISUSE,
+}
+"""A rule or a limit of the database, a missing right, or a mistake of ours: the same call will fail again."""
 _NOTHING_COMMITTED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
 """At COMMIT these leave no complete commit in the log. After any other code the last page may have been written."""
 
@@ -49,28 +58,40 @@ def translated(error: Exception, phase: Phase, database: str) -> PersistenceErro
 
 def _mapped(driver: object, phase: Phase, database: str) -> PersistenceError:
     if not isinstance(driver, sqlite3.Error):
-        return Unavailable(f"{database}: {driver}")
+        return Unavailable(f"{database}: {_said(driver)}")
     code = primary_code(driver)
     if code is None:
         return _without_code(driver, database)
     if phase is Phase.OPENING and code in _UNUSABLE_PATH:
-        return ConfigurationError(f"{database} can't be used as a SQLite database: {driver}")
+        return ConfigurationError(f"{database} can't be used as a SQLite database: {_said(driver)}")
     if code in _UNREADABLE:
-        return Corrupt(database, str(driver))
-    if code == sqlite3.SQLITE_TOOBIG:
-        return InvalidInput(f"{database}: {driver}")
+        return Corrupt(database, _said(driver))
+    if code in _REFUSED:
+        return Refused(f"{database}: {_said(driver)}")
     if code == sqlite3.SQLITE_ERROR and phase is not Phase.COMMITTING:
-        return SchemaMissing(f"{database}: a statement does not fit the database's schema: {driver}")
+        return SchemaMissing(f"{database}: a statement does not fit the database's schema: {_said(driver)}")
     if phase is Phase.COMMITTING and code not in _NOTHING_COMMITTED:
-        return OutcomeUnknown(f"{database}: the commit failed, but its data may have been written: {driver}")
-    return Unavailable(f"{database}: {driver}")
+        return OutcomeUnknown(f"{database}: the commit failed, but its data may have been written: {_said(driver)}")
+    return Unavailable(f"{database}: {_said(driver)}")
 
 
 def _without_code(driver: sqlite3.Error, database: str) -> PersistenceError:
     """Python's own errors: OperationalError means a text that is not UTF-8, others mean that we misused the module."""
     if isinstance(driver, sqlite3.OperationalError):
         return Corrupt(database, "a stored text is not UTF-8")
-    return Unavailable(f"{database}: {driver}")
+    return Unavailable(f"{database}: {_said(driver)}")
+
+
+def _said(driver: object) -> str:
+    """SQLite's name for the error and its sentence, which holds names of tables and columns, never values."""
+    name = getattr(driver, "sqlite_errorname", None)
+    return f"{driver} ({name})" if name else f"{driver}"
+
+
+def is_duplicate(error: BaseException) -> bool:
+    """Whether a unique constraint refused the statement: the row is stored already."""
+    code = getattr(_driver_error(error.__cause__), "sqlite_errorcode", None)
+    return code in (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 
 
 def primary_code(error: object) -> int | None:

@@ -3,85 +3,132 @@
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
-from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
+from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
 
-from agentkeep_sqlite.rows import to_micros
-from agentkeep_sqlite.statements import Statements
-from agentkeep_sqlite.tables import label_digest
+from agentkeep_sqlite.client import Connection, Row
+from agentkeep_sqlite.rows import session_records, to_micros
+from agentkeep_sqlite.tables import Tables, label_digest
 
-Statement = tuple[str, dict[str, object]]
+Position = tuple[int, str]
+"""`created_at` and id of the last session that a step of a count has found."""
+
+COUNT_STEP = 10_000
+"""Sessions counted in one read, so that other reads get their turn in between (COST-3)."""
+_COMMON = 100
+"""A value of so many sessions is common. If all values of a query are, any of them may lead."""
+
+
+class Filter(NamedTuple):
+    """One condition of a query, whose index may lead."""
+
+    name: str
+    """Of its part `only_…`. Labels share one."""
+    lead: str
+    """Of its parts `from_…` and `how_many_…`."""
+    value: str
 
 
 class Listing:
-    def __init__(self, statements: Statements) -> None:
-        self._sql = statements
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._sql = tables.sql
 
     def page(
         self,
         scope: Scope,
         query: SessionQuery,
         order: SessionOrder,
-        *,
         limit: int,
         after: SessionPosition | None,
-        now: int,
-    ) -> Statement:
+        db: Connection,
+    ) -> list[SessionRecord]:
         """A page of records: a range of one index, in its order (READ-2, READ-5)."""
+        self._tables.check_settled(db)
         sorting = f"{order.field}_{'descending' if order.descending else 'ascending'}"
-        parts = ["select_records", *_conditions(scope, query, order.field)]
-        values = _values(scope, query, now) | {"limit": limit}
+        lead = self.rarest(scope, query, db)
+        values = _values(scope, query, lead, db) | {"limit": limit}
+        parts = ["select_records", *_conditions(scope, query, lead, order.field)]
         if after is not None:
             parts.append(f"behind_{sorting}")
-            values |= {"at": to_micros(after.at), "id": after.id}
-        return self._joined([*parts, f"order_{sorting}"]), values
+            values |= {"at": to_micros(after.at), "last_id": after.id}
+        return session_records(db.all(self._joined([*parts, f"order_{sorting}"]), values))
 
-    def count(self, scope: Scope, query: SessionQuery, *, now: int) -> Statement:
-        return self._joined(["select_count", *_conditions(scope, query, "updated_at")]), _values(scope, query, now)
+    def count_step(
+        self, scope: Scope, query: SessionQuery, after: Position | None, db: Connection
+    ) -> tuple[int, Position | None]:
+        """How many sessions match in the next step, in the order of their creation, which no update changes.
 
-    def keys(self, scope: Scope, query: SessionQuery, *, limit: int, now: int) -> Statement:
-        """The keys of the first `limit` matching sessions."""
-        parts = ["select_keys", *_conditions(scope, query, "updated_at"), "first_of_them"]
-        return self._joined(parts), _values(scope, query, now) | {"limit": limit}
+        The position is None after the last step.
+        """
+        self._tables.check_settled(db)
+        lead = self.rarest(scope, query, db)
+        values = _values(scope, query, lead, db) | {"limit": COUNT_STEP}
+        parts = ["select_positions", *_conditions(scope, query, lead, "created_at")]
+        if after is not None:
+            parts.append("behind_created_at_ascending")
+            values |= {"at": after[0], "last_id": after[1]}
+        step = self._joined([*parts, "order_created_at_ascending"])
+        sql = f"WITH step AS MATERIALIZED ({step}) {self._sql['count_step']}"
+        count, created_at, session_id = db.all(sql, values)[0]
+        return count, (created_at, session_id) if count == COUNT_STEP else None
+
+    def keys(self, scope: Scope, query: SessionQuery, limit: int, db: Connection) -> list[tuple[int, int]]:
+        """The keys and message counts of the first `limit` matching sessions."""
+        lead = self.rarest(scope, query, db)
+        parts = ["select_keys", *_conditions(scope, query, lead, "updated_at"), "first_of_them"]
+        rows = db.all(self._joined(parts), _values(scope, query, lead, db) | {"limit": limit})
+        return [(key, message_count) for key, message_count in rows]
+
+    def rarest(self, scope: Scope, query: SessionQuery, db: Connection) -> Filter | None:
+        """The condition that leaves the fewest sessions, so that its index leads. Bounded work (READ-5)."""
+        filters = _filters(scope, query)
+        if len(filters) < 2:
+            return filters[0] if filters else None
+        return min(filters, key=lambda each: self._how_many(scope, each, db))
+
+    def _how_many(self, scope: Scope, filter: Filter, db: Connection) -> int:
+        """At most `_COMMON`."""
+        values = {"tenant": scope.tenant, "value": filter.value, "limit": _COMMON}
+        row: Row = db.all(self._sql[f"how_many_{filter.lead}"], values)[0]
+        return row[0]
 
     def _joined(self, parts: list[str]) -> str:
         return "\n".join(self._sql[part] for part in parts)
 
 
-def _conditions(scope: Scope, query: SessionQuery, field: str) -> list[str]:
-    """The leading index comes first: that of the filter which is likely to leave the fewest sessions."""
-    given = [name for name in ("parent_id", "user_id", "labels", "agent_name", "status") if getattr(query, name)]
-    if scope.user_id is not None and "user_id" not in given:
-        given.insert(0, "scope_user")
-    lead = _LEADS[given[0]] if given else "all"
-    parts = [f"from_{lead}_{field}", "only_unexpired", *(f"only_{name}" for name in given)]
-    if scope.user_id is not None and "scope_user" not in given:
-        parts.append("only_scope_user")
-    return parts + [f"only_{bound}" for bound in ("updated_after", "updated_before") if getattr(query, bound)]
+def _filters(scope: Scope, query: SessionQuery) -> list[Filter]:
+    """The conditions whose index may lead, those first that usually leave few sessions."""
+    filters = [
+        Filter("parent_id", "parent", query.parent_id or ""),
+        Filter("user_id", "user", query.user_id or ""),
+        Filter("scope_user", "user", scope.user_id or ""),
+        *(Filter("labels", "label", label_digest(label)) for label in query.labels),
+        Filter("agent_name", "agent", query.agent_name or ""),
+        Filter("status", "status", query.status or ""),
+    ]
+    return [each for each in filters if each.value]
 
 
-_LEADS = {
-    "scope_user": "user",
-    "parent_id": "parent",
-    "user_id": "user",
-    "labels": "label",
-    "agent_name": "agent",
-    "status": "status",
-}
+def _conditions(scope: Scope, query: SessionQuery, lead: Filter | None, field: str) -> list[str]:
+    names = dict.fromkeys(each.name for each in _filters(scope, query))
+    bounds = [f"only_{bound}" for bound in ("updated_after", "updated_before") if getattr(query, bound)]
+    index = "all" if lead is None else lead.lead
+    return [f"from_{index}_{field}", "only_unexpired", *(f"only_{name}" for name in names), *bounds]
 
 
-def _values(scope: Scope, query: SessionQuery, now: int) -> dict[str, object]:
-    labels = [label_digest(label) for label in query.labels]
+def _values(scope: Scope, query: SessionQuery, lead: Filter | None, db: Connection) -> dict[str, object]:
     return {
         "tenant": scope.tenant,
+        "lead": None if lead is None else lead.value,
         "scope_user": scope.user_id,
-        "user_id": query.user_id or scope.user_id,
+        "user_id": query.user_id,
         "agent_name": query.agent_name,
         "status": query.status,
         "parent_id": query.parent_id,
-        "label": labels[0] if labels else None,
-        "labels": json.dumps(labels),
+        "labels": json.dumps([label_digest(label) for label in query.labels]),
         "updated_after": query.updated_after and to_micros(query.updated_after),
         "updated_before": query.updated_before and to_micros(query.updated_before),
-        "now": now,
+        "now": db.now,
     }

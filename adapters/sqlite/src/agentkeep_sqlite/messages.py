@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
-from agentkeep.errors import Conflict, MessageNotFound, SessionNotFound
-from agentkeep.records import Append, HitRecord, MessageDraft, MessageRange, MessageRecord, Scope, SearchQuery
+from agentkeep.errors import MessageNotFound, Refused, SessionNotFound
+from agentkeep.records import (
+    Append,
+    AppendedRecord,
+    HitRecord,
+    MessageDraft,
+    MessageRange,
+    MessageRecord,
+    Scope,
+    SearchQuery,
+    new_session,
+)
+from agentkeep.spi.outcomes import (
+    batch_conflict,
+    check_owner,
+    check_visible,
+    last_seq_conflict,
+    message_id_conflict,
+    version_conflict,
+)
 
-from agentkeep_sqlite.client import Client, Connection
-from agentkeep_sqlite.rows import from_micros, message_record, to_micros
+from agentkeep_sqlite.client import Client, Connection, Row
+from agentkeep_sqlite.errors import is_duplicate
+from agentkeep_sqlite.rows import from_micros, message_record, message_records, message_values, new_message, to_micros
 from agentkeep_sqlite.search import Search
-from agentkeep_sqlite.sessions import check_version
-from agentkeep_sqlite.tables import MAX_INTEGER, StoredSession, Tables
+from agentkeep_sqlite.tables import MAX_INTEGER, LogChange, StoredSession, Tables, lookup_values
 from agentkeep_sqlite.watch import watch
+
+
+class StoredMessages:
+    """The messages of an append that the session holds already."""
+
+    def __init__(self, session_id: str, rows: Sequence[Row]) -> None:
+        self.records = {record.id: record for record in message_records(session_id, rows)}
+        self.content_keys = {row[0]: row[6] for row in rows}
+        self.versions = {row[0]: row[5] for row in rows}
 
 
 class SQLiteMessages:
@@ -23,167 +51,226 @@ class SQLiteMessages:
         self._sql = tables.sql
         self._search = Search(client, tables)
 
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
-        return await self._client.write(partial(self._append, scope, append), changes=(scope.tenant, append.session_id))
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
+        look_up = append.may_be_stored or _must_see_repetition(append)
+        try:
+            return await self._write_append(scope, append, look_up=look_up)
+        except Refused as error:
+            if look_up or not is_duplicate(error):
+                raise
+        return await self._write_append(scope, append, look_up=True)  # the same record was sent before (IDEM-2)
 
-    def _append(self, scope: Scope, append: Append, db: Connection) -> list[MessageRecord]:
-        """In the order that `records.Append` states."""
-        now = self._tables.now()
-        session = self._tables.load(db, scope, append.session_id, now)
-        if append.caller_ids and (stored := self._stored_before(db, session.key, append.messages)):
-            return stored
-        check_version(session, append.expected_version)
+    async def _write_append(self, scope: Scope, append: Append, *, look_up: bool) -> AppendedRecord:
+        work = partial(self._append, scope, append, look_up)
+        return await self._client.write(work, changes=(scope.tenant, append.session_id))
+
+    def _append(self, scope: Scope, append: Append, look_up: bool, db: Connection) -> AppendedRecord:
+        """The steps of `records.Append`, in that order."""
+        session, is_new = self._session_for(db, scope, append)
+        stored = self._stored(db, session, append) if look_up and append.messages and not is_new else None
+        if stored and len(stored.records) == len(append.messages):
+            return _repeated(stored, append)
+        version = 0 if is_new else session.version
+        if append.expected_version not in (None, version):
+            raise version_conflict(append.expected_version or 0, version)
         if append.expected_last_seq not in (None, session.last_seq):
-            raise Conflict("the session's last seq", expected=append.expected_last_seq, actual=session.last_seq)
+            raise last_seq_conflict(append.expected_last_seq or 0, session.last_seq)
         removed = 0
         if append.truncate_after is not None:
             removed = self._tables.remove_messages(db, session.key, after=append.truncate_after)
-        added = self._insert(db, session, append, now)
-        if append.changes is not None:
-            self._tables.change(db, session, now, append.changes)
+        new = self._insert(db, session, append, stored)
         if append.keep_last is not None:
             removed += self._keep_last(db, session.key, append.keep_last)
-        self._count(db, session, now, added, removed)
-        if append.idle_ttl is not None:
-            self._tables.slide(db, session, now, append.idle_ttl)
-        return added
+        version = self._update_session(db, session, append, new, removed)
+        by_id = {**(stored.records if stored else {}), **{message.id: message for message in new}}
+        messages = [by_id[draft.id] for draft in append.messages] if stored else new
+        return AppendedRecord(messages, version, session.last_seq + len(new), len(new))
 
-    def _stored_before(self, db: Connection, key: int, drafts: Sequence[MessageDraft]) -> list[MessageRecord]:
-        """The stored messages of a repeated batch, or nothing for a new one (IDEM-1). Raises `Conflict`."""
-        rows = [db.one(self._sql["stored_message"], {"key": key, "id": draft.id}) for draft in drafts]
-        found = [message_record(row) for row in rows if row is not None]
-        if found and len(found) < len(drafts):
-            raise Conflict("a batch of which some ids are stored", expected="all or none", actual=f"{len(found)}")
-        for stored, draft in zip(found, drafts, strict=False):
-            if (stored.role, stored.payload) != (draft.role, draft.payload):
-                raise Conflict(f"message {draft.id!r} is stored", expected="the same content", actual="other content")
-        return found
+    def _session_for(self, db: Connection, scope: Scope, append: Append) -> tuple[StoredSession, bool]:
+        """The session to append to, and whether it is new (SES-4, SES-7, ISO-4)."""
+        session = self._tables.load_any(db, scope, append.session_id)
+        if session is not None:
+            if append.create is not None:
+                check_owner(scope, append.create, session.user_id)
+            check_visible(scope, append.session_id, session.user_id)
+            return session, False
+        if append.create is None:
+            raise SessionNotFound(append.session_id)
+        self._tables.is_taken(db, scope, append.session_id)  # removes an expired session of that id
+        record = new_session(append.create, from_micros(db.now))
+        self._tables.insert(db, scope.tenant, record, append.create.labels)
+        return self._tables.load(db, scope, append.session_id), True
 
-    def _insert(self, db: Connection, session: StoredSession, append: Append, now: int) -> list[MessageRecord]:
-        stamp = from_micros(now)
-        added = [
-            MessageRecord(
-                id=draft.id, seq=seq, role=draft.role, payload=draft.payload, created_at=draft.created_at or stamp
-            )
-            for seq, draft in enumerate(append.messages, session.last_seq + 1)
-        ]
-        self._tables.insert_messages(db, session.key, added)
-        return added
+    def _stored(self, db: Connection, session: StoredSession, append: Append) -> StoredMessages | None:
+        """The call's messages that the session holds (IDEM-1, IDEM-3). Raises `Conflict`."""
+        ids = json.dumps([draft.id for draft in append.messages])
+        rows = db.all(self._sql["stored_messages"], {"key": session.key, "ids": ids})
+        if not rows:
+            return None
+        stored = StoredMessages(append.session_id, rows)
+        if append.stored == "conflict":
+            if len(rows) < len(append.messages):
+                raise batch_conflict(len(rows), len(append.messages))
+            for draft in append.messages:
+                if stored.content_keys[draft.id] != draft.content_key:
+                    raise message_id_conflict(draft.id)
+        return stored
+
+    def _insert(
+        self, db: Connection, session: StoredSession, append: Append, stored: StoredMessages | None
+    ) -> list[MessageRecord]:
+        drafts = append.messages
+        if stored is not None:
+            drafts = [draft for draft in drafts if draft.id not in stored.records]
+        if not drafts:
+            return []
+        now = from_micros(db.now)
+        version = session.version + (append.changes is not None)
+        new = [new_message(draft, seq, now) for seq, draft in enumerate(drafts, session.last_seq + 1)]
+        rows = [message_values(session.key, version, *each) for each in zip(new, drafts, strict=True)]
+        db.many(self._sql["insert_message"], rows)
+        return new
+
+    def _update_session(
+        self, db: Connection, session: StoredSession, append: Append, new: list[MessageRecord], removed: int
+    ) -> int:
+        """Returns the session's version as of this commit."""
+        is_newest_known = bool(new) and append.keep_last != 0
+        newest = to_micros(new[-1].created_at) if is_newest_known else self._tables.newest_time(db, session.key)
+        log = LogChange(len(new), removed, newest)
+        if append.changes is None:
+            self._tables.update_log(db, session, log, add=append.add, slides=True)
+            return session.version
+        return self._tables.update(db, session, append.changes, add=append.add, log=log).version
 
     def _keep_last(self, db: Connection, key: int, keep_last: int) -> int:
+        if not keep_last:
+            return self._tables.remove_messages(db, key)
         oldest = db.one(self._sql["first_kept"], {"key": key, "keep_last": keep_last})
         return 0 if oldest is None else self._tables.remove_messages(db, key, before=oldest[0])
 
-    def _count(
-        self, db: Connection, session: StoredSession, now: int, added: list[MessageRecord], removed: int
-    ) -> None:
-        """The newest message is the last one added. If none was added, it has to be looked up."""
-        newest = to_micros(added[-1].created_at) if added else None
-        self._tables.count_log(db, session, now, removed=removed, added=len(added), newest=newest)
-
     async def replace(
-        self, scope: Scope, session_id: str, message_id: str, *, role: str, payload: str, expected: MessageRecord
+        self, scope: Scope, session_id: str, message: MessageDraft, *, expected: str
     ) -> MessageRecord | None:
-        replaced = await self._client.write(
-            partial(self._replace, scope, session_id, message_id, role, payload, expected)
-        )
+        replaced = await self._client.write(partial(self._replace, scope, session_id, message, expected))
         if replaced is not None:
             await self._client.checkpoint()  # the write-ahead log still holds the redacted text
         return replaced
 
     def _replace(
-        self,
-        scope: Scope,
-        session_id: str,
-        message_id: str,
-        role: str,
-        payload: str,
-        expected: MessageRecord,
-        db: Connection,
+        self, scope: Scope, session_id: str, message: MessageDraft, expected: str, db: Connection
     ) -> MessageRecord | None:
-        now = self._tables.now()
-        session = self._tables.load(db, scope, session_id, now)
-        row = db.one(self._sql["stored_message"], {"key": session.key, "id": message_id})
-        if row is None:
-            raise MessageNotFound(session_id, message_id)
-        stored = message_record(row)
-        if (stored.role, stored.payload) != (expected.role, expected.payload):
+        session = self._tables.load(db, scope, session_id)
+        rows = db.all(self._sql["stored_messages"], {"key": session.key, "ids": json.dumps([message.id])})
+        if not rows:
+            raise MessageNotFound(session_id, message.id)
+        stored = StoredMessages(session_id, rows)
+        if stored.content_keys[message.id] != expected:
             return None
-        values = {"key": session.key, "id": message_id, "role": role, "payload": payload}
-        ((key, *replaced),) = db.all(self._sql["replace_message"], values)
-        self._search.reindex(db, key, payload)
-        self._tables.touch(db, session, now)
-        return message_record(replaced)
+        values = {
+            "key": session.key,
+            "id": message.id,
+            "role": message.role,
+            "payload": message.payload,
+            "content_key": message.content_key,
+            "search_text": message.search_text,
+        }
+        self._search.replace(db, values)
+        log = LogChange(0, 0, self._tables.newest_time(db, session.key))
+        self._tables.update_log(db, session, log)
+        before = stored.records[message.id]
+        return MessageRecord(
+            id=before.id,
+            seq=before.seq,
+            role=message.role,
+            payload=message.payload,
+            created_at=before.created_at,
+        )
 
     async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
         return await self._client.read(partial(self._list, scope, session_id, window))
 
     def _list(self, scope: Scope, session_id: str, window: MessageRange, db: Connection) -> list[MessageRecord]:
-        values = self._tables.lookup_values(scope, session_id, self._tables.now())
+        values = lookup_values(scope, session_id, db)
         values["after"] = window.after
         values["before"] = MAX_INTEGER if window.before is None else window.before
         values["limit"] = window.limit
         rows = db.all(self._sql["list_backward" if window.newest_first else "list_forward"], values)
         if not rows:
-            raise SessionNotFound(session_id)
-        return [] if rows[0][0] is None else [message_record(row) for row in rows]
+            raise self._tables.not_found(db, scope, session_id)
+        return [] if rows[0][0] is None else message_records(session_id, rows)
 
     async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:
         return await self._client.read(partial(self._get, scope, session_id, message_id))
 
     def _get(self, scope: Scope, session_id: str, message_id: str, db: Connection) -> MessageRecord:
-        values = self._tables.lookup_values(scope, session_id, self._tables.now()) | {"message_id": message_id}
+        values = lookup_values(scope, session_id, db) | {"message_id": message_id}
         row = db.one(self._sql["get_message"], values)
         if row is None:
-            raise SessionNotFound(session_id)
+            raise self._tables.not_found(db, scope, session_id)
         if row[0] is None:
             raise MessageNotFound(session_id, message_id)
-        return message_record(row)
+        return message_record(session_id, row)
+
+    async def get_many(self, scope: Scope, session_id: str, message_ids: Sequence[str]) -> list[MessageRecord]:
+        return await self._client.read(partial(self._get_many, scope, session_id, message_ids))
+
+    def _get_many(
+        self, scope: Scope, session_id: str, message_ids: Sequence[str], db: Connection
+    ) -> list[MessageRecord]:
+        values = lookup_values(scope, session_id, db) | {"ids": json.dumps(message_ids)}
+        rows = db.all(self._sql["get_messages"], values)
+        if not rows:
+            self._tables.load(db, scope, session_id)
+        return message_records(session_id, [row for row in rows if row[0] is not None])
 
     async def truncate(self, scope: Scope, session_id: str, *, after_seq: int) -> int:
-        return await self._client.write(
-            partial(self._truncate, scope, session_id, after_seq), changes=(scope.tenant, session_id)
-        )
+        work = partial(self._truncate, scope, session_id, after_seq)
+        return await self._client.write(work, changes=(scope.tenant, session_id))
 
     def _truncate(self, scope: Scope, session_id: str, after_seq: int, db: Connection) -> int:
-        now = self._tables.now()
-        session = self._tables.load(db, scope, session_id, now)
+        session = self._tables.load(db, scope, session_id)
         removed = self._tables.remove_messages(db, session.key, after=after_seq)
-        self._tables.count_log(db, session, now, removed=removed)
+        self._after_removal(db, session, removed)
         return removed
 
     async def trim(self, scope: Scope, session_id: str, *, keep_last: int) -> int:
-        return await self._client.write(
-            partial(self._trim, scope, session_id, keep_last), changes=(scope.tenant, session_id)
-        )
+        work = partial(self._trim, scope, session_id, keep_last)
+        return await self._client.write(work, changes=(scope.tenant, session_id))
 
     def _trim(self, scope: Scope, session_id: str, keep_last: int, db: Connection) -> int:
-        now = self._tables.now()
-        session = self._tables.load(db, scope, session_id, now)
-        if keep_last:
-            removed = self._keep_last(db, session.key, keep_last)
-        else:
-            removed = self._tables.remove_messages(db, session.key)
-        self._tables.count_log(db, session, now, removed=removed)
+        session = self._tables.load(db, scope, session_id)
+        removed = self._keep_last(db, session.key, keep_last)
+        self._after_removal(db, session, removed)
         return removed
 
     async def pop(self, scope: Scope, session_id: str) -> MessageRecord | None:
         return await self._client.write(partial(self._pop, scope, session_id), changes=(scope.tenant, session_id))
 
     def _pop(self, scope: Scope, session_id: str, db: Connection) -> MessageRecord | None:
-        now = self._tables.now()
-        session = self._tables.load(db, scope, session_id, now)
+        session = self._tables.load(db, scope, session_id)
         row = db.one(self._sql["newest"], {"key": session.key})
-        if row is None:
-            self._tables.touch(db, session, now)
-            return None
-        popped = message_record(row)
-        self._tables.remove_messages(db, session.key, after=popped.seq - 1)
-        self._tables.count_log(db, session, now, removed=1)
+        popped = None if row is None else message_record(session_id, row)
+        removed = 0 if popped is None else self._tables.remove_messages(db, session.key, after=popped.seq - 1)
+        self._after_removal(db, session, removed)
         return popped
+
+    def _after_removal(self, db: Connection, session: StoredSession, removed: int) -> None:
+        self._tables.update_log(db, session, LogChange(0, removed, self._tables.newest_time(db, session.key)))
 
     async def search(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
         return await self._search.find(scope, query)
 
     def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
         return watch(self._client, self._tables, scope, session_id, after_seq)
+
+
+def _must_see_repetition(append: Append) -> bool:
+    """Whether a repetition of this call would not run into the unique constraint on messages' ids (IDEM-2)."""
+    return not (append.truncate_after is append.expected_version is append.expected_last_seq is None)
+
+
+def _repeated(stored: StoredMessages, append: Append) -> AppendedRecord:
+    messages = [stored.records[draft.id] for draft in append.messages]
+    newest = max(messages, key=lambda message: message.seq)
+    return AppendedRecord(messages, stored.versions[newest.id], newest.seq, 0)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
-from agentkeep.errors import AlreadyExists, Conflict, SessionNotFound
+from agentkeep.errors import AlreadyExists, OutcomeUnknown, PersistenceError, SessionNotFound
 from agentkeep.records import (
-    MessageRecord,
+    Fork,
+    RestoredMessage,
+    ResumedRecord,
     Scope,
     SessionChanges,
     SessionDraft,
@@ -16,15 +19,24 @@ from agentkeep.records import (
     SessionPosition,
     SessionQuery,
     SessionRecord,
-    begun,
+    expiry,
+    new_session,
 )
+from agentkeep.spi.outcomes import check_owner, forked_at, forked_session, version_conflict
+from msgspec.structs import replace
 
 from agentkeep_sqlite.client import Client, Connection
 from agentkeep_sqlite.listing import Listing
-from agentkeep_sqlite.rows import from_micros, session_record, session_values
-from agentkeep_sqlite.tables import StoredSession, Tables
-
-_MICROSECOND = timedelta(microseconds=1)
+from agentkeep_sqlite.rows import (
+    from_micros,
+    message_records,
+    optional_time,
+    restored_values,
+    session_record,
+    session_records,
+    session_values,
+)
+from agentkeep_sqlite.tables import MAX_INTEGER, StoredSession, Tables, lookup_values
 
 
 class SQLiteSessions:
@@ -32,172 +44,186 @@ class SQLiteSessions:
         self._client = client
         self._tables = tables
         self._sql = tables.sql
-        self._listing = Listing(tables.sql)
+        self._listing = Listing(tables)
 
     async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
         return await self._client.write(partial(self._create, scope, draft, or_get))
 
     def _create(self, scope: Scope, draft: SessionDraft, or_get: bool, db: Connection) -> SessionRecord:
-        now = self._tables.now()
-        if self._is_taken(db, scope.tenant, draft.id, now):
-            if not or_get:
+        if self._tables.is_taken(db, scope, draft.id):
+            existing = self._tables.load_any(db, scope, draft.id)
+            if existing is None or not or_get:
                 raise AlreadyExists(draft.id)
-            return self._tables.record(db, self._tables.load(db, scope, draft.id, now).key)
-        record = begun(draft, from_micros(now))
-        self._insert(db, scope.tenant, record, draft.labels)
+            check_owner(scope, draft, existing.user_id)
+            return self._tables.record(db, existing.key)
+        record = new_session(draft, from_micros(db.now))
+        self._tables.insert(db, scope.tenant, record, draft.labels)
         return record
-
-    def _insert(self, db: Connection, tenant: str, record: SessionRecord, labels: tuple[str, ...]) -> int:
-        """Store a session as it is, without messages, and return its key."""
-        values = session_values(record) | {"tenant": tenant, "label_count": len(set(labels))}
-        values["key"] = key = _key(db, self._sql["insert_session"], values)
-        db.run(self._sql["insert_data"], values)
-        self._tables.add_labels(db, key, labels)
-        return key
-
-    def _is_taken(self, db: Connection, tenant: str, session_id: str, now: int) -> bool:
-        """Whether a session that has not expired has the id. Removes an expired one (SES-4)."""
-        row = db.one(self._sql["session_with_id"], {"tenant": tenant, "id": session_id})
-        if row is None:
-            return False
-        key, expires_at = row
-        if expires_at is None or expires_at > now:
-            return True
-        self._tables.remove_session(db, key)
-        return False
 
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
         return await self._client.read(partial(self._get, scope, session_id))
 
     def _get(self, scope: Scope, session_id: str, db: Connection) -> SessionRecord:
-        row = db.one(self._sql["get_session"], self._tables.lookup_values(scope, session_id, self._tables.now()))
+        row = db.one(self._sql["get_session"], lookup_values(scope, session_id, db))
         if row is None:
-            raise SessionNotFound(session_id)
+            raise self._tables.not_found(db, scope, session_id)
         return session_record(row)
 
+    async def get_many(self, scope: Scope, session_ids: Sequence[str]) -> list[SessionRecord]:
+        return await self._client.read(partial(self._get_many, scope, session_ids))
+
+    def _get_many(self, scope: Scope, session_ids: Sequence[str], db: Connection) -> list[SessionRecord]:
+        self._tables.check_settled(db)
+        values = {"tenant": scope.tenant, "user_id": scope.user_id, "ids": json.dumps(session_ids), "now": db.now}
+        return session_records(db.all(self._sql["get_sessions"], values))
+
+    async def resume(self, scope: Scope, session_id: str, *, tail: int) -> ResumedRecord:
+        return await self._client.read(partial(self._resume, scope, session_id, tail))
+
+    def _resume(self, scope: Scope, session_id: str, tail: int, db: Connection) -> ResumedRecord:
+        with db.snapshot():
+            session = self._get(scope, session_id, db)
+            values = lookup_values(scope, session_id, db) | {"after": 0, "before": MAX_INTEGER, "limit": tail}
+            rows = db.all(self._sql["list_backward"], values)
+        return ResumedRecord(session, [] if rows[0][0] is None else message_records(session_id, rows))
+
     async def update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, *, expected_version: int | None
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
     ) -> SessionRecord:
-        return await self._client.write(partial(self._update, scope, session_id, changes, expected_version))
+        return await self._client.write(partial(self._update, scope, session_id, changes, add, expected_version))
 
     def _update(
-        self, scope: Scope, session_id: str, changes: SessionChanges, expected_version: int | None, db: Connection
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        add: dict[str, int] | None,
+        expected_version: int | None,
+        db: Connection,
     ) -> SessionRecord:
-        now = self._tables.now()
-        session = self._tables.load(db, scope, session_id, now)
+        session = self._tables.load(db, scope, session_id)
         check_version(session, expected_version)
-        self._tables.touch(db, session, now)
-        self._tables.change(db, session, now, changes)
-        return self._tables.record(db, session.key)
+        return self._tables.update(db, session, changes, add=add)
 
     async def list(
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> list[SessionRecord]:
-        sql, values = self._listing.page(scope, query, order, limit=limit, after=after, now=self._tables.now())
-        return await self._client.read(lambda db: [session_record(row) for row in db.all(sql, values)])
+        return await self._client.read(partial(self._listing.page, scope, query, order, limit, after))
 
     async def count(self, scope: Scope, query: SessionQuery) -> int:
-        sql, values = self._listing.count(scope, query, now=self._tables.now())
-        return await self._client.read(lambda db: db.all(sql, values)[0][0])
+        """Counts in steps, so that other reads get their turn in between (COST-3)."""
+        count, position = 0, None
+        while True:
+            counted, position = await self._client.read(partial(self._listing.count_step, scope, query, position))
+            count += counted
+            if position is None:
+                return count
 
-    async def touch(
-        self, scope: Scope, session_id: str, *, ttl: timedelta | None, idle_ttl: timedelta | None
-    ) -> SessionRecord:
-        return await self._client.write(partial(self._touch, scope, session_id, ttl, idle_ttl))
+    async def touch(self, scope: Scope, session_id: str, *, ttl: timedelta | None) -> SessionRecord:
+        return await self._client.write(partial(self._touch, scope, session_id, ttl))
 
-    def _touch(
-        self, scope: Scope, session_id: str, ttl: timedelta | None, idle_ttl: timedelta | None, db: Connection
-    ) -> SessionRecord:
-        now = self._tables.now()
-        session = self._tables.load(db, scope, session_id, now)
-        self._tables.touch(db, session, now)
-        if ttl is not None:
-            self._tables.set_expiry(db, session, now + ttl // _MICROSECOND)
-        elif idle_ttl is not None:
-            self._tables.slide(db, session, now, idle_ttl)
-        return self._tables.record(db, session.key)
+    def _touch(self, scope: Scope, session_id: str, ttl: timedelta | None, db: Connection) -> SessionRecord:
+        session = self._tables.load(db, scope, session_id)
+        record = self._tables.record(db, session.key)
+        moment = from_micros(session.moment(db.now))
+        ends_at = record.ends_at if ttl is None else moment + ttl
+        expires_at = expiry(ends_at, record.idle_ttl, moment)
+        record = replace(record, updated_at=moment, ends_at=ends_at, expires_at=expires_at)
+        values = session_values(record) | {"key": session.key, "label_count": session.label_count}
+        db.run(self._sql["update_session"], values)
+        if session.label_count:
+            db.run(self._sql["update_labels"], values)
+        return record
 
-    async def fork(
-        self, scope: Scope, session_id: str, *, at_seq: int, new_id: str, ttl: timedelta | None
-    ) -> SessionRecord:
-        return await self._client.write(partial(self._fork, scope, session_id, at_seq, new_id, ttl))
+    async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
+        return await self._client.write(partial(self._fork, scope, fork))
 
-    def _fork(
-        self, scope: Scope, session_id: str, at_seq: int, new_id: str, ttl: timedelta | None, db: Connection
-    ) -> SessionRecord:
-        now = self._tables.now()
-        parent = self._tables.load(db, scope, session_id, now)
-        if self._is_taken(db, scope.tenant, new_id, now):
-            raise AlreadyExists(new_id)
-        values: dict[str, object] = {
-            "parent": parent.key,
-            "new_id": new_id,
-            "at_seq": at_seq,
-            "now": now,
-            "expires_at": parent.expires_at if ttl is None else _later(now, ttl),
-        }
-        values["key"] = key = _key(db, self._sql["fork_session"], values)
-        for name in ("fork_data", "fork_labels"):
-            db.run(self._sql[name], values)
-        copied = db.run(self._sql["fork_messages"], values)
-        self._tables.count_log(db, StoredSession(key, 1, 0, at_seq, 0, None, None, None), now, removed=-copied)
-        return self._tables.record(db, key)
+    def _fork(self, scope: Scope, fork: Fork, db: Connection) -> SessionRecord:
+        parent = self._tables.load(db, scope, fork.session_id)
+        if self._tables.is_taken(db, scope, fork.new_id):
+            raise AlreadyExists(fork.new_id)
+        at_seq = forked_at(fork, parent.last_seq)
+        values = {"key": parent.key, "at_seq": at_seq}
+        count = db.all(self._sql["count_up_to"], values)[0][0]
+        last = optional_time(self._tables.newest_time(db, parent.key, at_seq))
+        stored = self._tables.record(db, parent.key)
+        record = forked_session(stored, fork, from_micros(db.now), count=count, last_message_at=last)
+        labels = (fork.changes or {}).get("labels")
+        copied = parent.label_count if labels is None else 0
+        key = self._tables.insert(db, scope.tenant, record, labels or (), copied_labels=copied)
+        values = {"key": key, "parent": parent.key, "at_seq": at_seq, "version": fork.version}
+        if copied:
+            db.run(self._sql["copy_labels"], values)
+        db.run(self._sql["copy_messages"], values)
+        return record
 
     async def restore(
-        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[MessageRecord]
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[RestoredMessage]
     ) -> None:
-        await self._client.write(partial(self._restore, scope, record, labels, messages))
+        work = partial(self._restore, scope, record, labels, messages)
+        await self._client.write(work, changes=(scope.tenant, record.id))
 
     def _restore(
         self,
         scope: Scope,
         record: SessionRecord,
         labels: tuple[str, ...],
-        messages: Sequence[MessageRecord],
+        messages: Sequence[RestoredMessage],
         db: Connection,
     ) -> None:
-        if self._is_taken(db, scope.tenant, record.id, self._tables.now()):
+        if self._tables.is_taken(db, scope, record.id):
             raise AlreadyExists(record.id)
-        key = self._insert(db, scope.tenant, record, labels)
-        self._tables.insert_messages(db, key, messages)
+        key = self._tables.insert(db, scope.tenant, record, labels)
+        if messages:
+            rows = [restored_values(key, record.version, message) for message in messages]
+            db.many(self._sql["insert_message"], rows)
 
-    async def delete(self, scope: Scope, session_id: str) -> bool:
-        deleted = await self._client.write(partial(self._delete, scope, session_id), changes=(scope.tenant, session_id))
+    async def delete(self, scope: Scope, session_id: str, *, expected_version: int | None = None) -> bool:
+        work = partial(self._delete, scope, session_id, expected_version)
+        deleted = await self._client.write(work, changes=(scope.tenant, session_id))
         if deleted:
-            await self._client.checkpoint()  # the write-ahead log still holds what was deleted (SES-6)
+            await self._remove_rest(1)
         return deleted
 
-    def _delete(self, scope: Scope, session_id: str, db: Connection) -> bool:
+    def _delete(self, scope: Scope, session_id: str, expected_version: int | None, db: Connection) -> bool:
         try:
-            session = self._tables.load(db, scope, session_id, self._tables.now())
+            session = self._tables.load(db, scope, session_id)
         except SessionNotFound:
             return False
-        self._tables.remove_session(db, session.key)
+        check_version(session, expected_version)
+        self._tables.remove_sessions(db, [(session.key, session.message_count)])
         return True
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
-        deleted = await self._client.write(partial(self._delete_many, scope, query, limit))
+        deleted = await self._client.write_step(partial(self._delete_many, scope, query, limit))
         if deleted:
-            await self._client.checkpoint()
+            self._client.notifier.notify_all()
+            await self._remove_rest(deleted)
         return deleted
 
     def _delete_many(self, scope: Scope, query: SessionQuery, limit: int, db: Connection) -> int:
-        sql, values = self._listing.keys(scope, query, limit=limit, now=self._tables.now())
-        found = db.all(sql, values)
-        for (key,) in found:
-            self._tables.remove_session(db, key)
+        found = self._listing.keys(scope, query, limit, db)
+        self._tables.remove_sessions(db, found)
         return len(found)
+
+    async def _remove_rest(self, deleted: int) -> None:
+        """Remove the messages that are left of deleted sessions, in steps, then what the log holds of them (SES-6)."""
+        try:
+            while await self._client.write_step(self._tables.remove_step):
+                pass
+        except PersistenceError as error:
+            what = "the sessions are deleted, but some of their messages are still in the file: run keep.sweep()"
+            raise OutcomeUnknown(what, done=deleted) from error
+        await self._client.checkpoint()
 
 
 def check_version(session: StoredSession, expected: int | None) -> None:
     """Raises `Conflict` (SES-2)."""
     if expected is not None and expected != session.version:
-        raise Conflict("the session's version", expected=expected, actual=session.version)
-
-
-def _later(now: int, ttl: timedelta | None) -> int | None:
-    return None if ttl is None else now + ttl // _MICROSECOND
-
-
-def _key(db: Connection, sql: str, values: Mapping[str, object]) -> int:
-    return db.all(sql, values)[0][0]
+        raise version_conflict(expected, session.version)

@@ -1,7 +1,4 @@
-"""The client for a file that we open: one thread that writes and two that read, each with its own connection.
-
-The writing thread commits together what waits together (group commit), so that many writes share one fsync.
-"""
+"""The client for a file that we open: one thread that writes and two that read, each with its own connection."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing, suppress
 from enum import Enum
 from functools import partial
@@ -17,11 +14,14 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from agentkeep.errors import Closed, PersistenceError
+from agentkeep.spi.clock import Clock, never_back
 from agentkeep.spi.notify import Key, Notifier
 
-from agentkeep_sqlite.client import DriverConnection, Job, Work, deliver_all
+from agentkeep_sqlite.client import Connection, DriverConnection, Unsettled, Work, paused
+from agentkeep_sqlite.commit import Job, commit_together, deliver_all, roll_back
 from agentkeep_sqlite.errors import Phase, translated
 from agentkeep_sqlite.notify import INTERVAL_SECONDS, FileListener, OtherProcesses
+from agentkeep_sqlite.rows import to_micros
 from agentkeep_sqlite.statements import Statements
 from agentkeep_sqlite.urls import Database
 
@@ -34,7 +34,7 @@ class Signal(Enum):
     STOP = "stop"
     """One thread ends."""
     CHECK = "check"
-    """Somebody watches a session: check for other processes' commits from now on."""
+    """The thread looks again at what it has to do while it waits: idle work, other processes' commits."""
 
 
 Jobs = SimpleQueue[Job | Signal]
@@ -49,7 +49,10 @@ class ThreadClient:
 
     warnings: tuple[str, ...] = ()
 
-    def __init__(self, database: Database, statements: Statements) -> None:
+    def __init__(self, database: Database, statements: Statements, clock: Clock) -> None:
+        self._now = never_back(clock)
+        self._settled = 0
+        self._idle_step: Work[bool] | None = None
         self.notifier = Notifier(partial(FileListener, self._start_checking))
         self._database = database
         self._other_processes = OtherProcesses(statements)
@@ -89,7 +92,11 @@ class ThreadClient:
             raise translated(error, Phase.OPENING, self._database.path) from error
 
     async def read(self, work: Work[T]) -> T:
-        return await self._submit(self._reads, work)
+        while True:
+            try:
+                return await self._submit(self._reads, work)
+            except Unsettled:
+                await self._submit(self._writes, _do_nothing)  # returns after every write that began earlier
 
     async def write(self, work: Work[T], *, changes: Key | None = None) -> T:
         return await self._submit(self._writes, work, changes)
@@ -107,7 +114,12 @@ class ThreadClient:
     def _write_forever(self, db: DriverConnection) -> None:
         with closing(db.driver):
             while jobs := self._waiting_writes(db):
-                commit_together(db, jobs, self._database.path)
+                try:
+                    commit_together(db, jobs, self._database.path, self._begin)
+                except Exception as error:  # a mistake of ours: the callers get it, and the thread goes on
+                    roll_back(db)
+                    for job in jobs:
+                        job.error = error
                 deliver_all(jobs)
                 for job in jobs:
                     if job.changes is not None and job.error is None:
@@ -133,13 +145,36 @@ class ThreadClient:
         return jobs
 
     def _next_write(self, db: DriverConnection) -> Job | Signal:
-        """Wait for a write. In the meantime, notice what other processes append to watched sessions."""
-        while self.notifier.has_watchers and not self._database.is_memory:
-            if self._other_processes.is_due():
+        """Wait for a write. In the meantime, do idle work and notice what other processes append."""
+        while True:
+            is_watched = self.notifier.has_watchers and not self._database.is_memory
+            if is_watched and self._other_processes.is_due():
                 self._notice_other_processes(db)
-            with suppress(Empty):
-                return self._writes.get(timeout=INTERVAL_SECONDS)
-        return self._writes.get()
+            if self._idle_step is None and not is_watched:
+                return self._writes.get()
+            try:
+                return self._writes.get(timeout=0.0 if self._idle_step else INTERVAL_SECONDS)
+            except Empty:
+                self._run_idle_step(db)
+
+    def _run_idle_step(self, db: DriverConnection) -> None:
+        step, self._idle_step = self._idle_step, None
+        if step is None:
+            return
+        try:
+            db.driver.execute("BEGIN IMMEDIATE")
+            self._begin(db)
+            is_unfinished = step(db)
+            db.driver.execute("COMMIT")
+        except sqlite3.Error:
+            roll_back(db)  # whoever asked for it asks again
+            return
+        if is_unfinished:
+            self._idle_step = step
+
+    def _begin(self, db: DriverConnection) -> None:
+        """A write transaction has begun, so all earlier ones are committed, in all processes."""
+        db.now = db.settled = self._settled = to_micros(self._now())
 
     def _notice_other_processes(self, db: DriverConnection) -> None:
         with suppress(sqlite3.Error):  # the next check comes soon, and watchers also read once a second
@@ -152,6 +187,8 @@ class ThreadClient:
             while isinstance(job := self._reads.get(), Job):
                 try:
                     db = db or self._connect()
+                    db.settled = self._settled
+                    db.now = to_micros(self._now())
                     job.run(db, self._database.path)
                 except PersistenceError as error:
                     job.error = error
@@ -162,6 +199,14 @@ class ThreadClient:
 
     def _start_checking(self) -> None:
         self._writes.put(Signal.CHECK)
+
+    async def write_step(self, work: Work[T]) -> T:
+        return await paused(self.write(work))
+
+    async def run_when_idle(self, step: Work[bool]) -> None:
+        if self._idle_step is None:
+            self._idle_step = step
+            self._writes.put(Signal.CHECK)
 
     async def vacuum(self) -> bool:
         return await self._run_outside_transactions("VACUUM")
@@ -200,61 +245,8 @@ class ThreadClient:
             thread.join()
 
 
-def commit_together(db: DriverConnection, jobs: Sequence[Job], database: str) -> None:
-    """Run jobs in one transaction. Afterwards each job has its result, or its error and no effect.
-
-    Each of several jobs has a SAVEPOINT, so that one job's error does not undo the others.
-    """
-    try:
-        db.driver.execute("BEGIN IMMEDIATE")
-    except sqlite3.Error as error:
-        _fail(jobs, error, Phase.WORKING, database)
-        return
-    if len(jobs) == 1:
-        jobs[0].run(db, database)
-        if jobs[0].error is not None:
-            _roll_back(db)
-            return
-    else:
-        for job in jobs:
-            _run_in_savepoint(db, job, database)
-            if not db.driver.in_transaction:  # SQLite rolled all of them back for one error, a full disk for example
-                _commit_one_by_one(db, jobs, database)
-                return
-    try:
-        db.driver.execute("COMMIT")
-    except sqlite3.Error as error:
-        _roll_back(db)
-        _fail([job for job in jobs if job.error is None], error, Phase.COMMITTING, database)
-
-
-def _run_in_savepoint(db: DriverConnection, job: Job, database: str) -> None:
-    try:
-        db.driver.execute("SAVEPOINT job")
-        job.run(db, database)
-        if job.error is not None and db.driver.in_transaction:
-            db.driver.execute("ROLLBACK TO job")
-        if db.driver.in_transaction:
-            db.driver.execute("RELEASE job")
-    except sqlite3.Error as error:
-        job.error = translated(error, Phase.WORKING, database)
-        _roll_back(db)
-
-
-def _commit_one_by_one(db: DriverConnection, jobs: Sequence[Job], database: str) -> None:
-    for job in jobs:
-        commit_together(db, [job], database)
-
-
-def _roll_back(db: DriverConnection) -> None:
-    if db.driver.in_transaction:
-        with suppress(sqlite3.Error):  # the caller gets the first error
-            db.driver.execute("ROLLBACK")
-
-
-def _fail(jobs: Sequence[Job], error: sqlite3.Error, phase: Phase, database: str) -> None:
-    for job in jobs:
-        job.error = translated(error, phase, database)
+def _do_nothing(db: Connection) -> None:
+    """A write that only waits for its turn."""
 
 
 def _close_unwanted(connecting: asyncio.Future[DriverConnection]) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from functools import partial
 
-from agentkeep.errors import SessionNotFound
 from agentkeep.records import MessageRange, MessageRecord, Scope
 from agentkeep.spi import watch as spi
 
 from agentkeep_sqlite.client import Client, Connection
-from agentkeep_sqlite.rows import message_record
-from agentkeep_sqlite.tables import Tables
+from agentkeep_sqlite.rows import message_records
+from agentkeep_sqlite.tables import Tables, lookup_values
 
 NewMessages = tuple[int, list[MessageRecord]]
 """The key of the session that has the id now, and its messages after a seq."""
@@ -29,8 +28,8 @@ def watch(
 
 
 def _read_new(tables: Tables, scope: Scope, session_id: str, window: MessageRange, db: Connection) -> NewMessages:
-    values = tables.lookup_values(scope, session_id, tables.now())
+    values = lookup_values(scope, session_id, db)
     rows = db.all(tables.sql["new_messages"], values | {"after": window.after, "limit": window.limit})
     if not rows:
-        raise SessionNotFound(session_id)
-    return rows[0][0], [message_record(row[1:]) for row in rows if row[1] is not None]
+        raise tables.not_found(db, scope, session_id)
+    return rows[0][0], message_records(session_id, [row[1:] for row in rows if row[1] is not None])

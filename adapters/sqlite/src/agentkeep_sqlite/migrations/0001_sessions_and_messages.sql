@@ -1,5 +1,5 @@
--- Times are microseconds since 1970 in UTC. Keys are never given twice (AUTOINCREMENT), so a key names one session or
--- one message for ever: a watcher sees that its session was replaced, the search index what it has not seen yet.
+-- Times are microseconds since 1970 in UTC. A key is never given twice (AUTOINCREMENT), so it names one session or one
+-- message for ever: a watcher sees that its session was replaced, and the search index knows what is new.
 
 CREATE TABLE {prefix}session (
     key INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -15,15 +15,18 @@ CREATE TABLE {prefix}session (
     message_count INTEGER NOT NULL,
     last_seq INTEGER NOT NULL,
     label_count INTEGER NOT NULL,
+    counters TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     last_message_at INTEGER,
     completed_at INTEGER,
+    ends_at INTEGER,
+    idle_ttl INTEGER,
     expires_at INTEGER,
     UNIQUE (tenant, id)
 );
 
--- What may be long stands apart, so that an append rewrites a short row whatever the state's size.
+-- Long values have a table of their own, so that an append rewrites a short row whatever the state's size.
 CREATE TABLE {prefix}session_data (
     session INTEGER PRIMARY KEY,
     title TEXT,
@@ -33,9 +36,9 @@ CREATE TABLE {prefix}session_data (
     metadata TEXT NOT NULL
 );
 
--- One row for each filterable entry of a session's metadata, as a digest: an index copies its rows to other pages as it
--- grows, and those copies outlive a deletion (see upkeep), so nobody's words belong there. It repeats the sort keys, so that a filtered page is a
--- range of an index too.
+-- One row for each filterable entry of a session's metadata. It holds a digest, because an index leaves copies of its
+-- rows in the file as it grows, and these survive a deletion until the next sweep. It repeats the sort keys, so that a
+-- page filtered by metadata is a range of an index too.
 CREATE TABLE {prefix}session_label (
     session INTEGER NOT NULL,
     label TEXT NOT NULL,
@@ -46,6 +49,8 @@ CREATE TABLE {prefix}session_label (
     PRIMARY KEY (session, label)
 ) WITHOUT ROWID;
 
+-- version: that of the session as of the append that stored the message. search_text comes last, so that reading the
+-- other columns never reads it.
 CREATE TABLE {prefix}message (
     key INTEGER PRIMARY KEY AUTOINCREMENT,
     session INTEGER NOT NULL,
@@ -53,12 +58,15 @@ CREATE TABLE {prefix}message (
     id TEXT NOT NULL,
     role TEXT NOT NULL,
     created_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    content_key TEXT NOT NULL,
     payload TEXT NOT NULL,
+    search_text TEXT NOT NULL,
     UNIQUE (session, seq),
     UNIQUE (session, id)
 );
 
--- One index for each filter that can lead a listing, in both orders; the id breaks ties.
+-- One index for each filter that can lead a listing, in both orders. The id breaks ties.
 CREATE INDEX {prefix}session_all_updated_at ON {prefix}session (tenant, updated_at, id);
 CREATE INDEX {prefix}session_all_created_at ON {prefix}session (tenant, created_at, id);
 CREATE INDEX {prefix}session_status_updated_at ON {prefix}session (tenant, status, updated_at, id);
@@ -78,11 +86,14 @@ CREATE INDEX {prefix}session_parent_created_at ON {prefix}session (tenant, paren
 CREATE INDEX {prefix}label_updated_at ON {prefix}session_label (tenant, label, updated_at, id);
 CREATE INDEX {prefix}label_created_at ON {prefix}session_label (tenant, label, created_at, id);
 
--- What the sweep walks.
+-- For the sweep.
 CREATE INDEX {prefix}session_expires_at ON {prefix}session (expires_at, tenant) WHERE expires_at IS NOT NULL;
 
--- One row of book-keeping. indexed_to: the key of the last message that the search index has seen. leftovers: whether
--- that index still holds pieces of removed texts. removed: how many texts went since the file was last written anew.
+-- Sessions that were removed and whose messages are still to be removed, step by step.
+CREATE TABLE {prefix}removal (session INTEGER PRIMARY KEY);
+
+-- One row. indexed_to: the key of the last message in the search index. leftovers: whether that index still holds pieces
+-- of removed texts. removed: how many texts were removed since the file was last rewritten.
 CREATE TABLE {prefix}upkeep (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     indexed_to INTEGER NOT NULL,

@@ -2,75 +2,79 @@
 -- filter its rows. We choose the index (INDEXED BY), because SQLite does not know how rare a value is.
 
 -- name: select_records
-SELECT s.id, s.user_id, s.agent_name, d.title, s.status, d.current_route, d.current_step, d.state, d.metadata,
-    s.parent_id, s.forked_at_seq, s.version, s.schema_version, s.message_count, s.last_seq, s.created_at,
-    s.updated_at, s.last_message_at, s.completed_at, s.expires_at
-
--- name: select_count
-SELECT count(*)
+SELECT {session_columns}
 
 -- name: select_keys
-SELECT s.key
+SELECT s.key, s.message_count
+
+-- name: select_positions
+SELECT lead.created_at, lead.id
+
+-- name: rest
+CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
+
+-- name: rest_of_label
+CROSS JOIN {prefix}session AS s ON s.key = lead.session LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 
 -- name: from_all_updated_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_all_updated_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
+{rest}
 WHERE lead.tenant = :tenant
 
 -- name: from_all_created_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_all_created_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
+{rest}
 WHERE lead.tenant = :tenant
 
 -- name: from_status_updated_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_status_updated_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
-WHERE lead.tenant = :tenant AND lead.status = :status
+{rest}
+WHERE lead.tenant = :tenant AND lead.status = :lead
 
 -- name: from_status_created_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_status_created_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
-WHERE lead.tenant = :tenant AND lead.status = :status
+{rest}
+WHERE lead.tenant = :tenant AND lead.status = :lead
 
 -- name: from_user_updated_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_user_updated_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
-WHERE lead.tenant = :tenant AND lead.user_id = :user_id
+{rest}
+WHERE lead.tenant = :tenant AND lead.user_id = :lead
 
 -- name: from_user_created_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_user_created_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
-WHERE lead.tenant = :tenant AND lead.user_id = :user_id
+{rest}
+WHERE lead.tenant = :tenant AND lead.user_id = :lead
 
 -- name: from_agent_updated_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_agent_updated_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
-WHERE lead.tenant = :tenant AND lead.agent_name = :agent_name
+{rest}
+WHERE lead.tenant = :tenant AND lead.agent_name = :lead
 
 -- name: from_agent_created_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_agent_created_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
-WHERE lead.tenant = :tenant AND lead.agent_name = :agent_name
+{rest}
+WHERE lead.tenant = :tenant AND lead.agent_name = :lead
 
 -- name: from_parent_updated_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_parent_updated_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
-WHERE lead.tenant = :tenant AND lead.parent_id = :parent_id
+{rest}
+WHERE lead.tenant = :tenant AND lead.parent_id = :lead
 
 -- name: from_parent_created_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_parent_created_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
-WHERE lead.tenant = :tenant AND lead.parent_id = :parent_id
+{rest}
+WHERE lead.tenant = :tenant AND lead.parent_id = :lead
 
 -- name: from_label_updated_at
 FROM {prefix}session_label AS lead INDEXED BY {prefix}label_updated_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.session LEFT JOIN {prefix}session_data AS d ON d.session = s.key
-WHERE lead.tenant = :tenant AND lead.label = :label
+{rest_of_label}
+WHERE lead.tenant = :tenant AND lead.label = :lead
 
 -- name: from_label_created_at
 FROM {prefix}session_label AS lead INDEXED BY {prefix}label_created_at
-CROSS JOIN {prefix}session AS s ON s.key = lead.session LEFT JOIN {prefix}session_data AS d ON d.session = s.key
-WHERE lead.tenant = :tenant AND lead.label = :label
+{rest_of_label}
+WHERE lead.tenant = :tenant AND lead.label = :lead
 
 -- name: only_unexpired
 AND (s.expires_at IS NULL OR s.expires_at > :now)
@@ -106,16 +110,16 @@ AND lead.updated_at > :updated_after
 AND lead.updated_at < :updated_before
 
 -- name: behind_updated_at_ascending
-AND (lead.updated_at, lead.id) > (:at, :id)
+AND (lead.updated_at, lead.id) > (:at, :last_id)
 
 -- name: behind_updated_at_descending
-AND (lead.updated_at, lead.id) < (:at, :id)
+AND (lead.updated_at, lead.id) < (:at, :last_id)
 
 -- name: behind_created_at_ascending
-AND (lead.created_at, lead.id) > (:at, :id)
+AND (lead.created_at, lead.id) > (:at, :last_id)
 
 -- name: behind_created_at_descending
-AND (lead.created_at, lead.id) < (:at, :id)
+AND (lead.created_at, lead.id) < (:at, :last_id)
 
 -- name: order_updated_at_ascending
 ORDER BY lead.updated_at, lead.id LIMIT :limit
@@ -131,3 +135,39 @@ ORDER BY lead.created_at DESC, lead.id DESC LIMIT :limit
 
 -- name: first_of_them
 LIMIT :limit
+
+-- name: count_step
+-- How many sessions a step of a count has found, and the position of the last of them.
+SELECT count(*), max(created_at), (SELECT max(id) FROM step WHERE created_at = (SELECT max(created_at) FROM step))
+FROM step
+
+-- name: how_many_user
+-- At most :limit: how rare a value is, so that the rarest leads.
+SELECT count(*) FROM (
+    SELECT 1 FROM {prefix}session INDEXED BY {prefix}session_user_updated_at
+    WHERE tenant = :tenant AND user_id = :value LIMIT :limit
+)
+
+-- name: how_many_agent
+SELECT count(*) FROM (
+    SELECT 1 FROM {prefix}session INDEXED BY {prefix}session_agent_updated_at
+    WHERE tenant = :tenant AND agent_name = :value LIMIT :limit
+)
+
+-- name: how_many_parent
+SELECT count(*) FROM (
+    SELECT 1 FROM {prefix}session INDEXED BY {prefix}session_parent_updated_at
+    WHERE tenant = :tenant AND parent_id = :value LIMIT :limit
+)
+
+-- name: how_many_status
+SELECT count(*) FROM (
+    SELECT 1 FROM {prefix}session INDEXED BY {prefix}session_status_updated_at
+    WHERE tenant = :tenant AND status = :value LIMIT :limit
+)
+
+-- name: how_many_label
+SELECT count(*) FROM (
+    SELECT 1 FROM {prefix}session_label INDEXED BY {prefix}label_updated_at
+    WHERE tenant = :tenant AND label = :value LIMIT :limit
+)

@@ -1,36 +1,48 @@
--- name: load_session
--- What a write needs to know of a session. No row if it is absent, expired or outside the scope.
-SELECT key, version, message_count, last_seq, label_count, last_message_at, completed_at, expires_at
-FROM {prefix}session
-WHERE tenant = :tenant AND id = :id
-  AND (expires_at IS NULL OR expires_at > :now)
-  AND (:user_id IS NULL OR user_id = :user_id);
+-- name: session_columns
+s.id, s.user_id, s.agent_name, d.title, s.status, d.current_route, d.current_step, d.state, d.metadata, s.counters,
+    s.parent_id, s.forked_at_seq, s.version, s.schema_version, s.message_count, s.last_seq, s.created_at, s.updated_at,
+    s.last_message_at, s.completed_at, s.ends_at, s.idle_ttl, s.expires_at
 
--- name: session_with_id
--- The session with an id, expired or not, of any user.
-SELECT key, expires_at FROM {prefix}session WHERE tenant = :tenant AND id = :id;
+-- name: is_visible
+-- The session of an id, if it has not expired and the scope may see it.
+s.tenant = :tenant AND s.id = :id AND (s.expires_at IS NULL OR s.expires_at > :now)
+  AND (:user_id IS NULL OR s.user_id = :user_id)
+
+-- name: load_session
+-- What a write needs to know of a session that has not expired, whichever user's it is.
+SELECT key, user_id, version, message_count, last_seq, label_count, counters, updated_at, ends_at, idle_ttl, expires_at
+FROM {prefix}session
+WHERE tenant = :tenant AND id = :id;
 
 -- name: get_session
-SELECT s.id, s.user_id, s.agent_name, d.title, s.status, d.current_route, d.current_step, d.state, d.metadata,
-    s.parent_id, s.forked_at_seq, s.version, s.schema_version, s.message_count, s.last_seq, s.created_at,
-    s.updated_at, s.last_message_at, s.completed_at, s.expires_at
+SELECT {session_columns}
 FROM {prefix}session AS s LEFT JOIN {prefix}session_data AS d ON d.session = s.key
-WHERE s.tenant = :tenant AND s.id = :id
-  AND (s.expires_at IS NULL OR s.expires_at > :now)
-  AND (:user_id IS NULL OR s.user_id = :user_id);
+WHERE {is_visible};
+
+-- name: get_sessions
+-- Of a JSON list of ids.
+SELECT {session_columns}
+FROM json_each(:ids) AS wanted
+CROSS JOIN {prefix}session AS s ON s.tenant = :tenant AND s.id = wanted.value
+LEFT JOIN {prefix}session_data AS d ON d.session = s.key
+WHERE (s.expires_at IS NULL OR s.expires_at > :now) AND (:user_id IS NULL OR s.user_id = :user_id);
 
 -- name: session_of_key
-SELECT s.id, s.user_id, s.agent_name, d.title, s.status, d.current_route, d.current_step, d.state, d.metadata,
-    s.parent_id, s.forked_at_seq, s.version, s.schema_version, s.message_count, s.last_seq, s.created_at,
-    s.updated_at, s.last_message_at, s.completed_at, s.expires_at
+SELECT {session_columns}
 FROM {prefix}session AS s LEFT JOIN {prefix}session_data AS d ON d.session = s.key
 WHERE s.key = :key;
 
+-- name: has_unsettled
+-- Whether any session has expired since :settled.
+SELECT 1 FROM {prefix}session WHERE expires_at > :settled AND expires_at <= :now LIMIT 1;
+
 -- name: insert_session
 INSERT INTO {prefix}session (tenant, id, user_id, agent_name, status, parent_id, forked_at_seq, version, schema_version,
-    message_count, last_seq, label_count, created_at, updated_at, last_message_at, completed_at, expires_at)
+    message_count, last_seq, label_count, counters, created_at, updated_at, last_message_at, completed_at, ends_at,
+    idle_ttl, expires_at)
 VALUES (:tenant, :id, :user_id, :agent_name, :status, :parent_id, :forked_at_seq, :version, :schema_version,
-    :message_count, :last_seq, :label_count, :created_at, :updated_at, :last_message_at, :completed_at, :expires_at)
+    :message_count, :last_seq, :label_count, :counters, :created_at, :updated_at, :last_message_at, :completed_at,
+    :ends_at, :idle_ttl, :expires_at)
 RETURNING key;
 
 -- name: insert_data
@@ -41,11 +53,19 @@ VALUES (:key, :title, :current_route, :current_step, :state, :metadata);
 INSERT INTO {prefix}session_label (session, label, tenant, id, created_at, updated_at)
 SELECT key, :label, tenant, id, created_at, updated_at FROM {prefix}session WHERE key = :key;
 
+-- name: copy_labels
+INSERT INTO {prefix}session_label (session, label, tenant, id, created_at, updated_at)
+SELECT s.key, l.label, s.tenant, s.id, s.created_at, s.updated_at
+FROM {prefix}session AS s CROSS JOIN {prefix}session_label AS l ON l.session = :parent
+WHERE s.key = :key;
+
 -- name: update_session
--- Every column that an update can name; those not named come with the value that they had in this transaction.
+-- Every column that a write can change.
 UPDATE {prefix}session
-SET user_id = :user_id, agent_name = :agent_name, status = :status, schema_version = :schema_version,
-    completed_at = :completed_at, version = version + 1
+SET user_id = :user_id, agent_name = :agent_name, status = :status, version = :version, schema_version = :schema_version,
+    message_count = :message_count, last_seq = :last_seq, label_count = :label_count, counters = :counters,
+    updated_at = :updated_at, last_message_at = :last_message_at, completed_at = :completed_at, ends_at = :ends_at,
+    idle_ttl = :idle_ttl, expires_at = :expires_at
 WHERE key = :key;
 
 -- name: update_data
@@ -53,39 +73,16 @@ UPDATE {prefix}session_data
 SET title = :title, current_route = :current_route, current_step = :current_step, state = :state, metadata = :metadata
 WHERE session = :key;
 
--- name: set_label_count
-UPDATE {prefix}session SET label_count = :label_count WHERE key = :key;
+-- name: update_log
+-- The columns that an append without other changes writes (CNT-1).
+UPDATE {prefix}session
+SET message_count = :message_count, last_seq = :last_seq, last_message_at = :last_message_at, counters = :counters,
+    updated_at = :updated_at, expires_at = :expires_at
+WHERE key = :key;
 
--- name: set_updated_at
-UPDATE {prefix}session SET updated_at = max(updated_at, :now) WHERE key = :key;
-
--- name: set_expires_at
-UPDATE {prefix}session SET expires_at = :expires_at WHERE key = :key;
-
--- name: set_labels_updated_at
+-- name: update_labels
 -- Only for sessions that have labels (label_count).
-UPDATE {prefix}session_label SET updated_at = max(updated_at, :now) WHERE session = :key;
-
--- name: fork_session
-INSERT INTO {prefix}session (tenant, id, user_id, agent_name, status, parent_id, forked_at_seq, version, schema_version,
-    message_count, last_seq, label_count, created_at, updated_at, last_message_at, completed_at, expires_at)
-SELECT tenant, :new_id, user_id, agent_name, 'active', id, :at_seq, 1, schema_version,
-    0, :at_seq, label_count, :now, :now, NULL, NULL, :expires_at
-FROM {prefix}session WHERE key = :parent
-RETURNING key;
-
--- name: fork_data
-INSERT INTO {prefix}session_data (session, state, metadata)
-SELECT :key, state, metadata FROM {prefix}session_data WHERE session = :parent;
-
--- name: fork_labels
-INSERT INTO {prefix}session_label (session, label, tenant, id, created_at, updated_at)
-SELECT :key, label, tenant, :new_id, :now, :now FROM {prefix}session_label WHERE session = :parent;
-
--- name: fork_messages
-INSERT INTO {prefix}message (session, seq, id, role, created_at, payload)
-SELECT :key, seq, id, role, created_at, payload
-FROM {prefix}message WHERE session = :parent AND seq <= :at_seq ORDER BY seq;
+UPDATE {prefix}session_label SET updated_at = :updated_at WHERE session = :key;
 
 -- name: delete_labels
 DELETE FROM {prefix}session_label WHERE session = :key;
@@ -95,10 +92,3 @@ DELETE FROM {prefix}session_data WHERE session = :key;
 
 -- name: delete_session
 DELETE FROM {prefix}session WHERE key = :key;
-
--- name: expired
-SELECT key FROM {prefix}session
-WHERE expires_at <= :now
-  AND (:tenant IS NULL OR tenant = :tenant)
-  AND (:user_id IS NULL OR user_id = :user_id)
-ORDER BY expires_at LIMIT :limit;
