@@ -95,23 +95,23 @@ class Noise:
         self, database: Database, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
-        password = unquote(urlsplit(database.dsn).password or "")
-        assert password, "the server of this enrolment asks for no password, so none can be shown"
+        given = unquote(urlsplit(database.dsn).password or "")
+        password = given or SECRET
         address = database.enrolment.server.address
         assert address is not None
         shown: list[str] = []
         async with Proxy(*address) as proxy:
-            away = Keep(database.enrolment.open(proxy.through(database.dsn), database.namespace))
-            wrong = Keep(
-                database.enrolment.open(database.dsn.replace(password, f"{password}-wrong"), database.namespace)
-            )
+            urls = [_with_password(proxy.through(database.dsn), password)]
+            if given:
+                urls.append(database.dsn.replace(password, f"{password}-wrong"))
             proxy.refuse()
-            for keep in (away, wrong):
+            for url in urls:
+                keep = Keep(database.enrolment.open(url, database.namespace))
                 with pytest.raises(PersistenceError) as caught:
                     await keep.open()
                 shown += [str(caught.value), repr(caught.value), repr(keep), repr(keep.adapter)]
             proxy.restore()
-            async with away as keep:
+            async with Keep(database.enrolment.open(proxy.through(database.dsn), database.namespace)) as keep:
                 proxy.refuse()
                 with pytest.raises(PersistenceError) as caught:
                     await keep.sessions.create("s")
@@ -119,3 +119,9 @@ class Noise:
                 proxy.restore()
         logged = [record.getMessage() for record in caplog.records if record.name.startswith("agentkeep")]
         assert not [text for text in [*shown, *logged] if password in text]
+
+
+def _with_password(url: str, password: str) -> str:
+    """The URL, with a password if it has none."""
+    parts = urlsplit(url)
+    return url if parts.password else parts._replace(netloc=f"user:{password}@{parts.netloc}").geturl()
