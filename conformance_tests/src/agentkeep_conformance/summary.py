@@ -43,7 +43,8 @@ def as_file(summary: dict[str, Any]) -> str:
 def as_summary(evidence: dict[str, Any], names: Sequence[str] = ()) -> str:
     """A Markdown table of the named adapters, or of all.
 
-    A clause counts as proved where tests proved it, or saw an absent capability refused. Raises `KeyError`.
+    A clause counts as proved if tests proved it, or saw an absent capability refused. A run that is older than a clause
+    says nothing of it. Raises `KeyError`.
     """
     rows = [_HEAD, ["---"] * len(_HEAD)]
     rows += [_row(name, evidence["adapters"][name]) for name in names or evidence["adapters"]]
@@ -51,7 +52,7 @@ def as_summary(evidence: dict[str, Any], names: Sequence[str] = ()) -> str:
 
 
 def _row(name: str, adapter: dict[str, Any]) -> list[str]:
-    cells = [cell(adapter, clause) for clause in CLAUSES]
+    cells = [cell(adapter, clause) for clause in CLAUSES if clause in adapter["clauses"]]
     applicable = [found for found in cells if found.outcome != "n/a"]
     proved = [found for found in applicable if found.outcome in ("proved", "refused")]
     declared = adapter["declared"]
