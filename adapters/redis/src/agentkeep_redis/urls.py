@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from agentkeep.errors import ConfigurationError
-from agentkeep.spi.options import Reader, as_bool, as_count, as_is, as_prefix, as_seconds, one_of
+from agentkeep.spi.options import Reader, as_bool, as_count, as_prefix, as_seconds, one_of
 from agentkeep.spi.urls import redact
 from redis.asyncio import ConnectionPool, Redis, RedisCluster, SSLConnection
 from redis.asyncio.cluster import ClusterNode
@@ -19,6 +19,13 @@ from redis.backoff import NoBackoff
 
 from agentkeep_redis.client import DriverClient
 from agentkeep_redis.driver import SILENT
+
+
+def _as_file(name: str, value: Any) -> str:
+    if not Path(value).is_file():
+        raise ConfigurationError(f"{name} is {str(value)!r}: there is no such file")
+    return str(value)
+
 
 ADAPTER_OPTIONS: Mapping[str, Reader] = {
     "prefix": as_prefix,
@@ -30,9 +37,9 @@ CLIENT_OPTIONS: Mapping[str, Reader] = {
     "connect_timeout": as_seconds,
     "max_connections": as_count,
     "protocol": one_of("2", "3"),
-    "ssl_ca_certs": as_is,
-    "ssl_certfile": as_is,
-    "ssl_keyfile": as_is,
+    "ssl_ca_certs": _as_file,
+    "ssl_certfile": _as_file,
+    "ssl_keyfile": _as_file,
 }
 _PORT = 6379
 _SENTINEL_PORT = 26379
@@ -102,11 +109,8 @@ def _seconds(duration: timedelta | None, default: float) -> float:
 
 
 def _tls(options: Mapping[str, Any]) -> dict[str, Any]:
-    given = {name: options[name] for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile") if name in options}
-    for name, path in given.items():
-        if not Path(path).is_file():
-            raise ConfigurationError(f"{name} is {str(path)!r}: there is no such file")
-    return {"ssl_cert_reqs": "required", "ssl_check_hostname": True, **given}
+    files = {name: options[name] for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile") if name in options}
+    return {"ssl_cert_reqs": "required", "ssl_check_hostname": True, **files}
 
 
 def _limit(options: Mapping[str, Any]) -> int:
