@@ -123,7 +123,7 @@ class ComparingMachine:
 
     def row(self, pair: Pair, session_id: str) -> Row | None:
         """The session in the model, whichever user's it is."""
-        held = self.model.living(pair.model.tenant, session_id)
+        held = self.model.find(pair.model.tenant, session_id)
         return None if held is None else held.row
 
     def number(self, pair: Pair, session_id: str, field: str, lag: int | str | None) -> int | None:

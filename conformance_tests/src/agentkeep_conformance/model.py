@@ -37,7 +37,7 @@ class Model:
             return Instant(before)
         return now if earlier is None else max(now, earlier)
 
-    def living(self, tenant: str, session_id: str) -> Held | None:
+    def find(self, tenant: str, session_id: str) -> Held | None:
         held = self.held.get((tenant, session_id))
         return None if held is None or held.is_expired(self.now()) else held
 
@@ -53,14 +53,14 @@ class Scoped:
 
     def find(self, session_id: str) -> Held:
         """Raises `SessionNotFound`."""
-        held = self.model.living(self.tenant, session_id)
+        held = self.model.find(self.tenant, session_id)
         if held is None or self.user_id not in (None, held.row["user_id"]):
             raise SessionNotFound(session_id)
         return held
 
     def matching(self, filters: Row) -> list[Held]:
-        """The living sessions that are seen and match."""
-        found = [held for (tenant, id), held in self.model.held.items() if self.model.living(tenant, id)]
+        """The sessions that are seen, have not expired and match."""
+        found = [held for (tenant, id), held in self.model.held.items() if self.model.find(tenant, id)]
         own = [held for held in found if held.row["tenant"] == self.tenant]
         return [held for held in own if self.user_id in (None, held.row["user_id"]) and matches(held.row, filters)]
 

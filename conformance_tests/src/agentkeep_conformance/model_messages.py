@@ -64,7 +64,7 @@ class ModelMessages:
     def _session(self, session_id: str, create: Row | None) -> tuple[Held, bool]:
         """The session to append to, and whether the call makes it (SES-4, SES-7)."""
         scoped = self._scoped
-        held = scoped.model.living(scoped.tenant, session_id)
+        held = scoped.model.find(scoped.tenant, session_id)
         if held is None and create is not None:
             return scoped.made(session_id, create), True
         if held is not None and create is not None:

@@ -35,7 +35,7 @@ class ModelSessions:
     def create(self, id: str, **fields: Any) -> Row:
         scoped = self._scoped
         fields = scoped.owned(fields)
-        if scoped.model.living(scoped.tenant, id):
+        if scoped.model.find(scoped.tenant, id):
             raise AlreadyExists(id)
         held = scoped.made(id, fields)
         scoped.store(held)
@@ -44,7 +44,7 @@ class ModelSessions:
     def get_or_create(self, id: str, **fields: Any) -> Row:
         scoped = self._scoped
         fields = scoped.owned(fields)
-        held = scoped.model.living(scoped.tenant, id)
+        held = scoped.model.find(scoped.tenant, id)
         if held is None:
             return self.create(id, **fields)
         scoped.may_use(held, fields)
@@ -115,7 +115,7 @@ class ModelSessions:
         problems: list[PersistenceError] = []
         if at_seq is not None and at_seq > last_seq:
             problems.append(InvalidInput("a seq that was never given"))
-        if scoped.model.living(scoped.tenant, new_id):
+        if scoped.model.find(scoped.tenant, new_id):
             problems.append(AlreadyExists(new_id))
         if problems:
             raise OneOf(*problems)

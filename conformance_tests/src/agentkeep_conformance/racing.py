@@ -15,7 +15,7 @@ from agentkeep_conformance.history import Event, Recorder, from_json, to_json
 from agentkeep_conformance.logs import READ_LIMIT
 
 PROCESSES = 3
-GATE = "gate"
+START = "start"
 """A session that child processes meet in, so that none begins before all are there."""
 
 T = TypeVar("T")
@@ -78,9 +78,9 @@ async def _follow(keep: View, recorder: Recorder, session_id: str, done: asyncio
 
 async def meet(keep: View, who: int, processes: int) -> None:
     """Wait until all child processes have come this far."""
-    await keep.messages.append(GATE, [NewMessage(role="user", id=f"p{who}")])
+    await keep.messages.append(START, [NewMessage(role="user", id=f"p{who}")])
     async with asyncio.timeout(60):
-        while await keep.messages.count(GATE) < processes:  # noqa: ASYNC110 - it waits for other processes
+        while await keep.messages.count(START) < processes:  # noqa: ASYNC110 - it waits for other processes
             await asyncio.sleep(0.01)
 
 

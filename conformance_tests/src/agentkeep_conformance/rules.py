@@ -28,7 +28,7 @@ class Programs(ComparingMachine):
     def furnish(self, tenant: int = 0) -> None:
         """A session to be met, with messages to be met."""
         view = (tenant, tenant, None)
-        if self.model.living(self.tenants[tenant], "s") is None:
+        if self.model.find(self.tenants[tenant], "s") is None:
             self.create(view, "s", {"user_id": "u1", "metadata": {"k": 1}}, or_get=False)
         known = [NewMessage(role="user", content=word, id=id) for word, id in zip(a.WORDS, a.MESSAGES, strict=False)]
         self.append(view, "s", known, {"stored": "skip"})
@@ -94,7 +94,7 @@ class Programs(ComparingMachine):
 
     def redact(self, view: Any, id: str, message: str, which: int, fields: Drawn) -> None:
         pair = self.pair(view)
-        held = self.model.living(pair.model.tenant, id)
+        held = self.model.find(pair.model.tenant, id)
         if held and held.log and which:
             message = value_of(held.log[which % len(held.log)]["id"])
         self.do(pair, "messages.update", id, message, **fields)

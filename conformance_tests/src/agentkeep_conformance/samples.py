@@ -63,10 +63,10 @@ async def whole(keep: View, session_id: str) -> tuple[Session, list[Message]]:
 
 async def at_once(calls: Iterable[Coroutine[Any, Any, _T]], *, width: int = 32) -> list[_T]:
     """All results, at most `width` calls running at a time."""
-    gate = asyncio.Semaphore(width)
+    limit = asyncio.Semaphore(width)
 
     async def through(call: Coroutine[Any, Any, _T]) -> _T:
-        async with gate:
+        async with limit:
             return await call
 
     return await asyncio.gather(*map(through, calls))

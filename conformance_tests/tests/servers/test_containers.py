@@ -75,11 +75,11 @@ def test_a_run_that_is_interrupted_or_killed_leaves_no_container(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as run:
         assert run.stdout is not None
-        begun = run.stdout.readline().split()
-        assert len(begun) == 1
-        assert begun[0] in names()
+        started = run.stdout.readline().split()
+        assert len(started) == 1
+        assert started[0] in names()
         run.send_signal(number)
     deadline = time.monotonic() + WITHIN
-    while begun[0] in names():
+    while started[0] in names():
         assert time.monotonic() < deadline, "not within the bound"
         time.sleep(0.1)

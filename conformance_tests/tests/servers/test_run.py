@@ -29,7 +29,7 @@ WAIT = "import time; time.sleep(600)"
 WITHIN = 20.0
 
 
-class Begun:
+class StartedProcess:
     """A run in a process of its own, with one server."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
@@ -54,20 +54,20 @@ def poll(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-Begin = Callable[[str], Begun]
+Begin = Callable[[str], StartedProcess]
 
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Iterator[Begin]:
     processes: list[subprocess.Popen[str]] = []
 
-    def one(program: str) -> Begun:
+    def one(program: str) -> StartedProcess:
         command = [sys.executable, "-c", BEGIN + program]
         environment = {**os.environ, "TMPDIR": str(tmp_path)}
         processes.append(
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         )
-        return Begun(processes[-1])
+        return StartedProcess(processes[-1])
 
     yield one
     for process in processes:

@@ -21,9 +21,9 @@ _SURVIVES_A_KILL = ("os", "fsync", "replicated")
 
 
 async def append_until_killed(keep: View, who: str) -> None:
-    """In a child process: append batches without end and report each before it is begun and when it is acknowledged."""
+    """In a child process: append batches until killed; report each when it starts and when it is acknowledged."""
     for ids in batches_of(who):
-        report({"begun": ids})
+        report({"started": ids})
         stored = await keep.messages.append("s", messages_of(ids), update={"state": {"last": ids[-1]}})
         report({"ids": ids, "seqs": [message.seq for message in stored]})
 
@@ -42,7 +42,7 @@ class Crashes:
             check_log(events, final)
             session = await keep.sessions.get("s")
             assert (session.message_count, session.last_seq) == (len(final), len(final))
-            assert session.state == {"last": final[-1][1]}, "the update and the messages of one append are torn apart"
+            assert session.state == {"last": final[-1][1]}, "an append's update and messages did not land together"
             stored = {message_id for _, message_id in final}
             assert session.version == version + sum(event.argument["ids"][-1] in stored for event in events)
 
@@ -50,7 +50,7 @@ class Crashes:
         """Where nothing is shared, the child finds no session to append to."""
         child = await database.spawn(append_until_killed, "k")
         said = [line async for line in child.reports()]
-        assert said == [{"begun": ["k.0.0"]}]
+        assert said == [{"started": ["k.0.0"]}]
         await child.kill()
         assert await keep.messages.count("s") == 0
 
@@ -85,18 +85,18 @@ async def _killed_after(database: Database, who: str, acknowledged: int, at: int
     """The history of a child that was killed when it had reported so many appends; it begins behind event `at`."""
     child = await database.spawn(append_until_killed, who)
     events: list[Event] = []
-    begun: list[str] | None = None
+    started: list[str] | None = None
     try:
         async for said in child.reports():
-            begun = said.get("begun")
-            if begun is None:
+            started = said.get("started")
+            if started is None:
                 events.append(_event(who, said["ids"], said["seqs"], at + len(events)))
             if len(events) == acknowledged:
                 child.process.kill()
     finally:
         await child.kill()
     assert len(events) >= acknowledged, "the child ended by itself"
-    return events if begun is None else [*events, _event(who, begun, None, at + len(events))]
+    return events if started is None else [*events, _event(who, started, None, at + len(events))]
 
 
 async def _settled(keep: View) -> None:

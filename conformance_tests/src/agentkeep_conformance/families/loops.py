@@ -176,12 +176,12 @@ class _Slow(Delegating):
 
     is_slow = False
     cancelled = 0
-    begun = threading.Event()
+    started = threading.Event()
 
     async def messages_append(self, *args: Any) -> Any:
         if self.is_slow:
             try:
-                self.begun.set()
+                self.started.set()
                 await asyncio.sleep(PATIENCE_SECONDS * 9)
             except asyncio.CancelledError:
                 self.cancelled += 1
@@ -191,11 +191,11 @@ class _Slow(Delegating):
 
 async def _cancel_append(keep: Keep, slow: _Slow) -> None:
     """In any loop: begin an append, cancel it; when this returns, the append has ended on the keep's own loop."""
-    slow.begun = threading.Event()
+    slow.started = threading.Event()
     before = slow.cancelled
     task = asyncio.ensure_future(keep.messages.append("s", [said()]))
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not slow.begun.is_set():  # noqa: ASYNC110 - it begins in another thread
+        while not slow.started.is_set():  # noqa: ASYNC110 - it begins in another thread
             await asyncio.sleep(0.005)
         task.cancel()
         await asyncio.wait([task])

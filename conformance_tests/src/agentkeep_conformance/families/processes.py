@@ -1,4 +1,4 @@
-"""Several processes at once on one database; where an adapter is not shared between processes, that they are apart."""
+"""Several processes at once on one database. Each has data of its own if the adapter is not shared."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.logs import check_log
 from agentkeep_conformance.racing import (
-    GATE,
     PROCESSES,
+    START,
     count_up_in_child,
     create_in_child,
     final_log,
@@ -27,8 +27,8 @@ class Processes:
     @proves("ORD-1", "ORD-2", "ORD-3", "ORD-4", "ORD-5", "CNT-1")
     async def test_processes_append_to_one_log(self, database: Database, keep: Keep) -> None:
         if not keep.capabilities.shared:
-            return await self._processes_are_apart(database, keep)
-        for name in (GATE, "s"):
+            return await self._processes_share_nothing(database, keep)
+        for name in (START, "s"):
             await keep.sessions.create(name)
         results = await in_children(database, write_in_child, "s", rounds_of(database, 40), PROCESSES)
         final = await final_log(keep, "s")
@@ -40,8 +40,8 @@ class Processes:
     @proves("SES-1")
     async def test_one_process_creates_a_session(self, database: Database, keep: Keep) -> None:
         if not keep.capabilities.shared:
-            return await self._processes_are_apart(database, keep)
-        await keep.sessions.create(GATE)
+            return await self._processes_share_nothing(database, keep)
+        await keep.sessions.create(START)
         ids = [f"s{number}" for number in range(rounds_of(database, 15))]
         results = await in_children(database, create_in_child, ids, PROCESSES)
         for said in zip(*(result["created"] for result in results), strict=True):
@@ -52,8 +52,8 @@ class Processes:
     @proves("SES-2")
     async def test_processes_count_up_by_compare_and_swap(self, database: Database, keep: Keep) -> None:
         if not keep.capabilities.shared:
-            return await self._processes_are_apart(database, keep)
-        await keep.sessions.create(GATE)
+            return await self._processes_share_nothing(database, keep)
+        await keep.sessions.create(START)
         version = (await keep.sessions.create("s", state={"n": 0})).version
         rounds = rounds_of(database, 15)
         won = await in_children(database, count_up_in_child, "s", rounds, PROCESSES)
@@ -72,7 +72,7 @@ class Processes:
         assert sorted(seqs) == [[number] for number in range(1, _OPENERS + 1)]
         assert await keep.messages.count("first") == _OPENERS
 
-    async def _processes_are_apart(self, database: Database, keep: Keep) -> None:
+    async def _processes_share_nothing(self, database: Database, keep: Keep) -> None:
         await keep.sessions.create("first")
         assert await in_children(database, first_open_in_child, processes=2) == [[1], [1]]
         assert await keep.messages.count("first") == 0

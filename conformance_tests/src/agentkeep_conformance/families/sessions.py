@@ -49,7 +49,7 @@ ON_ABSENT: dict[str, Verb] = {
     "messages.pop": lambda keep: keep.messages.pop("s"),
     "messages.clear": lambda keep: keep.messages.clear("s"),
 }
-"""Every verb that needs a living session "s"."""
+"""Every verb that needs a session "s"."""
 
 
 def given(session: Session) -> dict[str, Any]:

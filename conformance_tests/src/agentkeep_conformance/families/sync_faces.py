@@ -82,7 +82,7 @@ class SyncFaces:
             ended: list[str] = []
 
             async def sleep() -> None:
-                ended.append("begun")
+                ended.append("started")
                 try:
                     await asyncio.sleep(PATIENCE_SECONDS * 9)
                 except asyncio.CancelledError:
@@ -96,7 +96,7 @@ class SyncFaces:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await asyncio.gather(task, return_exceptions=True)
             assert task.cancelled()
-            assert ended == ["begun", "cancelled"]
+            assert ended == ["started", "cancelled"]
 
 
 async def _divide(one: int, other: int) -> float:

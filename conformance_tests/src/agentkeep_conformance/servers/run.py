@@ -92,7 +92,7 @@ _runs: dict[int, Run] = {}
 
 
 def current_run() -> Run:
-    """This process's run, begun at the first call; ended with the process. Raises `NotRun` where it can't be had."""
+    """This process's run, started at the first call; ended with the process. Raises `NotRun` where it can't be had."""
     if os.name != "posix":
         raise NotRun("servers are started by us on POSIX systems only: give a URL")
     if os.getpid() not in _runs:
