@@ -1,4 +1,8 @@
-"""Agentkeep keeps the sessions and messages of AI agents, in the database that a team already runs."""
+"""Agentkeep keeps the sessions and messages of AI agents, in the database that a team already runs.
+
+`logging.getLogger("agentkeep")` tells of what happens in silence: retries and migrations at INFO, sweeps at INFO if
+they removed something, opening and closing at DEBUG. No content of messages and no password stands in it (ERR-3).
+"""
 
 from agentkeep._drafts import SessionFields, SessionFilters, SessionUpdate
 from agentkeep._message_drafts import MessageUpdate
