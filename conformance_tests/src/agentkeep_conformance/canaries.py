@@ -81,7 +81,7 @@ class Canary:
         ]
 
     async def store(self, keep: Keep, **fields: Any) -> None:
-        """A session with all of the words, each where the database keeps such words, the search index included."""
+        """A session with all of the words, each in the database's usual field for it, the search index included."""
         await keep.sessions.create(self.session_id, **self.session_fields() | fields)
         await keep.messages.append(self.session_id, self.messages(), update=self.updated_fields())  # pyright: ignore[reportArgumentType]
         if keep.capabilities.search:  # an index that is filled by the first search is filled now

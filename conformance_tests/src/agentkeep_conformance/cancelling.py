@@ -59,16 +59,16 @@ class CancelledAt(Generic[T]):
 
 
 async def awaits_of(call: Coroutine[Any, Any, Any]) -> int:
-    """How many times a call gives way to the event loop when nobody disturbs it."""
+    """How many times a call yields to the event loop if nobody disturbs it."""
     stepping = CancelledAt(call)
     await stepping
     return stepping.awaits
 
 
 async def was_cancelled(call: Coroutine[Any, Any, Any], at: int, when: When) -> bool:
-    """Run a call in a task of its own and cancel it there; False where it was done before.
+    """Run a call in a task of its own and cancel it there; False if it was done before.
 
-    Raises AssertionError where the task does not end: it swallowed the cancellation and waits on.
+    Raises AssertionError if the task does not end: it ignored the cancellation and still waits.
     """
 
     async def run() -> None:

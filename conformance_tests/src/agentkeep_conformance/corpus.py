@@ -94,7 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0 where the corpus is written, 2 where there is no such enrolment."""
+    """0 if the corpus was written, 2 if there is no such enrolment."""
     module, _, name = arguments.enrolment.partition("::")
     spec = importlib.util.spec_from_file_location("enrolment", module) if Path(module).is_file() else None
     if spec is None or spec.loader is None:

@@ -58,7 +58,7 @@ class Database:
         return other
 
     def scan(self) -> AsyncIterator[bytes] | None:
-        """Every stored byte string of the whole database, None where the enrolment offers no scan."""
+        """Every stored byte string of the whole database, None if the enrolment has no scan."""
         return self.enrolment.scan(self.dsn, self.namespace)
 
     async def in_process(

@@ -97,7 +97,7 @@ class Counterexample(AssertionError):
 def explain(events: Sequence[Event], initial: State, step: Callable[[State, Event], State | None]) -> list[Event]:
     """An order of the events that `step` allows from `initial`; events of unknown outcome may be missing from it.
 
-    `step(state, event)` gives the state behind an event, or None where the event could not have ended as it did. For an
+    `step(state, event)` returns the state after an event, or None if the event could not have ended as it did. For an
     event of unknown outcome it is asked what the event does if it takes place. Raises `Counterexample`.
     """
     ordered = sorted(events, key=lambda event: event.started)

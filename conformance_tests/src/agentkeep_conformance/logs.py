@@ -58,7 +58,7 @@ def _differences(seqs: list[int]) -> str:
 
 
 def _landed(appends: Sequence[Event], final: Log) -> list[str]:
-    """What was acknowledged is there where the answer said; what was refused is not; nothing else is there."""
+    """What was acknowledged is there at the seqs of the reply; what was refused is not; nothing else is there."""
     places = {message_id: seq for seq, message_id in final}
     problems: list[str] = []
     tried: set[str] = set()

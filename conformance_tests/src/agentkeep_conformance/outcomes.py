@@ -135,7 +135,7 @@ REQUIRED = pytest.StashKey[bool]()
 
 
 def dsn_of(server: Server, config: pytest.Config) -> str:
-    """The server's URL. Where it can't be had the test that asks is NOT RUN, and fails where it was required."""
+    """The server's URL. If there is none, the test is NOT RUN; if it was required, the test fails."""
     try:
         return server.dsn
     except NotRun as reason:

@@ -122,7 +122,7 @@ def _enrolment_faults(suite: type[Enrolment]) -> list[str]:
 
 
 def _not_applicable(item: pytest.Item, suite: type[Enrolment]) -> str | None:
-    """Why a test has nothing to act on with this enrolment; None where it has."""
+    """Why a test has nothing to act on with this enrolment; None if it has."""
     if _acts_on_the_wire(item) and suite.server.embedded:
         return "embedded: there is no wire"
     for marker in item.iter_markers("needs"):

@@ -1,6 +1,6 @@
 """A TCP proxy between an adapter and its server, that counts, and breaks connections at exact points.
 
-A round trip is counted where a client begins to send after the server was last to speak, or on a new connection: what
+A round trip is counted if a client starts to send after the server was last to speak, or on a new connection: what
 a client sends in one go, in any number of packets, is one. It knows no database's protocol.
 """
 
@@ -53,7 +53,7 @@ class Traffic:
 
 
 class Proxy:
-    """Stands before one server. Use it with `async with`; `through` gives the URL that leads over it."""
+    """Stands before one server. Use it with `async with`; `through` returns the URL that leads over it."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)

@@ -20,7 +20,7 @@ ABSENT = Log(-1)
 
 
 def step(state: Log, event: Event) -> Log | None:
-    """The log behind an operation; None where the operation could not have ended as it did."""
+    """The log after an operation; None if the operation could not have ended as it did."""
     if event.outcome == "fail" and event.result == "Unavailable":
         return state
     return _STEPS[event.verb](state, event)

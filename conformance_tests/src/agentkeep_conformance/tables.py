@@ -1,4 +1,4 @@
-"""The values and ids that databases change, refuse or take for syntax: one row each, and why where it is not plain."""
+"""The values and ids that databases change, refuse or take for syntax: one row each, and why if that is not obvious."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ NUMBERS: dict[str, Any] = {
 """Numbers that come back as others."""
 
 STRUCTURES: dict[str, Any] = {
-    "true": True,  # 1 where there is no bool
+    "true": True,  # 1 if there is no bool
     "false": False,
     "null": None,
     "empty list": [],  # left out by encoders that omit what is empty

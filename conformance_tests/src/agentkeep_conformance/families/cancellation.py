@@ -39,7 +39,7 @@ class Cancellation:
                 assert await world_of(witness.for_tenant(tenant)) == expected.after
 
     async def _moments(self, victim: Keep, name: str) -> list[tuple[int, When]]:
-        """Each await of the call on a warm adapter, and one more, which may come where a lock is held."""
+        """Each await of the call on a warm adapter, and one more, which may come while a lock is held."""
         await furnish(victim.for_tenant("counted"))
         awaits = await awaits_of(_coroutine(WRITES[name].run(victim.for_tenant("counted"))))
         return [(at, when) for at in range(1, awaits + 2) for when in When]

@@ -1,4 +1,4 @@
-"""What a call costs, counted and never timed: round trips and bytes at the socket, steps where there is none."""
+"""What a call costs, counted and never timed: round trips and bytes at the socket, steps if there is none."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Cost:
     async def test_an_append_takes_the_round_trips_that_it_may(self, database: Database, kind: str, batch: int) -> None:
         async with bench_of(database) as bench:
             keep, _ = await bench.furnished()
-            await _append(keep, "s")  # a driver may prepare the statement where it is new to a connection
+            await _append(keep, "s")  # a driver may prepare the statement if it is new to a connection
             bench.proxy.reset()
             for number in range(_CALLS):
                 ids = [f"{number}.{part}" if kind == "append with ids" else None for part in range(batch)]

@@ -93,7 +93,7 @@ class Faults:
                     plan = bench.proxy.arm(fault, nth=nth)
                     error = await error_of(operation.run(victim))
                     bench.proxy.restore()
-                    # a driver that prepares a statement takes a trip more where it is new to a connection
+                    # a driver that prepares a statement takes one more trip if it is new to a connection
                     assert plan.struck.is_set() or nth > 1, f"{fault} at round trip {nth} never came"
                     expected.check(await world_of(witness), error)
                     await self._works_again(victim, witness, expected, error)
@@ -127,7 +127,7 @@ class Faults:
     @proves("ERR-1", "FLT-2")
     @needs_wire
     @pytest.mark.parametrize("name", READS)
-    async def test_a_cut_read_is_answered_or_unavailable(self, database: Database, name: str) -> None:
+    async def test_a_cut_read_succeeds_or_is_unavailable(self, database: Database, name: str) -> None:
         read = READS[name]
         async with bench_of(database) as bench:
             for nth in range(1, 1 + await bench.round_trips(read)):

@@ -102,7 +102,7 @@ class Idempotency:
 
     @proves("IDEM-1", "ORD-6")
     @pytest.mark.parametrize("options", OPTIONS)
-    async def test_a_whole_call_repeated_is_answered_as_the_first(self, keep: Keep, twin: Keep, options: str) -> None:
+    async def test_a_whole_call_repeated_returns_what_the_first_did(self, keep: Keep, twin: Keep, options: str) -> None:
         before = await with_log(keep)
         call = dict(OPTIONS[options])
         if "expected_version" in call:

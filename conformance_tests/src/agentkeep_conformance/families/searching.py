@@ -1,4 +1,4 @@
-"""Search, where it is declared; refused, where it is not (SRCH-1)."""
+"""Search if it is declared; a refusal if not (SRCH-1)."""
 
 from __future__ import annotations
 

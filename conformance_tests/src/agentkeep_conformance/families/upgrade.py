@@ -63,7 +63,7 @@ class Upgrade:
 
 
 async def _loaded(database: Database, file: Path) -> Database:
-    """A namespace that holds the corpus; where the database is a file, in a directory of its own."""
+    """A namespace that holds the corpus; if the database is a file, in a directory of its own."""
     older = database.other_namespace()
     if database.enrolment.server.embedded:
         older.dsn = await asyncio.to_thread(_directory, database.dsn, older.namespace)

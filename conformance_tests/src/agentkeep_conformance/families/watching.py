@@ -1,4 +1,4 @@
-"""Watch, where it is declared; refused, where it is not (WATCH-1)."""
+"""Watch if it is declared; a refusal if not (WATCH-1)."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0 where the matrix is full, 1 where it is not, 2 where it could not be made."""
+    """0 if the matrix is full, 1 if not, 2 if it could not be computed."""
     try:
         faults = _chosen(read_faults(arguments.folder / "faults"), arguments.only)
         unfaulted = read_unfaulted(arguments.folder / "unfaulted")

@@ -34,7 +34,7 @@ class Matrix:
 
     @property
     def problems(self) -> list[str]:
-        """Why the matrix is not full, a line each; empty where it is."""
+        """Why the matrix is not full, a line each; empty if it is full."""
         problems = [f"{run.planted.name} could not be run:\n{run.broken}" for run in self._all if run.broken]
         for run in self.unfaulted:
             problems += [f"{run.planted.name}, which is right, fails {test}: {why}" for test, why in run.failed.items()]

@@ -30,12 +30,12 @@ class Run:
     """A test and what it said."""
     hung: set[str] = field(default_factory=set[str])
     broken: str = ""
-    """Why the run itself came to nothing, where it did."""
+    """Why the run could not be done, if so."""
     seconds: float = 0.0
 
     @property
     def killers(self) -> list[str]:
-        """The tests that saw the fault; one that hung only where the fault says that this is how it shows."""
+        """The tests that saw the fault; one that hung only if the fault says that it shows this way."""
         return sorted(self.failed.keys() | (self.hung if self.planted.hangs else set[str]()))
 
     @property

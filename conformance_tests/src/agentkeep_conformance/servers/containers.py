@@ -1,4 +1,4 @@
-"""A server in a container, where a container engine answers."""
+"""A server in a container, if there is a container engine."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def start_container(
 ) -> Container:
     """Start `image`; it need not answer yet. Raises `NotRun`.
 
-    `port` is the one inside; None gives it the host's own network. AGENTKEEP_TEST_NAME_IMAGE, or `image_variable`,
+    `port` is the one inside; None means the host's own network. AGENTKEEP_TEST_NAME_IMAGE, or `image_variable`,
     names another image.
     """
     if not _engine_answers():

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 GRACE = 15.0
-"""Seconds that a server has to end by itself, so that it gives back shared memory, before it is killed."""
+"""Seconds that a server has to end by itself, so that it frees shared memory, before it is killed."""
 
 _POLL = 0.02
 _OWNER_POLL = 0.5

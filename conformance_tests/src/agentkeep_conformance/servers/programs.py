@@ -28,7 +28,7 @@ def program(name: str, install: str) -> str:
 
 
 def unprivileged(preferred: str) -> str | None:
-    """Whom a server that refuses root runs as: `preferred` where there is such a user; None where we are not root."""
+    """The user for a server that refuses root: `preferred` if there is such a user; None if we are not root."""
     if os.geteuid() != 0:
         return None
     return preferred if _group_of(preferred) is not None else "nobody"

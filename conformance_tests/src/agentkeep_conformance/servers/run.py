@@ -92,7 +92,7 @@ _runs: dict[int, Run] = {}
 
 
 def current_run() -> Run:
-    """This process's run, started at the first call; ended with the process. Raises `NotRun` where it can't be had."""
+    """This process's run, started at the first call; ended with the process. Raises `NotRun` if there can be none."""
     if os.name != "posix":
         raise NotRun("servers are started by us on POSIX systems only: give a URL")
     if os.getpid() not in _runs:
@@ -112,7 +112,7 @@ def _remove_dead(parent: Path) -> None:
 
 
 _PORTS = range(20_000, 32_000)
-"""Below those that the kernel gives to outgoing connections, so that a killed server finds its own free again."""
+"""Below those that the kernel uses for outgoing connections, so that a killed server finds its own free again."""
 
 
 def free_ports(count: int) -> list[int]:
