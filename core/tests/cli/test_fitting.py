@@ -74,7 +74,8 @@ def test_what_cannot_be_made_to_fit_is_the_plain_table(run: Run) -> None:
     assert "\n".join(shown()) == run("sessions").out.rstrip("\n")
 
 
-def test_an_empty_list_is_its_heading() -> None:
+def test_an_empty_list_is_its_heading(run: Run) -> None:
+    run("migrate")
     assert shown()[0].split() == ["ID", "STATUS", "MESSAGES", "UPDATED", "USER", "AGENT", "TITLE"]
 
 

@@ -53,7 +53,7 @@ def test_options_of_the_file_go_with_its_url_alone(run: Run, own_folder: Path, m
     (own_folder / "agentkeep.toml").write_text('[agentkeep]\nurl = "sqlite:///file.db"\nno_such_option = 1\n')
     ran = run("sessions")
     assert (ran.code, "no_such_option" in ran.err) == (2, True)
-    assert run("sessions", "--url", "sqlite:///file.db").code == 0
+    assert run("migrate", "--url", "sqlite:///file.db").code == 0
 
 
 def test_tenant_of_the_file(run: Run, own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
