@@ -263,10 +263,7 @@ STEPS: dict[str, tuple[int, Callable[[Draw], Drawn]]] = {
         },
     ),
     "repeat_an_append": (5, lambda d: {"which": d.number(0, 9)}),
-    "redact": (
-        4,
-        lambda d: {"message": d.one(a.MESSAGES), "which": d.number(0, 5), "fields": d.message_fields()},
-    ),
+    "redact": (4, lambda d: {"message": d.one(a.MESSAGES), "which": d.number(0, 5), "fields": d.message_fields()}),
     "cut": (6, lambda d: {"verb": d.one(["truncate", "trim", "clear", "pop", "pop"]), "n": d.number(0, 6)}),
     "read": (6, lambda d: {"n": d.number(1, 6), "whole_turns": d.chance(0.7)}),
     "read_many": (2, lambda d: {"ids": d.shuffled(a.SESSIONS), "messages": d.shuffled(a.MESSAGES)}),
@@ -275,10 +272,7 @@ STEPS: dict[str, tuple[int, Callable[[Draw], Drawn]]] = {
         lambda d: {"window": d.window(), "limit": d.number(1, 3), "newest_first": d.chance(0.5)},
     ),
     "iterate": (2, lambda d: {"window": d.window(), "newest_first": d.chance(0.5)}),
-    "page_through_sessions": (
-        4,
-        lambda d: {"filters": d.filters(), "order": d.one(a.ORDERS), "limit": d.number(1, 3)},
-    ),
+    "page_through_sessions": (4, lambda d: {"filters": d.filters(), "order": d.one(a.ORDERS), "limit": d.number(1, 3)}),
     "start_listing": (3, lambda d: {"filters": d.filters(), "order": d.one(a.ORDERS), "limit": d.number(1, 2)}),
     "finish_listings": (2, lambda d: {}),
     "find_active": (1, lambda d: {"user": d.one(a.USERS)}),
