@@ -255,12 +255,7 @@ STEPS: dict[str, tuple[int, Callable[[Draw], Drawn]]] = {
     ),
     "append": (
         18,
-        lambda d: {
-            "messages": d.batch(),
-            "options": d.append_options(),
-            "version": d.expected(),
-            "last_seq": d.expected(),
-        },
+        lambda d: {"messages": d.batch(), "options": d.append_options(), "version": d.expected(), "last_seq": d.expected()},
     ),
     "repeat_an_append": (5, lambda d: {"which": d.number(0, 9)}),
     "redact": (4, lambda d: {"message": d.one(a.MESSAGES), "which": d.number(0, 5), "fields": d.message_fields()}),
