@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import NamedTuple
 
 from agentkeep.errors import ConfigurationError, SchemaMissing
@@ -13,8 +12,6 @@ from agentkeep_sqlite.statements import Migration, Statements
 
 OLDEST = 1
 """The oldest version of the schema whose release may use the schema that this release makes."""
-
-_logger = logging.getLogger("agentkeep.sqlite")
 
 
 class Found(NamedTuple):
@@ -72,7 +69,6 @@ class Schema:
                 for statement in self._migrations[number - 1]:
                     db.run(statement)
             db.run(self._sql["set_schema_version"], {"version": len(self._migrations), "oldest": OLDEST})
-            _logger.info("the schema with prefix %r now has version %d", self._prefix, len(self._migrations))
         if found.fts5 and not found.search:
             db.run(self._sql["create_search"])
             db.run(self._sql["set_usermerge"])

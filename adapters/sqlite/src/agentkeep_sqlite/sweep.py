@@ -8,7 +8,6 @@ long (COST-3).
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from typing import NamedTuple
 
@@ -21,8 +20,6 @@ REWRITTEN_BYTES = 64 * 1024 * 1024
 """A database of at most so many bytes is rewritten after each removal: it takes a fraction of a second. Nobody can
 write in the meantime, so a larger one is left to its owner."""
 _MERGE_PAGES = 64
-
-_logger = logging.getLogger("agentkeep.sqlite")
 
 
 class Upkeep(NamedTuple):
@@ -54,8 +51,6 @@ class Sweep:
             pass
         if count < limit:
             await self.clean_up()
-        if count:
-            _logger.info("the sweep removed %d expired sessions", count)
         return count
 
     def _remove_expired(self, scope: Scope | None, limit: int, db: Connection) -> int:
