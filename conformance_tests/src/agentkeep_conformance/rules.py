@@ -1,7 +1,5 @@
-"""The steps of random programs: each does one thing to the adapter and to the model and compares them.
-
-A step is a method of `Programs`; what follows `draw_` in the other half says with which arguments, and how often.
-"""
+"""The steps of random programs. Each is a method of `Programs`, which does one thing to the adapter and to the model and
+compares them. The table at the end has how often a step is drawn, and with which arguments."""
 
 from __future__ import annotations
 
@@ -255,7 +253,12 @@ STEPS: dict[str, tuple[int, Callable[[Draw], Drawn]]] = {
     ),
     "append": (
         18,
-        lambda d: {"messages": d.batch(), "options": d.append_options(), "version": d.expected(), "last_seq": d.expected()},
+        lambda d: {
+            "messages": d.batch(),
+            "options": d.append_options(),
+            "version": d.expected(),
+            "last_seq": d.expected(),
+        },
     ),
     "repeat_an_append": (5, lambda d: {"which": d.number(0, 9)}),
     "redact": (4, lambda d: {"message": d.one(a.MESSAGES), "which": d.number(0, 5), "fields": d.message_fields()}),
