@@ -91,7 +91,7 @@ def in_copy(call: Callable[[], Any]) -> str:
     receiving, sending = os.pipe()
     pid = os.fork()
     if pid == 0:
-        signal.alarm(PATIENCE_SECONDS)  # which ends the copy if it hangs
+        signal.alarm(3 * PATIENCE_SECONDS)  # which ends the copy if it hangs
         try:
             said_there = told(call)
         except BaseException as error:  # nothing may leave the copy
