@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from agentkeep_conformance import AdapterConformance, OverClient, released
 from agentkeep_conformance.servers import PGBOUNCER, POSTGRES, POSTGRES_NEWEST, POSTGRES_OLDEST
 from agentkeep_conformance.storage.engines import over_engine
-from agentkeep_conformance.storage.postgres import PostgresStorage, execute
+from agentkeep_conformance.storage.postgres import PostgresStorage
 from agentkeep_postgres import PostgresAdapter
 
 _WIRE = {"cancellation", "cost", "crashes", "faults", "processes", "watching"}
@@ -34,9 +34,6 @@ class TestPostgres(PostgresStorage, AdapterConformance):
 
     def over_client(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[OverClient]:
         return over_engine(self.url(dsn), partial(PostgresAdapter, prefix=namespace), connect_args=self.connect_args)
-
-    async def make_newer(self, dsn: str, namespace: str) -> None:
-        execute(dsn, f"INSERT INTO {namespace}schema_version (version, oldest) VALUES (999, 999)")  # noqa: S608 - the suite's name
 
 
 class TestPsycopg(TestPostgres):

@@ -37,9 +37,6 @@ class TestPostgresRows(storage.PostgresStorage, AdapterConformance):
         url = storage.as_role(dsn, namespace).replace("postgresql://", "postgresql+asyncpg://")
         return over_engine(url, adapter_of)
 
-    async def make_newer(self, dsn: str, namespace: str) -> None:
-        storage.execute(dsn, f"INSERT INTO {namespace}schema_version (version, oldest) VALUES (999, 999)")  # noqa: S608
-
     async def drop(self, dsn: str, namespace: str) -> None:
         await super().drop(dsn, namespace)
         await storage.drop_role(dsn, namespace)

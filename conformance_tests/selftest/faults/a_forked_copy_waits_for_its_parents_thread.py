@@ -10,6 +10,7 @@ from over import OverMemory
 
 FAMILY = "loops"
 CLAUSE = "ERR-1"
+HANGS = True
 
 
 _first = Process.id

@@ -18,7 +18,7 @@ CLAUSE = "TTL-1"
 class Messages(MemoryMessages):
     async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         entry = self._client.find_any(scope, append.session_id, self._client.now())
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
         if entry is not None and entry.is_expired(self._client.now()):
             entry.record = replace(entry.record, expires_at=self._client.now() + timedelta(seconds=1))
         return await super().append(scope, append)

@@ -27,7 +27,7 @@ class ExpiryRaces:
         seen: list[Sight] = []
         async with asyncio.TaskGroup() as group:
             for number, name in enumerate(names):
-                group.create_task(_use_until_the_end(keep, name, limit, early=number % 8 * 0.002))
+                group.create_task(_use_until_the_end(keep, name, limit, early=0.064 - number * 0.004))
                 group.create_task(_watch_the_end((keep, twin)[number % 2], name, seen))
         _check_ended_once(names, seen)
         assert await keep.sessions.count() == 0
@@ -45,7 +45,7 @@ class ExpiryRaces:
             assert await anext(child.reports()) == "ready"
         async with asyncio.TaskGroup() as group:
             for number, name in enumerate(names):
-                group.create_task(_use_until_the_end(keep, name, "idle_ttl", early=number % 6 * 0.002))
+                group.create_task(_use_until_the_end(keep, name, "idle_ttl", early=0.048 - number * 0.004))
                 group.create_task(_watch_the_end(keep, name, seen))
         seen += [Sight(*sight) for sight in await child.result()]
         _check_ended_once(names, seen)
@@ -75,7 +75,7 @@ async def _use_until_the_end(keep: View, name: str, limit: str, *, early: float)
         if limit == "idle_ttl":
             await keep.messages.append(name, [said()])
             created = monotonic()
-        await asyncio.sleep(created + _LIFE.total_seconds() - 0.012 + early - monotonic())
+        await asyncio.sleep(created + _LIFE.total_seconds() - early - monotonic())
         await keep.messages.append(name, [said("x" * 2_000)] * 20)
     except SessionNotFound:
         return

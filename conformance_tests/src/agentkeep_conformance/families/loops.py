@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import trio
-from agentkeep import Keep, PersistenceError, sync
+from agentkeep import Keep, PersistenceAdapter, PersistenceError, sync
 
 from agentkeep_conformance.cancelling import When, awaits_of, was_cancelled
 from agentkeep_conformance.clauses import needs, proves
@@ -75,7 +75,8 @@ class Loops:
     async def test_a_keep_with_its_own_loop_serves_every_loop_and_thread(self, database: Database, keep: Keep) -> None:
         await furnish(keep)
         before = threading.active_count()
-        async with Keep(database.unopened(), own_loop=True) as own:
+        threads = _Threads(database.unopened())
+        async with Keep(threads, own_loop=True) as own:
             assert (await own.sessions.get("s")).id == "s"
 
             def append(number: int) -> Any:
@@ -92,6 +93,8 @@ class Loops:
                 in_thread(lambda: face.messages.append("s", [said(id=f"new41.{part}") for part in range(3)])),
             )
             assert seqs(await own.messages.tail("s", 100)) == list(range(1, 5 + 22 * 3 + 1))
+            assert len(threads.met) == 1
+            assert threads.met != {threading.get_ident()}
         assert threading.active_count() <= before + 1, "a thread is left"
 
     @proves("LIFE-3", "FLT-3")
@@ -169,6 +172,18 @@ class Loops:
                 face.close()
                 assert await keep.messages.count("s") == 1
             assert await over.client_works()
+
+
+class _Threads(Delegating):
+    """Remembers in which threads it was asked to append."""
+
+    def __init__(self, inner: PersistenceAdapter) -> None:
+        super().__init__(inner)
+        self.met: set[int] = set()
+
+    async def messages_append(self, *args: Any) -> Any:
+        self.met.add(threading.get_ident())
+        return await self.inner.messages.append(*args)
 
 
 class _Slow(Delegating):

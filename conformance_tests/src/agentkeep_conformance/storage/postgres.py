@@ -56,6 +56,10 @@ class PostgresStorage(Enrolment):
     async def drop(self, dsn: str, namespace: str) -> None:
         await drop_prefix(dsn, namespace)
 
+    async def store_schema_version(self, dsn: str, namespace: str, version: int, oldest: int) -> None:
+        table = f"{namespace}schema_version"
+        execute(dsn, f"TRUNCATE {table}", f"INSERT INTO {table} VALUES ({version}, {oldest})")  # noqa: S608 - ours
+
     async def server_work(self, dsn: str, namespace: str) -> int:
         return await rows_read(dsn, namespace)
 
