@@ -1,5 +1,5 @@
-"""The steps of random programs. Each is a method of `Programs`, which does one thing to the adapter and to the model and
-compares them. The table at the end has how often a step is drawn, and with which arguments."""
+"""The steps of random programs. Each is a method of `Programs` that does one thing to the adapter and to the model, and
+compares them. The table at the end says how often a step is drawn, and with which arguments."""
 
 from __future__ import annotations
 
