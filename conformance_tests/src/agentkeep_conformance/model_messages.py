@@ -8,7 +8,7 @@ from typing import Any
 
 from agentkeep import InvalidInput, MessageNotFound, NewMessage
 
-from agentkeep_conformance.agreement import value_of
+from agentkeep_conformance.agreement import SameOrLater, value_of
 from agentkeep_conformance.model import Model, Scoped, slide
 from agentkeep_conformance.model_sessions import ModelSessions
 from agentkeep_conformance.rows import Held, Row, added, expect, message_row, page_of, stored_before, tail_of, text_of
@@ -66,7 +66,10 @@ class ModelMessages:
         scoped = self._scoped
         held = scoped.model.find(scoped.tenant, session_id)
         if held is None and create is not None:
-            return scoped.made(session_id, create), True
+            made = scoped.made(session_id, create)
+            if scoped.model.now() is None:  # a server may read its clock twice in one call
+                made.row["updated_at"] = SameOrLater(made.row["created_at"])
+            return made, True
         if held is not None and create is not None:
             scoped.may_use(held, create)
         return scoped.find(session_id), False
