@@ -152,7 +152,7 @@ _CALLS: dict[str, tuple[str, dict[str, object], int]] = {
     "append that creates": ("append", {**_APPEND, "session_id": "new", "create": _CREATE}, 20),
     "list forward": ("list_forward", {"after": 2000, "before": 2**53, "limit": 20}, 21),
     "list backward": ("list_backward", {"after": 2000, "before": 2**53, "limit": 20}, 21),
-    "get messages": ("get_messages", {"ids": ["m10001", "m10002", "absent"]}, 3),
+    "get messages": ("get_messages", {"ids": ["m10001", "m10002", "absent"]}, 4),
     "replace": (
         "replace",
         {"message_id": "m10001", "expected": "k", "role": "user", "payload": "{}", "key": "k", "search": "x"},

@@ -1,7 +1,8 @@
 -- Functions do what must read, decide and write under one lock: one round trip, and each statement inside sees all that
 -- was committed before it. The parts of a single statement share one older snapshot.
 --
--- A function's `outcome` says what happened. If it names an error, nothing was written.
+-- A function's `outcome` says what happened. If it names an error, nothing was written. All are PL/pgSQL: it keeps plans
+-- for the connection's life, and SQL functions plan at each call (before PostgreSQL 18).
 -- This file: how a session is found and locked, how long it lives, how it is stored and removed.
 
 -- Locks a session until the transaction ends. No row if it is absent, expired or another user's. The columns that may be

@@ -85,6 +85,8 @@ $$;
 
 -- Labels repeat their session's `updated_at`.
 CREATE FUNCTION {prefix}date_labels(p_tenant text, p_id text, p_moment timestamptz) RETURNS void
-LANGUAGE sql AS $$
-UPDATE {prefix}labels SET updated_at = p_moment WHERE tenant = p_tenant AND session_id = p_id;
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE {prefix}labels SET updated_at = p_moment WHERE tenant = p_tenant AND session_id = p_id;
+END
 $$;

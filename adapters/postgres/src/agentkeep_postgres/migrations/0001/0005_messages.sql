@@ -2,17 +2,23 @@
 
 -- Removes the oldest messages of a session that the caller has locked.
 CREATE FUNCTION {prefix}cut_oldest(p_tenant text, p_session text, p_count bigint) RETURNS void
-LANGUAGE sql AS $$
-DELETE FROM {prefix}messages WHERE tenant = p_tenant AND session_id = p_session AND seq <= (
-    SELECT seq FROM {prefix}messages
-    WHERE tenant = p_tenant AND session_id = p_session ORDER BY seq OFFSET p_count - 1 LIMIT 1
-);
+LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM {prefix}messages WHERE tenant = p_tenant AND session_id = p_session AND seq <= (
+        SELECT seq FROM {prefix}messages
+        WHERE tenant = p_tenant AND session_id = p_session ORDER BY seq OFFSET p_count - 1 LIMIT 1
+    );
+END
 $$;
 
 CREATE FUNCTION {prefix}newest_time(p_tenant text, p_session text) RETURNS timestamptz
-LANGUAGE sql STABLE AS $$
-SELECT created_at FROM {prefix}messages
-WHERE tenant = p_tenant AND session_id = p_session ORDER BY seq DESC LIMIT 1;
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (
+        SELECT created_at FROM {prefix}messages
+        WHERE tenant = p_tenant AND session_id = p_session ORDER BY seq DESC LIMIT 1
+    );
+END
 $$;
 
 -- Removes the messages after `p_after_seq`, then all but the newest `p_keep_last`, of a session that holds `p_count`.

@@ -9,17 +9,21 @@ CREATE FUNCTION {prefix}find_stored(
     OUT known bigint, OUT differs bigint, OUT last_seq bigint, OUT version bigint,
     OUT seqs text[], OUT roles text[], OUT payloads text[], OUT times text[]
 )
-LANGUAGE sql STABLE AS $$
-SELECT count(m.seq), min(new.n) FILTER (WHERE m.content_key <> new.key), max(m.seq),
-    (array_agg(m.version ORDER BY m.seq DESC) FILTER (WHERE m.seq IS NOT NULL))[1],
-    array_agg(m.seq::text ORDER BY new.n), array_agg(m.role ORDER BY new.n), array_agg(m.payload ORDER BY new.n),
-    array_agg((extract(epoch FROM m.created_at) * 1000000)::bigint::text ORDER BY new.n)
-FROM unnest(p_ids, p_keys) WITH ORDINALITY AS new (id, key, n)
-LEFT JOIN LATERAL (
-    SELECT * FROM {prefix}messages AS stored
-    WHERE stored.session_id = p_session AND stored.id = new.id AND (stored.tenant = p_tenant) IS TRUE
-    OFFSET 0
-) AS m ON true;
+LANGUAGE plpgsql AS $$
+BEGIN
+    SELECT count(m.seq), min(new.n) FILTER (WHERE m.content_key <> new.key), max(m.seq),
+        (array_agg(m.version ORDER BY m.seq DESC) FILTER (WHERE m.seq IS NOT NULL))[1],
+        array_agg(m.seq::text ORDER BY new.n), array_agg(m.role ORDER BY new.n),
+        array_agg(m.payload ORDER BY new.n),
+        array_agg((extract(epoch FROM m.created_at) * 1000000)::bigint::text ORDER BY new.n)
+    INTO known, differs, last_seq, version, seqs, roles, payloads, times
+    FROM unnest(p_ids, p_keys) WITH ORDINALITY AS new (id, key, n)
+    LEFT JOIN LATERAL (
+        SELECT * FROM {prefix}messages AS stored
+        WHERE stored.session_id = p_session AND stored.id = new.id AND (stored.tenant = p_tenant) IS TRUE
+        OFFSET 0
+    ) AS m ON true;
+END
 $$;
 
 -- 'appended', with the first new seq before 1 is added, the time, and the session's version and last seq now; or 'stored'
