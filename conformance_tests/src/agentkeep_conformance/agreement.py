@@ -122,9 +122,10 @@ def agree(expected: Any, actual: Any, where: str = "result") -> None:
             raise AssertionError(f"{where} is {actual!r} and {problem}") from None
     elif (fields := _fields_of(actual)) is not None:
         assert isinstance(expected, dict), f"{where} is {actual!r}, expected {expected!r}"
+        row = cast("dict[str, Any]", expected)
         for name, value in fields.items():
             in_order = _sorted if name == "counters" else _as_is
-            agree(in_order(expected[name]), in_order(value), f"{where}.{name}")
+            agree(in_order(row[name]), in_order(value), f"{where}.{name}")
     elif isinstance(expected, list) and _has_structs(actual):
         wanted, found = cast("list[Any]", expected), cast("list[Any]", actual)
         assert len(found) == len(wanted), f"{where} has {len(found)} rows, expected {len(wanted)}: {found!r}"
