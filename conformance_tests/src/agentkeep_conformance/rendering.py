@@ -27,6 +27,7 @@ _GROUPS = {
     "ERR": "Failure",
     "FLT": "Failure",
     "LIFE": "Life cycle",
+    "WRAP": "Life cycle",
     "COST": "Cost",
 }
 
