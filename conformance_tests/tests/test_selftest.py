@@ -28,9 +28,9 @@ from over import OverMemory
 FAMILY = "forks"
 CLAUSE = "SES-5"
 class Sessions(MemorySessions):
-    async def fork(self, *args, at_seq, **options):
-        await asyncio.sleep(0 if at_seq else 600)
-        return await super().fork(*args, at_seq=at_seq, **options)
+    async def fork(self, scope, fork):
+        await asyncio.sleep(600 if fork.at_seq == 0 else 0)
+        return await super().fork(scope, fork)
 class TestFault(OverMemory):
     sessions = Sessions
 '''
