@@ -100,7 +100,7 @@ class Shared:
             self._find_loop = _anywhere if self.own_loop else get_running_loop
             self._process = Process.id
             self.is_open = True
-        _log.debug("opened the %s adapter", self.adapter.name)
+        _log.debug("%s: opened", self.adapter.name)
 
     async def close(self) -> None:
         """Close the adapter if it is open. In a forked child nothing happens: the connections are the parent's."""
@@ -128,7 +128,7 @@ class Shared:
             self.is_open = False
             self.loop = None
             await self.adapter.close()
-        _log.debug("closed the %s adapter", self.adapter.name)
+        _log.debug("%s: closed", self.adapter.name)
 
     def require_open(self) -> None:
         """Raises `Closed` (LIFE-2), also in a forked child, and `ConfigurationError` outside of asyncio (ERR-1)."""

@@ -106,7 +106,7 @@ class View:
         check_count(limit, "limit", least=1)
         removed = await in_steps(lambda step: self._shared.adapter.sweep(scope, limit=step), most=limit)
         level = logging.INFO if removed else logging.DEBUG
-        _log.log(level, "a sweep of the %s adapter removed %d expired sessions", self._shared.adapter.name, removed)
+        _log.log(level, "%s: a sweep removed expired sessions: %d", self._shared.adapter.name, removed)
         return removed
 
     def _view(self, scope: Scope) -> View:

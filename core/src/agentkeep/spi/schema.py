@@ -21,9 +21,12 @@ before can still restart (LIFE-4).
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 from agentkeep.errors import SchemaMissing, SchemaTooNew
+
+_log = logging.getLogger("agentkeep")
 
 
 class SchemaVersion(NamedTuple):
@@ -51,4 +54,6 @@ def missing_steps(
         what = f"{name} has version {version}" if version else f"{name} does not exist"
         how = remedy or "open it once with manage_schema=True"
         raise SchemaMissing(f"{what}; this release needs version {known}, and manage_schema is off: {how}")
+    if version < known:
+        _log.info("%s: version %d was found, version %d is needed: migrating", name, version, known)
     return range(version + 1, known + 1)
