@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, cast
 
 import msgspec
-from agentkeep.errors import ConfigurationError, Corrupt
+from agentkeep.errors import ConfigurationError
 from agentkeep.models import Status
 from agentkeep.records import (
     MessageDraft,
@@ -19,7 +19,7 @@ from agentkeep.records import (
     SessionRecord,
     new_session,
 )
-from agentkeep.spi.decode import decode, message_name, session_name
+from agentkeep.spi.decode import decode, decode_all, message_name, session_name
 
 from agentkeep_redis.facets import LABELS_AT, changed_facets, facets_of, label_facets, split_facets
 
@@ -52,9 +52,7 @@ class Compression:
         return self._zstd.ZstdCompressor().compress(payload)
 
     def unpack(self, stored: bytes) -> bytes:
-        """Raises `ValueError` if it can't be read; `ConfigurationError` if the library is missing."""
-        if not stored.startswith(_FRAME):
-            return stored
+        """From a zstd frame. Raises `ValueError`; `ConfigurationError` if the library is missing."""
         self._zstd = self._zstd or _zstd_library()
         try:
             return self._zstd.ZstdDecompressor().decompress(stored)
@@ -263,31 +261,36 @@ class MessageRows:
             args += (seq, message_id, b"%b\n%b\n%d\n%b" % (seq, created_at, version, rest))
         return args
 
-    def stored(self, session_id: str, message_id: bytes | str, text: bytes | None) -> StoredMessage:
+    def stored(self, session_id: str, message_id: str, text: bytes) -> StoredMessage:
         """Raises `Corrupt` (ERR-4)."""
 
-        def name(_: object) -> str:
-            shown = message_id.decode() if isinstance(message_id, bytes) else message_id
-            return message_name(session_id, shown)
+        def read(text: bytes) -> StoredMessage:
+            _, _, version, content_key, _ = text.split(b"\n", 4)
+            return StoredMessage(self._read((message_id, text)), int(version), content_key.decode())
 
+        return decode(text, read, lambda _: message_name(session_id, message_id))
+
+    def record(self, session_id: str, message_id: str, text: bytes) -> MessageRecord:
+        """Raises `Corrupt` (ERR-4)."""
+        return decode((message_id, text), self._read, lambda _: message_name(session_id, message_id))
+
+    def records(self, session_id: str, found: Sequence[Sequence[bytes]]) -> list[MessageRecord]:
+        """From a list of ids and a list of records. Raises `Corrupt` (ERR-4)."""
+        ids, texts = found
+        pairs = zip((id.decode() for id in ids), texts, strict=True)
+        return decode_all(pairs, self._read, lambda pair: message_name(session_id, pair[0]))
+
+    def _read(self, message: tuple[str, bytes | None]) -> MessageRecord:
+        message_id, text = message
         if text is None:
-            raise Corrupt(name(None), "the log names it, and it does not exist")
-        return decode(text, lambda text: self._read(message_id, text), name)
-
-    def _read(self, message_id: bytes | str, text: bytes) -> StoredMessage:
-        seq, created_at, version, content_key, role, payload = text.split(b"\n", 5)
-        record = MessageRecord(
-            id=message_id.decode() if isinstance(message_id, bytes) else message_id,
+            raise LookupError("the log names it, and it does not exist")
+        seq, created_at, _, _, role, payload = text.split(b"\n", 5)
+        if payload.startswith(_FRAME):
+            payload = self._compression.unpack(payload)
+        return MessageRecord(
+            id=message_id,
             seq=int(seq),
             role=role.decode(),
-            payload=self._compression.unpack(payload).decode(),
-            created_at=text_time(created_at),
+            payload=payload.decode(),
+            created_at=_YEAR_ONE + timedelta(0, int(created_at[:12]), int(created_at[12:])),
         )
-        return StoredMessage(record, int(version), content_key.decode())
-
-    def record(self, session_id: str, message_id: bytes | str, text: bytes | None) -> MessageRecord:
-        return self.stored(session_id, message_id, text).record
-
-    def records(self, session_id: str, flat: Sequence[bytes]) -> list[MessageRecord]:
-        """From ids and records in turn."""
-        return [self.record(session_id, id, text) for id, text in zip(flat[::2], flat[1::2], strict=True)]

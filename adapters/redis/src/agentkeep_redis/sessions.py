@@ -113,7 +113,7 @@ class RedisSessions:
         reply = await self._read(scope, fork.session_id, {"last": last})
         parent = stored_session(fork.session_id, reply[1])
         forked_at(fork, parent.record.last_seq)
-        log = dict(zip(reply[3][::2], reply[3][1::2], strict=True))
+        log = dict(zip(*reply[3], strict=True))
         records = self._rows.records(fork.session_id, reply[3])
         record = forked_session(
             parent.record,

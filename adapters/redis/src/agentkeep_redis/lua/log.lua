@@ -15,7 +15,8 @@ local function log_functions()
   end
 
   local function id_of(entry)
-    return string.match(entry, '^%d+:(.*)$') or corrupt('log')
+    local colon = string.find(entry, ':', 1, true) or corrupt('log')
+    return string.sub(entry, colon + 1)
   end
 
   -- How many entries have a seq of at most `seq`. If the log has no gap behind it, one reading finds it (READ-3).
@@ -52,15 +53,12 @@ local function log_functions()
     return message and string.match(message, '^%d+\n(%d+)\n')
   end
 
-  -- Ids and messages in turn. A message that the log names and the hash has not is false: the reader raises Corrupt.
+  -- Two lists: ids, and messages. A message that the log names and the hash does not have is false: the reader raises
+  -- `Corrupt`.
   local function ids_and_messages(ids)
-    local found = stored_messages(ids)
-    local answer = {}
-    for number, id in ipairs(ids) do
-      answer[2 * number - 1] = id
-      answer[2 * number] = found[number]
-    end
-    return answer
+    if #ids == 0 then return { ids, ids } end
+    if #ids > CHUNK then return { ids, stored_messages(ids) } end
+    return { ids, redis.call('HMGET', KEYS[3], unpack(ids)) } -- with no copy
   end
 
   return {

@@ -1,5 +1,5 @@
--- A range of a living session's log (READ-1, READ-3). Returns when the session was created, then
--- ids and records in turn.
+-- A range of a living session's log (READ-1, READ-3). Returns when the session was created, then a
+-- list of ids and a list of records.
 local options = read_options()
 local log = log_functions()
 if not require_alive(server_time(), options.user) then return { 'absent' } end

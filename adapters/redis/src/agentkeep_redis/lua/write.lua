@@ -73,8 +73,8 @@ if options.after and not is_new then
   if from_end > 0 then gone = log.ids_between(first, -1) end
 elseif options.pop then
   popped = log.ids_and_messages(log.ids_between(-1, -1))
-  from_end = #popped / 2
-  gone = { popped[1] }
+  from_end = #popped[1]
+  gone = popped[1]
 end
 if options.keep then
   local surplus = math.max(0, count - from_end + added - options.keep)
