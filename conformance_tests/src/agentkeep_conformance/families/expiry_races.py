@@ -85,7 +85,7 @@ async def _watch_the_end(keep: View, name: str, seen: list[Sight], patience: flo
     """Look again and again, from before the session is made until well after its end."""
     gone_at: float | None = None
     was_there = False
-    started = monotonic()
+    give_up_at = monotonic() + patience
     while gone_at is None or monotonic() < gone_at + _AFTER:
         started = monotonic()
         is_there = await keep.sessions.find(name) is not None
@@ -93,7 +93,7 @@ async def _watch_the_end(keep: View, name: str, seen: list[Sight], patience: flo
         was_there = was_there or is_there
         if was_there and not is_there and gone_at is None:
             gone_at = monotonic()
-        if not was_there and monotonic() > started + patience:
+        if not was_there and monotonic() > give_up_at:
             return
         await asyncio.sleep(0.002)
 
