@@ -9,8 +9,8 @@ from agentkeep_sqlite.schema import Found, Schema
 from over import plant
 from over_sqlite import OverSQLite
 
-FAMILY = "upgrade"
-CLAUSE = "LIFE-1"
+FAMILY = "schema_versions"
+CLAUSE = "LIFE-4"
 
 _find = Schema.find
 
