@@ -70,32 +70,35 @@ class Steps:
         assert [session.id for session in (await keep.sessions.list()).items] == ["stays"]
 
     @proves("COST-3", "ORD-4")
+    @pytest.mark.parametrize("through", ["same", "other"])
     @pytest.mark.parametrize("verb", REMOVALS)
-    async def test_others_write_between_the_steps(self, database: Database, keep: Keep, twin: Keep, verb: str) -> None:
-        """While many sessions go, calls on other sessions get their turn, through the same instance and another."""
+    async def test_others_write_between_the_steps(self, keep: Keep, twin: Keep, verb: str, through: str) -> None:
+        """While many sessions go, calls on other sessions get their turn, through the same instance or another.
+
+        One of the two at a time: an embedded database's lock is not fair to an instance beside one that never pauses.
+        """
         count = 6 * _STEP
         await _furnish(keep, count, verb)
         done = asyncio.Event()
+        written: list[int] = []
 
-        async def write(instance: Keep, written: list[int]) -> None:
+        async def write(instance: Keep) -> None:
             while not done.is_set():
                 written.append((await instance.messages.append("stays", [said()]))[0].seq)
                 await asyncio.sleep(0)
 
-        by_keep: list[int] = []
-        by_twin: list[int] = []
-        writers = [asyncio.create_task(write(keep, by_keep)), asyncio.create_task(write(twin, by_twin))]
+        writer = asyncio.create_task(write(keep if through == "same" else twin))
         await asyncio.sleep(0.05)
-        before = len(by_keep), len(by_twin)
+        before = len(written)
         removed = await REMOVALS[verb](keep)
-        during = len(by_keep) - before[0], len(by_twin) - before[1]
+        during = len(written) - before
         done.set()
-        await asyncio.gather(*writers)
+        await writer
         assert removed == count or (verb == "sweep" and keep.capabilities.native_ttl)
         assert await _left(keep, verb) == 0
         if removed == count:
-            assert min(during) >= 2, f"{during} appends landed while {removed} sessions went"
-        assert sorted(by_keep + by_twin) == list(range(4, 4 + len(by_keep) + len(by_twin)))
+            assert during >= 2, f"{during} appends landed while {removed} sessions went"
+        assert written == list(range(4, 4 + len(written)))
 
     @proves("ERR-2", "COST-3", "FLT-2")
     @needs_wire
