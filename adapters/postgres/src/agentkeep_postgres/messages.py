@@ -142,7 +142,7 @@ def _append_values(scope: Scope, append: Append) -> dict[str, object]:
         "keys": [draft.content_key for draft in drafts],
         "searches": searches,
         "times": times if any(times) else None,
-        "may_be_stored": append.may_be_stored,
+        "may_be_stored": append.may_be_stored or _has_condition(append),
         "skip": append.stored == "skip",
         "create": draft_json(append.create),
         "expected_version": append.expected_version,
@@ -152,6 +152,14 @@ def _append_values(scope: Scope, append: Append) -> dict[str, object]:
         "changes": changes_json(append.changes),
         "add": add_json(append.add),
     }
+
+
+def _has_condition(append: Append) -> bool:
+    """Whether a record that is sent again may fail or cut the log before the unique index meets its ids (IDEM-2).
+
+    Without such an option the search for the ids is left out: a duplicate key says that the record was sent before.
+    """
+    return (append.expected_version, append.expected_last_seq, append.truncate_after) != (None, None, None)
 
 
 def _check_size(texts: Sequence[str]) -> None:
