@@ -1,0 +1,247 @@
+"""How a statement reaches MongoDB: by the driver's own pool, with this house's policy for sending again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+
+from agentkeep.errors import Closed, ConfigurationError, OutcomeUnknown, Unavailable
+from agentkeep.spi.resend import Attempt, Effect, Resend
+from bson import CodecOptions
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.read_concern import ReadConcern
+
+from agentkeep_mongo.errors import DRIVER_ERRORS, cause_of, error_of, was_not_sent
+
+T = TypeVar("T")
+Document: TypeAlias = dict[str, Any]
+Driver: TypeAlias = AsyncMongoClient[Document]
+Collection: TypeAlias = AsyncCollection[Document]
+
+_WRITES = WriteConcern(w="majority", j=True)
+_COMMANDS = logging.getLogger("pymongo.command")
+"""Its DEBUG lines show whole commands, stored content included (ERR-3). A level that the application set stays."""
+_GRACE_SECONDS = 0.25
+CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
+
+
+class Recheck:
+    """A commit got no answer, so it may have happened: read before another is sent."""
+
+
+RECHECK: Final = Recheck()
+
+
+class Collections(NamedTuple):
+    """The collections of one prefix. Writes wait for the journal of a majority, whatever the client's defaults are."""
+
+    database: AsyncDatabase[Document]
+    sessions: Collection
+    messages: Collection
+    search: Collection
+    staged: Collection
+    """What was written ahead of its commit."""
+    schema: Collection
+    seen: Collection
+    """The sessions as a majority has them, for what callers read (ORD-5)."""
+
+
+def collections_of(client: Driver, database: str, prefix: str) -> Collections:
+    found = client.get_database(database, CODEC, ReadPreference.PRIMARY, _WRITES, ReadConcern("local"))
+    seen = found.get_collection(f"{prefix}_sessions", read_concern=ReadConcern("majority"))
+    names = ("sessions", "messages", "search", "staged", "schema")
+    return Collections(found, *(found[f"{prefix}_{name}"] for name in names), seen)
+
+
+class _Call:
+    """How far one call of the adapter has come."""
+
+    def __init__(self) -> None:
+        self.may_have_written = False
+
+
+_current: ContextVar[_Call] = ContextVar("agentkeep_mongo_call")
+
+
+class Client:
+    """One adapter's access to one prefix of a database. It belongs to the event loop that opened it (LIFE-3)."""
+
+    def __init__(
+        self, make: Callable[[], Driver], *, owned: bool, server: str, database: str, prefix: str, seconds: float
+    ) -> None:
+        """`make` returns a driver's client for each opening. `owned`: it is closed with the adapter (LIFE-2)."""
+        self.server = server
+        self.database = database
+        self.prefix = prefix
+        self.seconds = seconds
+        self._make = make
+        self._owned = owned
+        self._driver: Driver | None = None
+        self._collections: Collections | None = None
+        self._opened_in: tuple[asyncio.AbstractEventLoop, int] | None = None
+        self._under_way = 0
+        self._none_left = asyncio.Event()
+        self._resend = Resend(
+            server=server, cause=cause_of, translate=partial(error_of, server=server), seconds=seconds
+        )
+
+    @property
+    def is_open(self) -> bool:
+        return self._opened_in is not None
+
+    @property
+    def collections(self) -> Collections:
+        if self._collections is None:
+            raise Closed("this mongo adapter is not open: call open() first")
+        return self._collections
+
+    def open(self) -> None:
+        """No I/O: the driver connects at the first statement."""
+        if _COMMANDS.level == logging.NOTSET:
+            _COMMANDS.setLevel(logging.INFO)
+        self._opened_in = _running_loop(), os.getpid()
+        self._none_left = asyncio.Event()
+        self._driver = self._make()
+        self._collections = collections_of(self._driver, self.database, self.prefix)
+
+    async def close(self) -> None:
+        """Let no new call begin, wait for those under way, and close what is ours (LIFE-2)."""
+        opened_in, self._opened_in = self._opened_in, None
+        if opened_in is not None and opened_in != (_running_loop(), os.getpid()):
+            self._driver = self._collections = None
+            return  # the driver's client belongs to another event loop or process, which may be gone
+        if self._under_way:
+            await self._none_left.wait()
+        driver, self._driver, self._collections = self._driver, None, None
+        if driver is not None and self._owned:
+            with suppress(*DRIVER_ERRORS):
+                await driver.close()
+
+    @asynccontextmanager
+    async def call(self) -> AsyncGenerator[None]:
+        """One call of the adapter, of any number of statements, within the time that it may take (FLT-5)."""
+        self._check()
+        call = _Call()
+        token = _current.set(call)
+        self._under_way += 1
+        try:
+            async with asyncio.timeout(self.seconds) as timer:
+                yield
+        except TimeoutError as error:
+            if not timer.expired():
+                raise
+            what = f"{self.server}: the call took longer than {self.seconds:g} seconds (option timeout)"
+            if call.may_have_written:
+                raise OutcomeUnknown(f"{what}; a write was sent, so it may have happened") from error
+            raise Unavailable(what) from error
+        finally:
+            with suppress(ValueError):  # a generator's end may run in another context
+                _current.reset(token)
+            self._under_way -= 1
+            if self._opened_in is None and self._under_way == 0:
+                self._none_left.set()
+
+    def _check(self) -> None:
+        if self._opened_in is None:
+            raise Closed("this mongo adapter is not open: call open() first")
+        loop, process = self._opened_in
+        if process != os.getpid():
+            raise ConfigurationError("this mongo adapter was opened in another process: open one after the fork")
+        if loop is not _running_loop():
+            raise ConfigurationError(
+                "this mongo adapter was opened in another event loop: open one in each loop, or connect(own_loop=True)"
+            )
+
+    async def read(self, send: Callable[[Collections], Awaitable[T]]) -> T:
+        """Run what changes nothing that anybody can see: a read, or what goes ahead of a commit or after it.
+
+        It may run twice; if it fails nothing was written.
+        """
+        return await self._run(Effect.READ, send)
+
+    async def write(self, send: Callable[[Collections], Awaitable[T]]) -> T:
+        """Run what must not run twice. Raises `OutcomeUnknown` if it may have happened."""
+        result = await self._run(Effect.ONCE, self._counted(send))
+        return result
+
+    async def commit(self, send: Callable[[Collections], Awaitable[T]]) -> T | Recheck:
+        """As `write`; but if no answer came, return `RECHECK` once: whoever can see if it happened looks (IDEM-1)."""
+        counted = self._counted(send)
+
+        async def once(attempt: Attempt) -> T | Recheck:
+            if attempt.may_have_run:
+                attempt.sending()
+                return RECHECK
+            return await self._once(counted, attempt)
+
+        return await self._resend.run(Effect.REPEATABLE, once)
+
+    def _counted(self, send: Callable[[Collections], Awaitable[T]]) -> Callable[[Collections], Awaitable[T]]:
+        async def counted(collections: Collections) -> T:
+            call = _current.get()
+            before, call.may_have_written = call.may_have_written, True
+            try:
+                result = await send(collections)
+            except DRIVER_ERRORS as error:
+                if was_not_sent(error):
+                    call.may_have_written = before
+                raise
+            if result is None:  # nothing matched
+                call.may_have_written = before
+            return result
+
+        return counted
+
+    async def _run(self, effect: Effect, send: Callable[[Collections], Awaitable[T]]) -> T:
+        async def once(attempt: Attempt) -> T:
+            return await self._once(send, attempt)
+
+        return await self._resend.run(effect, once)
+
+    async def _once(self, send: Callable[[Collections], Awaitable[T]], attempt: Attempt) -> T:
+        attempt.sending(reused=True)
+        try:
+            return await _to_the_end(send(self.collections))
+        except DRIVER_ERRORS as error:
+            if was_not_sent(error):
+                attempt.did_nothing()
+            raise
+
+
+async def _to_the_end(statement: Awaitable[T]) -> T:
+    """What a statement returns. If the caller is cancelled meanwhile, the statement still has a moment to end.
+
+    So a cancelled write has happened or not when the caller goes on (FLT-3), and its connection goes back to the pool.
+    The driver (4.20) leaves a socket open if it is cancelled while it connects.
+    """
+    task = asyncio.ensure_future(statement)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(_heard)
+        try:
+            await asyncio.wait({task}, timeout=_GRACE_SECONDS)
+        finally:  # a second cancellation may come
+            task.cancel()
+        raise
+
+
+def _heard(task: asyncio.Future[Any]) -> None:
+    """Nobody waits for its error any more."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError("the mongo adapter runs on asyncio alone: under trio use agentkeep.sync") from None

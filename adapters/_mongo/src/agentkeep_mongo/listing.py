@@ -1,0 +1,85 @@
+"""Listing and counting sessions: the filter and the index of a query (READ-2, READ-5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
+from bson import Int64
+from pymongo import ASCENDING, DESCENDING
+
+from agentkeep_mongo import statements
+from agentkeep_mongo.documents import Document, micros
+
+LEADS = {"parent_id": "parent", "user_id": "user", "labels": "label", "agent_name": "agent", "status": "status"}
+"""What can lead an index of its own, with the name in the index's: first the one that likely leaves the fewest."""
+
+FIELDS: Document = {"batches": 0, "labels": 0}
+"""What a listing does not read."""
+
+
+def index_name(lead: str, field: str) -> str:
+    return f"by_{lead}_{field}"
+
+
+def conditions(scope: Scope, query: SessionQuery) -> Document:
+    """A filter for the living sessions of a query."""
+    given = {"tenant": scope.tenant, **_equal(scope, query), **statements.ALIVE}
+    if query.labels:
+        given["labels"] = {"$all": list(query.labels)}
+    bounds: dict[str, Any] = {}
+    if query.updated_after is not None:
+        bounds["$gt"] = micros(query.updated_after)
+    if query.updated_before is not None:
+        bounds["$lt"] = micros(query.updated_before)
+    return given | ({"updated_at": bounds} if bounds else {})
+
+
+def _equal(scope: Scope, query: SessionQuery) -> Document:
+    users = {scope.user_id, query.user_id} - {None}
+    given: Document = {"user_id": {"$in": list(users)}} if users else {}
+    if len(users) > 1:
+        given = {"user_id": {"$in": []}}  # nobody is both
+    elif users:
+        given = {"user_id": users.pop()}
+    for name in ("agent_name", "status", "parent_id"):
+        value = getattr(query, name)
+        if value is not None:
+            given[name] = value
+    return given
+
+
+def hint(scope: Scope, query: SessionQuery, field: str) -> str:
+    """The index to walk: plans then depend on no statistics (COST-4)."""
+    given = {name: getattr(query, name) for name in LEADS}
+    given["user_id"] = query.user_id or scope.user_id
+    lead = next((short for name, short in LEADS.items() if given[name]), "all")
+    return index_name(lead, field)
+
+
+def page_filter(scope: Scope, query: SessionQuery, order: SessionOrder, after: SessionPosition | None) -> Document:
+    """The filter of a page that begins after a position."""
+    wanted = conditions(scope, query)
+    if after is None:
+        return wanted
+    at, reached, beyond = micros(after.at), *(("$lte", "$lt") if order.descending else ("$gte", "$gt"))
+    bounds = {"$and": [wanted, {order.field: {reached: at}}]}
+    bounds["$and"].append({"$or": [{order.field: {beyond: at}}, {"id": {beyond: after.id}}]})
+    return bounds
+
+
+def sorting(order: SessionOrder) -> list[tuple[str, int]]:
+    side = DESCENDING if order.descending else ASCENDING
+    return [(order.field, side), ("id", side)]
+
+
+def expired(scope: Scope | None) -> Document:
+    """A filter for what a sweep removes."""
+    wanted: Document = {"$expr": {"$lte": ["$expires_at", statements.NOW]}}
+    if scope is not None:
+        wanted |= {"tenant": scope.tenant, **statements.of_scope(scope)}
+    return wanted
+
+
+EVERYTHING_IS_OVER = Int64(0)
+"""The `expires_at` of a deleted session, until it is removed."""

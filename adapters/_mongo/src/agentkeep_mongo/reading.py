@@ -1,0 +1,89 @@
+"""Reading a session's log: what was moved to the messages' collection, and what stands in the session's document.
+
+One request reads both as of one moment. What is left over from a crash in the range is left out here, and read past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from agentkeep.errors import SessionNotFound
+from agentkeep.records import MessageRange, MessageRecord, Scope
+from agentkeep.spi.decode import decode_all, message_name
+
+from agentkeep_mongo import statements
+from agentkeep_mongo.client import Client, Collections, Document
+from agentkeep_mongo.commit import is_admitted, pause
+from agentkeep_mongo.documents import Life, Segment, message_record, session_key
+from agentkeep_mongo.moving import Mover
+
+
+class Window(NamedTuple):
+    """A session's document, as far as it was asked for, and messages in the asked order."""
+
+    session: Document
+    messages: list[MessageRecord]
+
+
+class Reading:
+    def __init__(self, client: Client, mover: Mover) -> None:
+        self._client = client
+        self._mover = mover
+
+    async def window(
+        self, scope: Scope, session_id: str, wanted: MessageRange, *, whole: bool = False, latest: bool = False
+    ) -> Window:
+        """`latest`: as the primary has it now, for a writer that checks it. Raises `SessionNotFound`."""
+        key = session_key(scope.tenant, session_id)
+        extra = 0
+        while True:
+            found = await self._settled(
+                session_id,
+                lambda to, extra=extra: statements.window(
+                    key, scope, wanted, to.messages.name, extra=extra, whole=whole
+                ),
+                latest=latest,
+            )
+            moved = _admitted(found)
+            leftovers = len(found["moved"]) - len(moved)
+            if leftovers <= extra:
+                break
+            extra = leftovers + wanted.limit
+        messages = [*found["pending"][::-1], *moved] if wanted.newest_first else [*moved, *found["pending"]]
+        return Window(found, _records(session_id, messages[: wanted.limit]))
+
+    async def by_ids(self, scope: Scope, session_id: str, ids: Sequence[str]) -> list[MessageRecord]:
+        """Raises `SessionNotFound`."""
+        key = session_key(scope.tenant, session_id)
+        found = await self._settled(session_id, lambda to: statements.by_ids(key, scope, ids, to.messages.name))
+        return _records(session_id, [*_admitted(found), *found["pending"]])
+
+    async def _settled(
+        self, session_id: str, pipeline: Callable[[Collections], statements.Pipeline], *, latest: bool = False
+    ) -> Document:
+        """The one document of a pipeline, read again until no batch of it is still staged."""
+
+        async def send(to: Collections) -> Document | None:
+            sessions = to.sessions if latest else to.seen
+            return next(iter(await (await sessions.aggregate(pipeline(to))).to_list(1)), None)
+
+        tries = 0
+        while True:
+            found = await self._client.read(send)
+            if found is None:
+                raise SessionNotFound(session_id)
+            if not found.get("staged_batches"):
+                return found
+            await self._mover.move(Life(found["_id"], found["life"]))
+            tries += 1
+            await pause(tries)
+
+
+def _admitted(found: Document) -> list[Document]:
+    segments = [Segment(int(epoch), int(to)) for epoch, to in found["segments"]]
+    return [each for each in found["moved"] if is_admitted(each, segments)]
+
+
+def _records(session_id: str, documents: Sequence[Document]) -> list[MessageRecord]:
+    return decode_all(documents, message_record, lambda each: message_name(session_id, each.get("id")))

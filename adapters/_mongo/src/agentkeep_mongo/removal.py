@@ -1,0 +1,59 @@
+"""Removing sessions: they expire at once, in one update; then their documents go, the session's own as the last.
+
+Whatever stops it in between, a sweep finds the expired session and goes on (SES-6, FLT-1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from agentkeep.errors import PersistenceError
+from bson import ObjectId
+
+from agentkeep_mongo.client import Client, Collections, Document
+from agentkeep_mongo.documents import Life
+from agentkeep_mongo.listing import EVERYTHING_IS_OVER
+
+_ENDED: Mapping[str, Any] = {"expires_at": EVERYTHING_IS_OVER}
+
+
+class Removal:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def end(self, wanted: Document, removal: ObjectId) -> int:
+        """Let the sessions of a filter expire now; return how many. Nobody sees them from here on."""
+        change = [{"$set": {**_ENDED, "removal": removal, "writes": {"$add": ["$writes", 1]}}}]
+
+        async def send(to: Collections) -> int | None:
+            return (await to.sessions.update_many(wanted, change)).modified_count or None
+
+        return await self._client.write(send) or 0
+
+    async def remove_ended(self, removal: ObjectId, keys: Sequence[str]) -> None:
+        """Go on after `end`, which was the commit. If it fails, a sweep does it."""
+        with suppress(PersistenceError):
+            await self.remove({"_id": {"$in": list(keys)}, "removal": removal})
+
+    async def remove(self, wanted: Document) -> int:
+        """Remove the documents of sessions that have expired; return how many sessions."""
+        fields = {"life": 1, "old": 1, "batches.staged": 1}
+        found = await self._client.read(lambda to: to.sessions.find(wanted, fields).to_list())
+        if not found:
+            return 0
+        lives = [life for session in found for life in _lives_of(session)]
+        ranges = {"$or": [{"_id": life.everything()} for life in lives]}
+        await self._client.read(lambda to: to.messages.delete_many(ranges))
+        await self._client.read(lambda to: to.search.delete_many(ranges))
+        await self._client.read(lambda to: to.staged.delete_many({"_id": {"$in": [life.id for life in lives]}}))
+        # by life, because the id may belong to a new session by now
+        same = [{"_id": session["_id"], "life": session["life"]} for session in found]
+        result = await self._client.read(lambda to: to.sessions.delete_many({"$or": same}))
+        return result.deleted_count
+
+
+def _lives_of(session: Document) -> list[Life]:
+    staged = [each["staged"] for each in session["batches"] if "staged" in each]
+    return [Life(session["_id"], life) for life in (session["life"], *session.get("old", ()), *staged)]

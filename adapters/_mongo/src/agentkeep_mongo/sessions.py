@@ -1,0 +1,216 @@
+"""The sessions of a MongoDB database."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+
+import msgspec
+from agentkeep.errors import AlreadyExists, SessionNotFound
+from agentkeep.records import (
+    Fork,
+    MessageRange,
+    RestoredMessage,
+    ResumedRecord,
+    Scope,
+    SessionChanges,
+    SessionDraft,
+    SessionOrder,
+    SessionPosition,
+    SessionQuery,
+    SessionRecord,
+    expiry,
+    new_session,
+)
+from agentkeep.spi.decode import decode, decode_all, session_name
+from agentkeep.spi.notify import Notifier
+from agentkeep.spi.outcomes import added, changed_fields, check_owner, version_conflict
+from bson import ObjectId
+
+from agentkeep_mongo import statements
+from agentkeep_mongo.client import Client, Collections, Document
+from agentkeep_mongo.commit import Change, Commits, State
+from agentkeep_mongo.copying import Copying
+from agentkeep_mongo.documents import session_document, session_key, session_record, time_of
+from agentkeep_mongo.listing import FIELDS, conditions, hint, page_filter, sorting
+from agentkeep_mongo.reading import Reading
+from agentkeep_mongo.removal import Removal
+
+
+class MongoSessions:
+    def __init__(
+        self,
+        client: Client,
+        commits: Commits,
+        reading: Reading,
+        copying: Copying,
+        removal: Removal,
+        notifier: Notifier,
+    ) -> None:
+        self._client = client
+        self._commits = commits
+        self._reading = reading
+        self._copying = copying
+        self._removal = removal
+        self._notifier = notifier
+
+    async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
+        async def attempt(state: State | None) -> SessionRecord | None:
+            if state is not None and state.is_alive:
+                if not or_get:
+                    raise AlreadyExists(draft.id)
+                check_owner(scope, draft, state.record.user_id)
+                return state.record
+            moment = await self._commits.server_time() if state is None else state.moment
+            record = new_session(draft, time_of(moment))
+            document = session_document(scope, record, draft.labels)
+            return record if await self._commits.create(document, state) else None
+
+        async with self._client.call():
+            return await self._commits.change(scope, draft.id, attempt)
+
+    async def get(self, scope: Scope, session_id: str) -> SessionRecord:
+        wanted = {"_id": session_key(scope.tenant, session_id), **statements.of_scope(scope), **statements.ALIVE}
+        async with self._client.call():
+            found = await self._client.read(lambda to: to.seen.find_one(wanted, FIELDS))
+        if found is None:
+            raise SessionNotFound(session_id)
+        return _record(found)
+
+    async def get_many(self, scope: Scope, session_ids: Sequence[str]) -> Sequence[SessionRecord]:
+        keys = [session_key(scope.tenant, each) for each in session_ids]
+        wanted = {"_id": {"$in": keys}, **statements.of_scope(scope), **statements.ALIVE}
+        async with self._client.call():
+            return await self._records(lambda to: to.seen.find(wanted, FIELDS, batch_size=1001).to_list())
+
+    async def resume(self, scope: Scope, session_id: str, *, tail: int) -> ResumedRecord:
+        newest = MessageRange(limit=tail, newest_first=True)
+        async with self._client.call():
+            found = await self._reading.window(scope, session_id, newest, whole=True)
+        return ResumedRecord(_record(found.session), found.messages)
+
+    async def update(
+        self,
+        scope: Scope,
+        session_id: str,
+        changes: SessionChanges,
+        *,
+        add: dict[str, int] | None = None,
+        expected_version: int | None = None,
+    ) -> SessionRecord:
+        def change(state: State) -> Change:
+            record, moment = state.record, time_of(state.moment)
+            if expected_version not in (None, record.version):
+                raise version_conflict(expected_version or 0, record.version)
+            fields = changed_fields(record, changes, moment)
+            if add is not None:
+                fields["counters"] = added(record.counters, add)
+            record = msgspec.structs.replace(record, **fields, version=record.version + 1, updated_at=moment)
+            return Change(record, {"labels": list(changes["labels"])} if "labels" in changes else {}, {})
+
+        return await self._change(scope, session_id, change)
+
+    async def touch(self, scope: Scope, session_id: str, *, ttl: timedelta | None) -> SessionRecord:
+        def change(state: State) -> Change:
+            moment = time_of(state.moment)
+            ends_at = state.record.ends_at if ttl is None else moment + ttl
+            expires_at = expiry(ends_at, state.record.idle_ttl, moment)
+            fields = {"updated_at": moment, "ends_at": ends_at, "expires_at": expires_at}
+            return Change(msgspec.structs.replace(state.record, **fields), {}, {})
+
+        return await self._change(scope, session_id, change)
+
+    async def _change(self, scope: Scope, session_id: str, change: Callable[[State], Change]) -> SessionRecord:
+        async def attempt(state: State | None) -> SessionRecord | None:
+            state = self._commits.living(scope, session_id, state)
+            made = change(state)
+            return made.record if await self._commits.update(state, made) else None
+
+        async with self._client.call():
+            return await self._commits.change(scope, session_id, attempt)
+
+    async def list(
+        self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
+    ) -> Sequence[SessionRecord]:
+        wanted, index = page_filter(scope, query, order, after), hint(scope, query, order.field)
+        async with self._client.call():
+            return await self._records(
+                lambda to: (
+                    to.seen.find(wanted, FIELDS, hint=index, batch_size=limit, limit=limit)
+                    .sort(sorting(order))
+                    .to_list()
+                )
+            )
+
+    async def count(self, scope: Scope, query: SessionQuery) -> int:
+        wanted, index = conditions(scope, query), hint(scope, query, "updated_at")
+        async with self._client.call():
+            return await self._client.read(lambda to: to.seen.count_documents(wanted, hint=index))
+
+    async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
+        async with self._client.call():
+            return await self._copying.fork(scope, fork)
+
+    async def restore(
+        self, scope: Scope, record: SessionRecord, labels: tuple[str, ...], messages: Sequence[RestoredMessage]
+    ) -> None:
+        async with self._client.call():
+            await self._copying.restore(scope, record, labels, messages)
+
+    async def delete(self, scope: Scope, session_id: str, *, expected_version: int | None = None) -> bool:
+        key = session_key(scope.tenant, session_id)
+        wanted = {"_id": key, **statements.of_scope(scope), **statements.ALIVE}
+        if expected_version is not None:
+            wanted["version"] = expected_version
+        removal = ObjectId()
+        async with self._client.call():
+            if not await self._removal.end(wanted, removal):
+                if expected_version is not None:
+                    await self._check_version(scope, session_id, expected_version)
+                return False
+            await self._removal.remove_ended(removal, [key])
+        self._notifier.notify((scope.tenant, session_id))
+        return True
+
+    async def _check_version(self, scope: Scope, session_id: str, expected: int) -> None:
+        state = await self._commits.head(session_key(scope.tenant, session_id))
+        if state is None or not state.is_alive or scope.user_id not in (None, state.record.user_id):
+            return
+        if state.record.version != expected:
+            raise version_conflict(expected, state.record.version)
+
+    async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
+        removed = 0
+        async with self._client.call():
+            while removed < limit:
+                found, ended = await self._end_some(scope, query, limit - removed)
+                removed += ended
+                # fewer may have ended than were found, because somebody else changed them: then look again
+                if found < limit - removed + ended:
+                    break
+        return removed
+
+    async def _end_some(self, scope: Scope, query: SessionQuery, limit: int) -> tuple[int, int]:
+        """How many sessions matched, and how many of them this call removed."""
+        wanted, index, removal = conditions(scope, query), hint(scope, query, "updated_at"), ObjectId()
+        found = await self._client.read(
+            lambda to: to.sessions.find(wanted, {"_id": 1}, hint=index, limit=limit).to_list()
+        )
+        keys = [each["_id"] for each in found]
+        ended = await self._removal.end({**wanted, "_id": {"$in": keys}}, removal) if keys else 0
+        if ended:
+            await self._removal.remove_ended(removal, keys)
+        for key in keys:
+            self._notifier.notify((scope.tenant, key.partition("\n")[2]))
+        return len(keys), ended
+
+    async def _records(self, send: Callable[[Collections], Awaitable[Sequence[Document]]]) -> list[SessionRecord]:
+        return decode_all(await self._client.read(send), session_record, _name)
+
+
+def _record(document: Document) -> SessionRecord:
+    return decode(document, session_record, _name)
+
+
+def _name(document: Document) -> str:
+    return session_name(document.get("id"))

@@ -1,0 +1,31 @@
+"""The MongoDB adapter keeps every clause, on a standalone server and on replica sets of one and of three."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Any, ClassVar
+
+from agentkeep_conformance import AdapterConformance, OverClient, servers
+from agentkeep_conformance.storage.mongo import MongoStorage, client_of, over_mongo
+from agentkeep_mongo import MongoAdapter
+
+
+class TestMongo(MongoStorage, AdapterConformance):  # what `docker run mongo` starts
+    server = servers.MONGO_STANDALONE
+    one_connection: ClassVar[dict[str, Any]] = {"max_connections": 1}
+    short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5}
+    round_trips: ClassVar[dict[str, int]] = {"append": 2, "append with ids": 3, "greeting": 4}
+    has_schema = True
+
+    def open(self, dsn: str, namespace: str, **options: Any) -> MongoAdapter:
+        return MongoAdapter.from_url(dsn, prefix=namespace, **options)
+
+    def over_client(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[OverClient]:
+        client = client_of(dsn)
+        return over_mongo(client, MongoAdapter(client, prefix=namespace))
+
+
+class TestMongoReplicaSet(TestMongo):
+    server = servers.MONGO
+
+
+class TestMongoSet(TestMongo):  # three members tell their own addresses, so a proxy can't stand before them
+    server, wire = servers.MONGO_SET, "without"

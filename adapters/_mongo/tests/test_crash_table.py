@@ -1,0 +1,127 @@
+"""The crash table of ADR 7: a process is killed with SIGKILL before each statement of a call (FLT-1, ORD-6)."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agentkeep import Keep, NewMessage, SessionNotFound
+from agentkeep_conformance.storage.mongo import client_of, names_of
+from agentkeep_mongo import MongoAdapter
+from agentkeep_mongo import sweep as sweeping
+
+from .dying import CALLS, LARGE, said
+
+pytestmark = pytest.mark.anyio
+
+_DYING = Path(__file__).parent / "dying.py"
+
+
+async def furnish(keep: Keep) -> None:
+    """A session of moved and of pending messages, and an expired one."""
+    messages = [NewMessage(role="user", id=f"m{number}", content=f"message {number}") for number in range(1, 606)]
+    await keep.messages.append("s", messages[:600], create={"user_id": "ann"})  # so many are moved at once
+    for message in messages[600:]:
+        await keep.messages.append("s", [message])
+    await keep.messages.append("old", [NewMessage(role="user", content="of the earlier life")], create={"ttl": 0.5})
+    await asyncio.sleep(1)
+
+
+async def world(keep: Keep) -> dict[str, Any]:
+    """All that callers can see of the three sessions, times and versions left out."""
+    seen: dict[str, Any] = {}
+    for session_id in ("s", "copy", "old"):
+        with suppress(SessionNotFound):
+            log = [(each.seq, each.id, each.content) async for each in keep.messages.iterate(session_id)]
+            session = await keep.sessions.get(session_id)
+            assert session.message_count == len(log)
+            assert session.last_seq >= (log[-1][0] if log else 0)
+            seen[session_id] = (log, session.last_seq)
+    return seen
+
+
+async def die(dsn: str, prefix: str, call: str, number: int) -> bool:
+    """Whether the process was killed; if not, the call has no n-th statement."""
+    process = await asyncio.create_subprocess_exec(sys.executable, str(_DYING), dsn, prefix, call, str(number))
+    code = await process.wait()
+    assert code in (0, -signal.SIGKILL)
+    return code != 0
+
+
+async def leftovers(dsn: str, prefix: str) -> list[str]:
+    """What a full look finds that no session admits."""
+    found: list[str] = []
+    async with client_of(dsn) as client:
+        database = client["agentkeep"]
+        sessions = {each["life"]: each async for each in database[f"{prefix}_sessions"].find()}
+        for name in ("messages", "search"):
+            async for each in database[f"{prefix}_{name}"].find({}, {"_id": 1, "e": 1}):
+                session = sessions.get(each["_id"]["l"])
+                if session is None or not _is_admitted(each, session):
+                    found.append(f"{name} {each['_id']}")
+        found += [f"staged {each['_id']}" async for each in database[f"{prefix}_staged"].find()]
+    return found
+
+
+def _is_admitted(each: Any, session: Any) -> bool:
+    seq, is_moving = each["_id"]["q"], session.get("move", {}).get("upto", 0)
+    in_segment = any(each["e"] == epoch and seq <= to for epoch, to in session["segments"])
+    # inserted by a mover that has not completed: the next mover inserts the same
+    return seq > session["floor"] and (in_segment or session["moved"] < seq <= is_moving)
+
+
+@pytest.fixture
+async def fresh(dsn: str) -> AsyncIterator[list[str]]:
+    """Prefixes to be dropped at the end."""
+    prefixes: list[str] = []
+    yield prefixes
+    async with client_of(dsn) as client:
+        for prefix in prefixes:
+            for name in await names_of(client, prefix):
+                await client["agentkeep"].drop_collection(name)
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_killed_process_leaves_all_of_a_call_or_nothing(
+    dsn: str, prefix: str, fresh: list[str], call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "_STAGED_FOR", timedelta(0))
+    allowed: list[dict[str, Any]] = []
+    number, was_killed = 0, True
+    while was_killed:
+        number += 1
+        name = f"{prefix}{number}"
+        fresh.append(name)
+        async with Keep(MongoAdapter.from_url(dsn, prefix=name)) as keep:
+            await furnish(keep)
+            allowed = allowed or [await world(keep)]
+            was_killed = await die(dsn, name, call, number)
+            seen = await world(keep)
+            if not was_killed:
+                allowed.append(seen)
+            allowed = allowed if seen in allowed else [*allowed, seen]
+            assert len(allowed) <= 2, f"killed before statement {number}, readers see neither before nor after"
+            await keep.sweep()
+            assert await world(keep) == seen, f"statement {number}: a sweep changes nothing that anybody sees"
+            assert await leftovers(dsn, name) == [], f"statement {number}"
+    assert number > 2
+
+
+async def test_a_repeated_call_after_each_crash_lands_once(dsn: str, prefix: str, fresh: list[str]) -> None:
+    number, was_killed = 0, True
+    while was_killed:
+        number += 1
+        name = f"{prefix}{number}"
+        fresh.append(name)
+        async with Keep(MongoAdapter.from_url(dsn, prefix=name)) as keep:
+            await keep.sessions.create("s")
+            was_killed = await die(dsn, name, "large append", number)
+            await keep.messages.append("s", said(2, LARGE))
+            assert [each.seq async for each in keep.messages.iterate("s")] == [1, 2]
