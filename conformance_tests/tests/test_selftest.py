@@ -126,6 +126,21 @@ def test_what_is_missing_of_a_full_matrix_is_said(right: Run, fault: Run, says: 
     assert says in "\n".join(matrix.problems)
 
 
+def test_the_list_of_known_gaps_can_only_shrink() -> None:
+    fault = _run("x", "a", failed="a::one", passed="b::two")
+    right = _run("memory", passed="a::one b::two")
+    tests = ["a::one", "b::two", "c::three"]
+    known = Matrix(tests, [right], [fault], frozenset({"b::two", "c::three"}))
+    assert (known.full, known.problems, known.idle) == (True, [], [])
+    assert known.gaps == ["b::two", "c::three"]
+    assert known.verdict == "killed 1/1 faults; 3 tests, 0 kill nothing, 2 have a known gap"
+    assert not Matrix(tests, [right], [fault], frozenset({"b::two"})).full
+    closed = Matrix(
+        tests[:2], [right], [fault, _run("y", "b", failed="b::two", passed="a::one")], frozenset({"b::two"})
+    )
+    assert closed.problems == ["b::two has no gap any more: take it out of known_gaps.txt"]
+
+
 def test_an_idle_test_and_a_hang_make_it_less_than_full() -> None:
     fault = _run("x", "a", failed="a::one", passed="b::two")
     matrix = Matrix(["a::one", "b::two"], [_run("memory", passed="a::one b::two")], [fault])

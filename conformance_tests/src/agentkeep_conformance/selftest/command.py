@@ -49,10 +49,18 @@ def run(arguments: argparse.Namespace) -> int:
         left_out = _nothing if arguments.all else _not_quick
         runner = Runner(Path(logs), jobs=arguments.jobs, patience=arguments.patience, left_out=left_out)
         runs = runner.run([*([] if arguments.only else unfaulted), *faults], _say)
-    matrix = Matrix(all_tests(), runs[: len(runs) - len(faults)], runs[len(runs) - len(faults) :])
+    unfaulted_runs, fault_runs = runs[: len(runs) - len(faults)], runs[len(runs) - len(faults) :]
+    matrix = Matrix(all_tests(), unfaulted_runs, fault_runs, _known_gaps(arguments.folder))
     if arguments.json:
         arguments.json.write_text(json.dumps(matrix.as_json(), indent=1) + "\n", encoding="utf-8")
     return _conclude(matrix, whole=not arguments.only)
+
+
+def _known_gaps(folder: Path) -> frozenset[str]:
+    """The tests that `known_gaps.txt` names, one a line; lines that begin with # say why."""
+    path = folder / "known_gaps.txt"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
 def _chosen(faults: list[Planted], only: Sequence[str]) -> list[Planted]:
