@@ -35,7 +35,7 @@ class CostOfReads:
                 costs: list[tuple[int, int, int]] = []
                 for session_id in sessions:
                     await read(keep, session_id)
-                    # the cheapest of a few: work after a write, such as an index that follows, may fall into one of them
+                    # the cheapest of a few: work that follows a write, as of an index, may fall into one of them
                     few = [await cost.cost_of(bench.proxy, keep, session_id, read) for _ in range(_FEW)]
                     costs.append(min(few))
                     assert costs[-1][0] <= cost.allowed(database, "read"), name
