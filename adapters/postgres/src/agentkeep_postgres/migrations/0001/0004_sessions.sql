@@ -125,7 +125,10 @@ BEGIN
     IF session.id IS NULL THEN
         SELECT s.last_seq INTO actual FROM {prefix}lock_living(p_tenant, p_user, p_id) AS s;
         PERFORM FROM {prefix}sessions AS s WHERE s.tenant = p_tenant AND s.id = p_new_id;
-        outcome := CASE WHEN actual IS NULL THEN 'absent' WHEN FOUND THEN 'exists' ELSE 'seq' END;
+        -- The last case: the parent was absent when it was read, and another has been made under its id since.
+        outcome := CASE
+            WHEN actual IS NULL THEN 'absent' WHEN FOUND THEN 'exists' WHEN p_at_seq > actual THEN 'seq' ELSE 'absent'
+        END;
         RETURN;
     END IF;
     IF changes IS NOT NULL THEN
