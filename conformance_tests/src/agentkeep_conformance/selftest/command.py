@@ -28,7 +28,6 @@ QUICKEST = frozenset({"sessions", "messages", "idempotency"})
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("only", nargs="*", metavar="FAULT", help="run these faults alone (then no test counts as idle)")
-    parser.add_argument("--part", type=_part, metavar="K/N", help="run each Nth fault alone, from the Kth on")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the kill matrix to FILE")
     parser.add_argument(
         "--all", action="store_true", help="run every family on every fault (by default: its own and the quick ones)"
@@ -42,30 +41,19 @@ def run(arguments: argparse.Namespace) -> int:
     """0 if the matrix is full, 1 if not, 2 if it could not be computed."""
     try:
         faults = _chosen(read_faults(arguments.folder / "faults"), arguments.only)
-        if arguments.part is not None:
-            first, step = arguments.part
-            faults = faults[first - 1 :: step]
         unfaulted = read_unfaulted(arguments.folder / "unfaulted")
     except Unsound as error:
         print(error)
         return 2
-    whole = not arguments.only and arguments.part is None
     with tempfile.TemporaryDirectory(prefix="agentkeep-selftest-") as logs:
         left_out = _nothing if arguments.all else _not_quick
         runner = Runner(Path(logs), jobs=arguments.jobs, patience=arguments.patience, left_out=left_out)
-        runs = runner.run([*(unfaulted if whole else []), *faults], _say)
+        runs = runner.run([*([] if arguments.only else unfaulted), *faults], _say)
     unfaulted_runs, fault_runs = runs[: len(runs) - len(faults)], runs[len(runs) - len(faults) :]
     matrix = Matrix(all_tests(), unfaulted_runs, fault_runs, _known_gaps(arguments.folder))
     if arguments.json:
         arguments.json.write_text(json.dumps(matrix.as_json(), indent=1) + "\n", encoding="utf-8")
-    return _conclude(matrix, whole=whole)
-
-
-def _part(text: str) -> tuple[int, int]:
-    first, _, step = text.partition("/")
-    if not (first.isdecimal() and step.isdecimal() and 1 <= int(first) <= int(step)):
-        raise argparse.ArgumentTypeError(f"{text!r}: give K/N with 1 <= K <= N, such as 1/4")
-    return int(first), int(step)
+    return _conclude(matrix, whole=not arguments.only)
 
 
 def _known_gaps(folder: Path) -> frozenset[str]:
