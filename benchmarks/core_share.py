@@ -16,7 +16,7 @@ from time import perf_counter
 from typing import Any
 
 from agentkeep import Keep, NewMessage, connect
-from agentkeep.records import Append, MessageRange, MessageRecord, Scope
+from agentkeep.records import Append, AppendedRecord, MessageRange, MessageRecord, Scope
 from agentkeep_memory import MemoryAdapter
 
 CONTENT = "x" * 400
@@ -27,9 +27,10 @@ PAYLOAD = f'{{"content":"{CONTENT}"}}'
 class Idle:
     """Message verbs that take no time."""
 
-    async def append(self, scope: Scope, append: Append) -> list[MessageRecord]:
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         draft = append.messages[0]
-        return [MessageRecord(id=draft.id, seq=1, role=draft.role, payload=draft.payload, created_at=NOW)]
+        record = MessageRecord(id=draft.id, seq=1, role=draft.role, payload=draft.payload, created_at=NOW)
+        return AppendedRecord([record], version=1, last_seq=1, new=1)
 
     async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
         record = MessageRecord(id="m", seq=1, role="user", payload=PAYLOAD, created_at=NOW)
