@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from agentkeep.errors import AlreadyExists, InvalidInput, SessionNotFound
+from agentkeep.errors import AlreadyExists, SessionNotFound
 from agentkeep.records import (
     Fork,
     RestoredMessage,
@@ -18,7 +18,7 @@ from agentkeep.records import (
     SessionQuery,
     SessionRecord,
 )
-from agentkeep.spi.outcomes import check_owner, version_conflict
+from agentkeep.spi.outcomes import check_owner, never_given, version_conflict
 from agentkeep.spi.resend import Effect
 
 from agentkeep_postgres.client import Client
@@ -130,7 +130,7 @@ class PostgresSessions:
         if outcome == "exists":
             raise AlreadyExists(fork.new_id)
         if outcome == "seq":
-            raise InvalidInput(f"at_seq is {fork.at_seq}: the last seq of session {fork.session_id!r} is {actual}")
+            raise never_given(fork, actual)
         return session_record(columns)
 
     async def restore(

@@ -90,8 +90,13 @@ def forked_at(fork: Fork, last_seq: int) -> int:
     if fork.at_seq is None:
         return last_seq
     if fork.at_seq > last_seq:
-        raise InvalidInput(f"at_seq is {fork.at_seq}: the last seq of session {fork.session_id!r} is {last_seq}")
+        raise never_given(fork, last_seq)
     return fork.at_seq
+
+
+def never_given(fork: Fork, last_seq: int) -> InvalidInput:
+    """The seq up to which to copy was never given."""
+    return InvalidInput(f"at_seq is {fork.at_seq}: the last seq of session {fork.session_id!r} is {last_seq}")
 
 
 def check_owner(scope: Scope, draft: SessionDraft, user_id: str | None) -> None:
