@@ -3,8 +3,6 @@
 strands sdk-typescript#729: agents with the default id overwrote each other's sessions.
 """
 
-from uuid import UUID
-
 from agentkeep import _drafts as drafts
 from agentkeep import sessions
 from over import OverMemory, plant
@@ -13,12 +11,12 @@ FAMILY = "sessions"
 CLAUSE = "SES-1"
 
 
-def uuid4() -> UUID:
-    return UUID(int=7)
+def fresh_id() -> str:
+    return "7" * 32
 
 
-plant(drafts, "uuid4", uuid4)
-plant(sessions, "uuid4", uuid4)
+plant(drafts, "fresh_id", fresh_id)
+plant(sessions, "fresh_id", fresh_id)
 
 
 class TestFault(OverMemory):

@@ -3,6 +3,7 @@
 LangGraph's InMemorySaver and py-key-value's MemoryStore (planted faults E2, E3).
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from agentkeep import _codec as codec
@@ -20,12 +21,17 @@ def decode_message(session_id: str, record: MessageRecord) -> Message:
     return codec.decode_message(session_id, record)
 
 
+def decode_messages(session_id: str, records: Sequence[MessageRecord]) -> list[Message]:
+    return [decode_message(session_id, record) for record in records]
+
+
 @lru_cache
 def decode_session(tenant: str, record: SessionRecord) -> Session:
     return codec.decode_session(tenant, record)
 
 
 plant(messages, "decode_message", decode_message)
+plant(messages, "decode_messages", decode_messages)
 plant(sessions, "decode_session", decode_session)
 
 

@@ -5,9 +5,9 @@ openai-agents#3304: pop_item drops the corrupt newest and says that there is non
 
 from collections.abc import Sequence
 
+from agentkeep import messages
 from agentkeep._codec import decode_message
 from agentkeep.errors import Corrupt
-from agentkeep.messages import Messages
 from agentkeep.models import Message
 from agentkeep.records import MessageRecord
 from over import OverMemory, plant
@@ -16,7 +16,7 @@ FAMILY = "errors"
 CLAUSE = "ERR-4"
 
 
-def decode(messages: Messages, session_id: str, records: Sequence[MessageRecord]) -> list[Message]:
+def decode_messages(session_id: str, records: Sequence[MessageRecord]) -> list[Message]:
     found: list[Message] = []
     for record in records:
         try:
@@ -26,7 +26,7 @@ def decode(messages: Messages, session_id: str, records: Sequence[MessageRecord]
     return found
 
 
-plant(Messages, "_decode", decode)
+plant(messages, "decode_messages", decode_messages)
 
 
 class TestFault(OverMemory):

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, cast
-from uuid import uuid4
 
 from agentkeep._codec import encode_json
 from agentkeep._labels import stored_labels, wanted_labels
@@ -19,6 +18,7 @@ from agentkeep._validation import (
     check_status,
     check_text,
     check_time,
+    fresh_id,
 )
 from agentkeep.capabilities import Capabilities
 from agentkeep.errors import InvalidInput, LimitExceeded
@@ -92,7 +92,7 @@ def session_draft(
     metadata_json = encode_json(metadata, "metadata")
     _check_session_size(len(state_json) + len(metadata_json), capabilities)
     return SessionDraft(
-        id=uuid4().hex if id is None else check_id(id, "id"),
+        id=fresh_id() if id is None else check_id(id, "id"),
         user_id=_own_user(scope, check_optional_id(fields.get("user_id"), "user_id")),
         agent_name=check_optional_id(fields.get("agent_name"), "agent_name"),
         title=check_text(fields.get("title"), "title"),

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypedDict, cast
-from uuid import uuid4
 
 from agentkeep._codec import content_key, encode_payload
 from agentkeep._drafts import SessionFields, SessionUpdate, only_known, session_changes, session_draft
 from agentkeep._shared import Shared
-from agentkeep._validation import check_additions, check_id, check_optional_count, check_time
+from agentkeep._validation import check_additions, check_id, check_optional_count, check_time, fresh_id
 from agentkeep.capabilities import Capabilities
 from agentkeep.errors import InvalidInput, LimitExceeded
 from agentkeep.models import Message, NewMessage
@@ -34,6 +33,10 @@ class MessageUpdate(TypedDict, total=False):
     metadata: dict[str, Any]
 
 
+_TEXTS = ("name", "tool_call_id", "turn_id", "route", "step")
+_NO_TEXTS = (None,) * len(_TEXTS)
+
+
 class AppendOptions(TypedDict):
     """The options of `messages.append`, as given."""
 
@@ -47,7 +50,14 @@ class AppendOptions(TypedDict):
     keep_last: int | None
 
 
-def append_record(
+def plain_append(session_id: str, messages: Sequence[NewMessage], capabilities: Capabilities) -> Append:
+    """An append without options. Raises `InvalidInput`, `LimitExceeded`."""
+    check_id(session_id, "session_id")
+    drafts = _message_drafts(messages, capabilities)
+    return Append(session_id=session_id, messages=drafts, may_be_stored=_has_ids(messages))
+
+
+def append_with_options(
     shared: Shared, scope: Scope, session_id: str, messages: Sequence[NewMessage], options: AppendOptions
 ) -> Append:
     """Raises `InvalidInput`, `LimitExceeded`."""
@@ -59,7 +69,7 @@ def append_record(
     append = Append(
         session_id=session_id,
         messages=_message_drafts(messages, capabilities),
-        may_be_stored=any(message.id is not None for message in messages),
+        may_be_stored=_has_ids(messages),
         create=None if create is None else session_draft(session_id, create, scope, capabilities, shared.idle_ttl),
         stored=options["stored"],
         changes=session_changes(update, scope, capabilities) if update else None,
@@ -75,6 +85,13 @@ def append_record(
             "what the first one did (IDEM-1): give no ids, or keep as many messages as you append"
         )
     return append
+
+
+def _has_ids(messages: Sequence[NewMessage]) -> bool:
+    for message in messages:  # noqa: SIM110 - any() makes a generator, which costs as much as a draft's check
+        if message.id is not None:
+            return True
+    return False
 
 
 def has_effect(append: Append) -> bool:
@@ -113,12 +130,12 @@ def message_draft(message: NewMessage, capabilities: Capabilities) -> MessageDra
     if len(payload) > capabilities.max_message_bytes:
         raise LimitExceeded("a message in bytes", limit=capabilities.max_message_bytes, actual=len(payload))
     return MessageDraft(
-        id=uuid4().hex if message.id is None else check_id(message.id, "message id"),
+        id=fresh_id() if message.id is None else check_id(message.id, "message id"),
         role=message.role,
         payload=payload.decode(),
         content_key=content_key(message.role, payload),
         search_text=fold(message_text(message)) if capabilities.search else "",
-        created_at=check_time(message.created_at, "created_at"),
+        created_at=None if message.created_at is None else check_time(message.created_at, "created_at"),
     )
 
 
@@ -126,9 +143,11 @@ def check_message_texts(message: NewMessage) -> None:
     """The type of the fields that are text; lone surrogates are found when the payload is encoded."""
     if message.user_id is not None:
         check_id(message.user_id, "user_id")
-    for name in ("name", "tool_call_id", "turn_id", "route", "step"):
-        value = getattr(message, name)
-        if not (value is None or isinstance(value, str)):
+    values = (message.name, message.tool_call_id, message.turn_id, message.route, message.step)
+    if values == _NO_TEXTS:
+        return
+    for name, value in zip(_TEXTS, values, strict=True):
+        if not (value is None or isinstance(value, str)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidInput(f"{name} is of type {type(value).__name__}: give a string or None")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agentkeep._codec import decode_message, decode_session
+from agentkeep._codec import decode_messages, decode_session
 from agentkeep._shared import Shared
 from agentkeep._turns import whole_turns as kept_for_whole_turns
 from agentkeep._validation import MAX_LIMIT, check_count, check_id
@@ -67,16 +67,13 @@ class _Newest:
         kept = min(n, len(self._records))
         if whole_turns:
             kept = await self._with_whole_turn(kept)
-        return [self._decode(record) for record in reversed(self._records[:kept])]
+        return decode_messages(self._session_id, reversed(self._records[:kept]))
 
     async def _with_whole_turn(self, kept: int) -> int:
         first = max(kept - 1, 0)
         while True:
-            newest_first = [self._decode(record) for record in self._records[first:]]
+            newest_first = decode_messages(self._session_id, self._records[first:])
             found = kept_for_whole_turns(newest_first, min(kept, 1), is_all=self._is_all)
             if found is not None:
                 return first + found
             await self.read_on(_TURN_PAGE)
-
-    def _decode(self, record: MessageRecord) -> Message:
-        return decode_message(self._session_id, record)

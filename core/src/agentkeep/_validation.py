@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from os import urandom
 from typing import Any, cast, get_args
 
 from agentkeep.errors import InvalidInput, LimitExceeded
@@ -20,8 +21,15 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _STATUSES: tuple[str, ...] = get_args(Status)
 
 
+def fresh_id() -> str:
+    """A fresh id: 128 random bits, as 32 hexadecimal digits."""
+    return urandom(16).hex()
+
+
 def check_id(value: object, what: str) -> str:
     """An opaque id: 1 to 255 UTF-8 bytes, no control characters; kept byte for byte."""
+    if type(value) is str and value.isascii() and value.isprintable() and 0 < len(value) <= MAX_ID_BYTES:
+        return value  # most ids; the rest of this function finds what is wrong with the others
     if not isinstance(value, str):
         raise InvalidInput(f"{what} is of type {type(value).__name__}: give a string")
     if not value:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import Unpack, cast
 
-from agentkeep._codec import content_key, decode_message
+from agentkeep._codec import content_key, decode_message, decode_messages
 from agentkeep._cursors import message_cursor, message_position
 from agentkeep._drafts import SessionFields, SessionUpdate
 from agentkeep._highlights import highlights
 from agentkeep._message_drafts import (
     MessageUpdate,
-    append_record,
+    append_with_options,
     check_update,
     has_effect,
     message_draft,
+    plain_append,
     updated_message,
 )
 from agentkeep._shared import Shared
@@ -31,12 +32,13 @@ from agentkeep._validation import (
 from agentkeep.errors import Conflict, InvalidInput
 from agentkeep.models import Appended, Hit, Message, NewMessage, Page
 from agentkeep.protocol import MessageRepository, SupportsSearch, SupportsWatch
-from agentkeep.records import HitRecord, MessageRange, MessageRecord, Scope, SearchQuery, Stored
+from agentkeep.records import HitRecord, MessageRange, Scope, SearchQuery, Stored
 from agentkeep.spi.text import message_text, query_words
 
 _ITERATE_PAGE = 500
 _REPLACE_TRIES = 20
 _GET_MANY = 1_000
+_NO_OPTIONS = (None,) * 7
 
 
 class Messages:
@@ -77,27 +79,32 @@ class Messages:
         `LimitExceeded`.
         """
         repository = self._repository
-        append = append_record(
-            self._shared,
-            self._scope,
-            session_id,
-            messages,
-            {
-                "create": create,
-                "update": update,
-                "add": add,
-                "stored": stored,
-                "expected_version": expected_version,
-                "expected_last_seq": expected_last_seq,
-                "truncate_after": truncate_after,
-                "keep_last": keep_last,
-            },
-        )
+        shared = self._shared
+        options = (create, update, add, expected_version, expected_last_seq, truncate_after, keep_last)
+        if stored == "conflict" and options == _NO_OPTIONS:
+            append = plain_append(session_id, messages, shared.capabilities)
+        else:
+            append = append_with_options(
+                shared,
+                self._scope,
+                session_id,
+                messages,
+                {
+                    "create": create,
+                    "update": update,
+                    "add": add,
+                    "stored": stored,
+                    "expected_version": expected_version,
+                    "expected_last_seq": expected_last_seq,
+                    "truncate_after": truncate_after,
+                    "keep_last": keep_last,
+                },
+            )
         if not messages and not has_effect(append):
             session = await self._shared.adapter.sessions.get(self._scope, session_id)
             return Appended([], version=session.version, last_seq=session.last_seq, new=0)
         result = await repository.append(self._scope, append)
-        landed = self._decode(session_id, result.messages)
+        landed = decode_messages(session_id, result.messages)
         return Appended(landed, version=result.version, last_seq=result.last_seq, new=result.new)
 
     async def update(self, session_id: str, id: str, **fields: Unpack[MessageUpdate]) -> Message:
@@ -151,7 +158,7 @@ class Messages:
         )
         window = bounds if cursor is None else self._following(session_id, bounds, cursor)
         records = await repository.list(self._scope, session_id, window)
-        items = self._decode(session_id, records[:limit])
+        items = decode_messages(session_id, records[:limit])
         if len(records) <= limit:
             return Page(items=items, next_cursor=None, has_more=False)
         following = message_cursor(self._scope, session_id, bounds, items[-1].seq)
@@ -286,9 +293,6 @@ class Messages:
         finally:  # at once, and not when the garbage collector comes by
             if isinstance(watched, AsyncGenerator):
                 await watched.aclose()
-
-    def _decode(self, session_id: str, records: Sequence[MessageRecord]) -> list[Message]:
-        return [decode_message(session_id, record) for record in records]
 
 
 def _hit(hit: HitRecord, words: Sequence[str]) -> Hit:

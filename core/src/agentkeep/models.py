@@ -15,6 +15,7 @@ from agentkeep._values import Value
 
 Status = Literal["active", "completed", "abandoned"]
 T = TypeVar("T")
+_set = object.__setattr__
 
 
 class Session(Value, frozen=True, kw_only=True):
@@ -115,9 +116,10 @@ class Appended(Sequence[Message]):
     """How many messages this call stored; 0 for a repeated call (IDEM-1)."""
 
     def __init__(self, messages: Iterable[Message], *, version: int, last_seq: int, new: int) -> None:
-        fields = {"messages": tuple(messages), "version": version, "last_seq": last_seq, "new": new}
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
+        _set(self, "messages", tuple(messages))
+        _set(self, "version", version)
+        _set(self, "last_seq", last_seq)
+        _set(self, "new", new)
 
     @overload
     def __getitem__(self, index: int) -> Message: ...

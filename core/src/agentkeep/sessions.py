@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 from typing import Literal, Unpack
-from uuid import uuid4
 
 from agentkeep._codec import decode_session
 from agentkeep._cursors import session_cursor, session_position
@@ -29,6 +28,7 @@ from agentkeep._validation import (
     check_limit,
     check_optional_count,
     check_optional_id,
+    fresh_id,
 )
 from agentkeep.errors import InvalidInput, SessionNotFound
 from agentkeep.models import Page, Resumed, Session
@@ -210,7 +210,7 @@ class Sessions:
         repository = self._repository
         fork = Fork(
             session_id=check_id(id, "id"),
-            new_id=check_optional_id(new_id, "new_id") or uuid4().hex,
+            new_id=check_optional_id(new_id, "new_id") or fresh_id(),
             at_seq=check_optional_count(at_seq, "at_seq"),
             version=first_version(),
             changes=session_changes(update, self._scope, self._shared.capabilities) if update else None,

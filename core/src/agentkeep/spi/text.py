@@ -17,6 +17,8 @@ _NOT_TEXT = frozenset({"type", "role", "id", "data", "signature", "encrypted_con
 
 def message_text(message: Message | NewMessage) -> str:
     """All strings of `content`, or, if that is None, of `event`; one a line."""
+    if isinstance(message.content, str):
+        return message.content
     return "\n".join(_strings(message.event if message.content is None else message.content))
 
 
