@@ -24,6 +24,7 @@ from agentkeep.errors import (
     SchemaMissing,
     SchemaTooNew,
     SessionNotFound,
+    StateTooNew,
     Unavailable,
 )
 from agentkeep.keep import Keep, View, connect
@@ -68,6 +69,7 @@ __all__ = [
     "SessionNotFound",
     "SessionRepository",
     "SessionUpdate",
+    "StateTooNew",
     "Status",
     "Stored",
     "Unavailable",

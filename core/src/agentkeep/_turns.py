@@ -21,14 +21,15 @@ def whole_turns(newest_first: Sequence[Message], n: int, *, is_all: bool) -> int
     `is_all`: no message is older than these. None: older messages are needed to decide.
     """
     for kept in range(n, len(newest_first)):
-        if _begins_turn(newest_first[kept - 1], newest_first[kept]):
+        if begins_turn(newest_first[kept - 1], newest_first[kept]):
             return kept
     if is_all:
         return len(newest_first)
     return None
 
 
-def _begins_turn(message: Message, before: Message) -> bool:
+def begins_turn(message: Message, before: Message) -> bool:
+    """Whether a message begins a turn; `before` is the one before it."""
     if _holds_result(message):
         return False
     if message.turn_id is not None:

@@ -14,6 +14,7 @@
     ├── OutcomeUnknown                something may have been written: retry with the same message ids
     ├── Corrupt                       a stored record can't be read
     ├── SchemaMissing, SchemaTooNew
+    ├── StateTooNew                   a newer release of the agent stored this session's data
     └── Closed
 
 No message holds a password or stored content (ERR-3): a URL passes through `agentkeep.spi.urls.redact` first.
@@ -170,6 +171,19 @@ class SchemaTooNew(PersistenceError):
         self.found = found
         self.known = known
         self.oldest = least
+
+
+class StateTooNew(PersistenceError):
+    """A newer release of the agent stored this session's data, and this one can't read it. Nothing was changed."""
+
+    def __init__(self, session_id: str, *, found: int, known: int) -> None:
+        super().__init__(
+            f"session {session_id!r} has data of schema version {found}, and this agent knows version {known}: "
+            "upgrade the agent"
+        )
+        self.session_id = session_id
+        self.found = found
+        self.known = known
 
 
 class Closed(PersistenceError):
