@@ -17,6 +17,7 @@ import pytest
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
 from agentkeep_postgres.listing import Call, Listing, candidates, conditions, values_of
 from agentkeep_postgres.statements import Names, Statement, Statements, load_statements
+from agentkeep_postgres.sweep import removal_of_expired
 from psycopg.sql import SQL, Identifier, Literal
 
 if TYPE_CHECKING:
@@ -233,13 +234,11 @@ async def test_counting_and_removing_follow_an_index(database: Database) -> None
     removal = statements.joined(
         "candidates_begin", *candidates(_SCOPE, query), "candidates_end", *conditions(_SCOPE, query), "locked_end"
     )
-    expired = statements.joined(
-        *("candidates_begin", "select_keys", "from_expired", "order_expiry", "limit", "candidates_end"),
-        *("only_expired", "locked_end"),
-    )
+    expired = statements.joined(*removal_of_expired(()))
     values = values_of(_SCOPE, query) | {"limit": 10}
     async with grown(database, [count, (removal, values), (expired, values)]) as explained:
         await database.run("UPDATE {p}sessions SET expires_at = now() - interval '1 minute' WHERE id IN ('s11', 's12')")
+        await database.run("UPDATE {p}sessions SET listed = false WHERE id = 's12'")
         plans = await explained.plans(*count)
         check(plans, most=1_000)
         tables = {node.get("Relation Name") for plan in plans for node in nodes(plan)}

@@ -148,7 +148,8 @@ def test_single_look_ups_use_a_unique_index(connection: sqlite3.Connection, name
 
 
 @pytest.mark.parametrize(
-    "name", ["delete_messages", "unindex", "copy_messages", "expired", "delete_labels", "has_unsettled"]
+    "name",
+    ["delete_messages", "unindex", "copy_messages", "expired", "delete_labels", "has_unsettled", "has_listed_expired"],
 )
 def test_removal_copy_and_sweep_touch_what_they_mean(connection: sqlite3.Connection, name: str) -> None:
     values = dict.fromkeys(_names(SQL[name]), 1)

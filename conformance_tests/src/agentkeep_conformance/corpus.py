@@ -40,10 +40,10 @@ async def fill(keep: Keep) -> None:
     )
     await keep.messages.append("full", [_message(number, noon) for number in range(1, 6)])
     await keep.messages.append(
-        "full", [NewMessage(role="user", id="last")], update={"status": "completed"}, keep_last=4
+        "full", [NewMessage(role="user", id="last")], update={"status": "completed"}, add={"n": 2**53 - 1}, keep_last=4
     )
     await keep.sessions.fork("full", at_seq=4, new_id="fork")
-    await keep.sessions.create("empty", ttl=timedelta(days=36_000))
+    await keep.sessions.create("empty", ttl=timedelta(days=36_000), idle_ttl=timedelta(days=36_000))
     await keep.sessions.create("gone")
     await keep.sessions.delete("gone")
     await keep.for_tenant("other").sessions.create("full", user_id="u1")

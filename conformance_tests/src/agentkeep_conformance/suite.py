@@ -29,6 +29,7 @@ from agentkeep_conformance.families.growth import Growth
 from agentkeep_conformance.families.idempotency import Idempotency
 from agentkeep_conformance.families.isolation import Isolation
 from agentkeep_conformance.families.lifecycle import LifeCycle
+from agentkeep_conformance.families.listing_costs import ListingCosts
 from agentkeep_conformance.families.lookups import Lookups, Redactions
 from agentkeep_conformance.families.loops import Loops
 from agentkeep_conformance.families.messages import Messages
@@ -102,6 +103,7 @@ class AdapterConformance(
     Cost,
     CostOfReads,
     Growth,
+    ListingCosts,
     Steps,
     Wrapped,
     Upgrade,

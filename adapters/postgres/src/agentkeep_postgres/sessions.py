@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
-from agentkeep.errors import AlreadyExists, SessionNotFound
+from agentkeep.errors import AlreadyExists, PersistenceError, SessionNotFound
 from agentkeep.records import (
     Fork,
     RestoredMessage,
@@ -103,7 +104,11 @@ class PostgresSessions:
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> list[SessionRecord]:
         statement, values = self._listing.page(scope, query, order, limit=limit, after=after)
-        return [session_record(row) for row in await self._client.read(statement, values)]
+        rows = await self._client.read(statement, values)
+        if rows[0][0]:
+            with suppress(PersistenceError):  # a role that may only read, a server that refuses writes for now
+                await self._client.write(*self._listing.unlist_expired(), effect=Effect.REPEATABLE)
+        return [session_record(row[1:]) for row in rows if row[1] is not None]
 
     async def count(self, scope: Scope, query: SessionQuery) -> int:
         rows = await self._client.read(*self._listing.count(scope, query))

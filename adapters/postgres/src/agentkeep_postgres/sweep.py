@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agentkeep.records import Scope, SessionQuery
 
 from agentkeep_postgres.client import Client
@@ -28,11 +30,7 @@ class Sweep:
         if scope is not None:
             within = ("only_tenant",) if scope.user_id is None else ("only_tenant", "only_owner")
             values = {"tenant": scope.tenant, "owner": scope.user_id}
-        found = ("select_keys", "from_expired", *within, "order_expiry", "limit")
-        statement = self._sql.joined(
-            "candidates_begin", *found, "candidates_end", "only_expired", *within, "locked_end"
-        )
-        return await self._remove(statement, values, limit)
+        return await self._remove(self._sql.joined(*removal_of_expired(within)), values, limit)
 
     async def _remove(self, statement: Statement, values: dict[str, object], limit: int) -> int:
         """Again if another process was first with some of the candidates, for there may be more."""
@@ -44,3 +42,13 @@ class Sweep:
             removed += now
             if found < wanted or removed == limit:
                 return removed
+
+
+def removal_of_expired(within: Sequence[str]) -> Sequence[str]:
+    """The parts of a step that removes expired sessions, those first that no listing reads any more."""
+    unlisted, listed = (
+        ("open", "select_keys", index, *within, "order_expiry", "limit", "close")
+        for index in ("from_unlisted", "from_expired")
+    )
+    found = (*unlisted, "union_all", *listed, "limit")
+    return ("candidates_begin", *found, "candidates_end", "only_expired", *within, "locked_end")

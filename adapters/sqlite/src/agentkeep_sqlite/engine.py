@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from agentkeep.errors import Closed, ConfigurationError
+from agentkeep.errors import Closed, ConfigurationError, PersistenceError
 from agentkeep.spi.clock import Clock, never_back
 from agentkeep.spi.notify import Key, Notifier
 from sqlalchemy.engine import Connection as SQLAlchemyConnection
@@ -175,7 +175,8 @@ class EngineClient:
         return await paused(self.write(work))
 
     async def run_when_idle(self, step: Work[bool]) -> None:
-        await self.write(step)
+        with suppress(PersistenceError):  # the reads that asked for it ask again
+            await self.write(step)
 
     async def vacuum(self) -> bool:
         """Not ours to do: the file may hold other tables, and have any size."""

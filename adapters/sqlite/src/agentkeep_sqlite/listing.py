@@ -16,6 +16,10 @@ Position = tuple[int, str]
 
 COUNT_STEP = 10_000
 """Sessions counted in one read, so that other reads get their turn in between (COST-3)."""
+_UNLISTED_AT_ONCE = 500
+"""Expired sessions that leave the indexes of listings in one transaction (COST-3)."""
+_FEW_EXPIRED = 20
+"""So many expired sessions may stay in those indexes: passing them costs less than a transaction."""
 _COMMON = 100
 """A value of so many sessions is common. If all values of a query are, any of them may lead."""
 
@@ -54,6 +58,21 @@ class Listing:
             parts.append(f"behind_{sorting}")
             values |= {"at": to_micros(after.at), "last_id": after.id}
         return session_records(db.all(self._joined([*parts, f"order_{sorting}"]), values))
+
+    def has_expired(self, db: Connection) -> bool:
+        """Whether listings pass so many expired sessions that `unlist_expired` should run."""
+        return db.one(self._sql["has_listed_expired"], {"now": db.now, "few": _FEW_EXPIRED}) is not None
+
+    def unlist_expired(self, db: Connection) -> bool:
+        """Take expired sessions out of the indexes that listings read (READ-5). Returns whether there may be more.
+
+        The sessions stay for the sweep.
+        """
+        found = db.all(self._sql["listed_expired"], {"now": db.now, "limit": _UNLISTED_AT_ONCE})
+        keys = {"keys": json.dumps([key for (key,) in found])}
+        db.run(self._sql["unlist"], keys)
+        db.run(self._sql["unlist_labels"], keys)
+        return len(found) == _UNLISTED_AT_ONCE
 
     def count_step(
         self, scope: Scope, query: SessionQuery, after: Position | None, db: Connection

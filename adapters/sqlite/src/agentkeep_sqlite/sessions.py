@@ -111,10 +111,24 @@ class SQLiteSessions:
         check_version(session, expected_version)
         return self._tables.update(db, session, changes, add=add)
 
+    def _list(
+        self,
+        scope: Scope,
+        query: SessionQuery,
+        order: SessionOrder,
+        limit: int,
+        after: SessionPosition | None,
+        db: Connection,
+    ) -> tuple[list[SessionRecord], bool]:
+        return self._listing.page(scope, query, order, limit, after, db), self._listing.has_expired(db)
+
     async def list(
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> list[SessionRecord]:
-        return await self._client.read(partial(self._listing.page, scope, query, order, limit, after))
+        page, passed_expired = await self._client.read(partial(self._list, scope, query, order, limit, after))
+        if passed_expired:
+            await self._client.run_when_idle(self._listing.unlist_expired)
+        return page
 
     async def count(self, scope: Scope, query: SessionQuery) -> int:
         """Counts in steps, so that other reads get their turn in between (COST-3)."""

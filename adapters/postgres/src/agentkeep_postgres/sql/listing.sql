@@ -7,6 +7,23 @@
 -- name: select_sessions
 SELECT {session_columns}
 
+-- name: page_begin
+-- One row at least. Its first column: whether listings pass more expired sessions than `:few_expired`.
+SELECT crowd.has_expired, page.* FROM (
+    SELECT (
+        SELECT true FROM {prefix}sessions AS s
+        WHERE s.listed AND s.expires_at <= statement_timestamp()
+        ORDER BY s.expires_at LIMIT 1 OFFSET :few_expired::bigint
+    ) AS has_expired
+) AS crowd
+LEFT JOIN LATERAL (
+
+-- name: page_end
+) AS page ON true
+
+-- name: unlist_expired
+SELECT {prefix}unlist_expired(:limit::bigint)
+
 -- name: select_rows
 SELECT s.*
 
@@ -62,23 +79,23 @@ rarest AS MATERIALIZED (
 
 -- name: from_tenant
 FROM {prefix}sessions AS s
-WHERE s.tenant || E'\x1f' = :tenant::text || E'\x1f'
+WHERE s.listed AND s.tenant || E'\x1f' = :tenant::text || E'\x1f'
 
 -- name: from_owner
 FROM {prefix}sessions AS s
-WHERE s.tenant || E'\x1f' || s.user_id = :tenant::text || E'\x1f' || :owner::text
+WHERE s.listed AND s.tenant || E'\x1f' || s.user_id = :tenant::text || E'\x1f' || :owner::text
 
 -- name: from_agent_name
 FROM {prefix}sessions AS s
-WHERE s.tenant || E'\x1f' || s.agent_name = :tenant::text || E'\x1f' || :agent_name::text
+WHERE s.listed AND s.tenant || E'\x1f' || s.agent_name = :tenant::text || E'\x1f' || :agent_name::text
 
 -- name: from_status
 FROM {prefix}sessions AS s
-WHERE s.tenant || E'\x1f' || s.status = :tenant::text || E'\x1f' || :status::text
+WHERE s.listed AND s.tenant || E'\x1f' || s.status = :tenant::text || E'\x1f' || :status::text
 
 -- name: from_parent_id
 FROM {prefix}sessions AS s
-WHERE s.tenant || E'\x1f' || s.parent_id = :tenant::text || E'\x1f' || :parent_id::text
+WHERE s.listed AND s.tenant || E'\x1f' || s.parent_id = :tenant::text || E'\x1f' || :parent_id::text
 
 -- name: from_labels
 FROM {prefix}labels AS l

@@ -1,6 +1,7 @@
 -- Times are microseconds since 1970 in UTC. A key is never given twice (AUTOINCREMENT), so it names one session or one
 -- message for ever: a watcher sees that its session was replaced, and the search index knows what is new.
 
+-- listed: 0 once listings have passed the session after it expired. Then it is in no index that they read (READ-5).
 CREATE TABLE {prefix}session (
     key INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant TEXT NOT NULL,
@@ -23,6 +24,7 @@ CREATE TABLE {prefix}session (
     ends_at INTEGER,
     idle_ttl INTEGER,
     expires_at INTEGER,
+    listed INTEGER NOT NULL DEFAULT 1,
     UNIQUE (tenant, id)
 );
 
@@ -67,27 +69,31 @@ CREATE TABLE {prefix}message (
 );
 
 -- One index for each filter that can lead a listing, in both orders. The id breaks ties.
-CREATE INDEX {prefix}session_all_updated_at ON {prefix}session (tenant, updated_at, id);
-CREATE INDEX {prefix}session_all_created_at ON {prefix}session (tenant, created_at, id);
-CREATE INDEX {prefix}session_status_updated_at ON {prefix}session (tenant, status, updated_at, id);
-CREATE INDEX {prefix}session_status_created_at ON {prefix}session (tenant, status, created_at, id);
+CREATE INDEX {prefix}session_all_updated_at ON {prefix}session (tenant, updated_at, id)
+    WHERE listed = 1;
+CREATE INDEX {prefix}session_all_created_at ON {prefix}session (tenant, created_at, id)
+    WHERE listed = 1;
+CREATE INDEX {prefix}session_status_updated_at ON {prefix}session (tenant, status, updated_at, id)
+    WHERE listed = 1;
+CREATE INDEX {prefix}session_status_created_at ON {prefix}session (tenant, status, created_at, id)
+    WHERE listed = 1;
 CREATE INDEX {prefix}session_user_updated_at ON {prefix}session (tenant, user_id, updated_at, id)
-    WHERE user_id IS NOT NULL;
+    WHERE user_id IS NOT NULL AND listed = 1;
 CREATE INDEX {prefix}session_user_created_at ON {prefix}session (tenant, user_id, created_at, id)
-    WHERE user_id IS NOT NULL;
+    WHERE user_id IS NOT NULL AND listed = 1;
 CREATE INDEX {prefix}session_agent_updated_at ON {prefix}session (tenant, agent_name, updated_at, id)
-    WHERE agent_name IS NOT NULL;
+    WHERE agent_name IS NOT NULL AND listed = 1;
 CREATE INDEX {prefix}session_agent_created_at ON {prefix}session (tenant, agent_name, created_at, id)
-    WHERE agent_name IS NOT NULL;
+    WHERE agent_name IS NOT NULL AND listed = 1;
 CREATE INDEX {prefix}session_parent_updated_at ON {prefix}session (tenant, parent_id, updated_at, id)
-    WHERE parent_id IS NOT NULL;
+    WHERE parent_id IS NOT NULL AND listed = 1;
 CREATE INDEX {prefix}session_parent_created_at ON {prefix}session (tenant, parent_id, created_at, id)
-    WHERE parent_id IS NOT NULL;
+    WHERE parent_id IS NOT NULL AND listed = 1;
 CREATE INDEX {prefix}label_updated_at ON {prefix}session_label (tenant, label, updated_at, id);
 CREATE INDEX {prefix}label_created_at ON {prefix}session_label (tenant, label, created_at, id);
 
--- For the sweep.
-CREATE INDEX {prefix}session_expires_at ON {prefix}session (expires_at, tenant) WHERE expires_at IS NOT NULL;
+-- For the sweep, and for finding the expired sessions that are still listed.
+CREATE INDEX {prefix}session_expires_at ON {prefix}session (listed, expires_at, tenant) WHERE expires_at IS NOT NULL;
 
 -- Sessions that were removed and whose messages are still to be removed, step by step.
 CREATE TABLE {prefix}removal (session INTEGER PRIMARY KEY);

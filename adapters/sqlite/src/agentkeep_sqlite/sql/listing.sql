@@ -19,52 +19,52 @@ CROSS JOIN {prefix}session AS s ON s.key = lead.session LEFT JOIN {prefix}sessio
 -- name: from_all_updated_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_all_updated_at
 {rest}
-WHERE lead.tenant = :tenant
+WHERE lead.tenant = :tenant AND lead.listed = 1
 
 -- name: from_all_created_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_all_created_at
 {rest}
-WHERE lead.tenant = :tenant
+WHERE lead.tenant = :tenant AND lead.listed = 1
 
 -- name: from_status_updated_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_status_updated_at
 {rest}
-WHERE lead.tenant = :tenant AND lead.status = :lead
+WHERE lead.tenant = :tenant AND lead.listed = 1 AND lead.status = :lead
 
 -- name: from_status_created_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_status_created_at
 {rest}
-WHERE lead.tenant = :tenant AND lead.status = :lead
+WHERE lead.tenant = :tenant AND lead.listed = 1 AND lead.status = :lead
 
 -- name: from_user_updated_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_user_updated_at
 {rest}
-WHERE lead.tenant = :tenant AND lead.user_id = :lead
+WHERE lead.tenant = :tenant AND lead.listed = 1 AND lead.user_id = :lead
 
 -- name: from_user_created_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_user_created_at
 {rest}
-WHERE lead.tenant = :tenant AND lead.user_id = :lead
+WHERE lead.tenant = :tenant AND lead.listed = 1 AND lead.user_id = :lead
 
 -- name: from_agent_updated_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_agent_updated_at
 {rest}
-WHERE lead.tenant = :tenant AND lead.agent_name = :lead
+WHERE lead.tenant = :tenant AND lead.listed = 1 AND lead.agent_name = :lead
 
 -- name: from_agent_created_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_agent_created_at
 {rest}
-WHERE lead.tenant = :tenant AND lead.agent_name = :lead
+WHERE lead.tenant = :tenant AND lead.listed = 1 AND lead.agent_name = :lead
 
 -- name: from_parent_updated_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_parent_updated_at
 {rest}
-WHERE lead.tenant = :tenant AND lead.parent_id = :lead
+WHERE lead.tenant = :tenant AND lead.listed = 1 AND lead.parent_id = :lead
 
 -- name: from_parent_created_at
 FROM {prefix}session AS lead INDEXED BY {prefix}session_parent_created_at
 {rest}
-WHERE lead.tenant = :tenant AND lead.parent_id = :lead
+WHERE lead.tenant = :tenant AND lead.listed = 1 AND lead.parent_id = :lead
 
 -- name: from_label_updated_at
 FROM {prefix}session_label AS lead INDEXED BY {prefix}label_updated_at
@@ -145,25 +145,25 @@ FROM step
 -- At most :limit: how rare a value is, so that the rarest leads.
 SELECT count(*) FROM (
     SELECT 1 FROM {prefix}session INDEXED BY {prefix}session_user_updated_at
-    WHERE tenant = :tenant AND user_id = :value LIMIT :limit
+    WHERE tenant = :tenant AND listed = 1 AND user_id = :value LIMIT :limit
 )
 
 -- name: how_many_agent
 SELECT count(*) FROM (
     SELECT 1 FROM {prefix}session INDEXED BY {prefix}session_agent_updated_at
-    WHERE tenant = :tenant AND agent_name = :value LIMIT :limit
+    WHERE tenant = :tenant AND listed = 1 AND agent_name = :value LIMIT :limit
 )
 
 -- name: how_many_parent
 SELECT count(*) FROM (
     SELECT 1 FROM {prefix}session INDEXED BY {prefix}session_parent_updated_at
-    WHERE tenant = :tenant AND parent_id = :value LIMIT :limit
+    WHERE tenant = :tenant AND listed = 1 AND parent_id = :value LIMIT :limit
 )
 
 -- name: how_many_status
 SELECT count(*) FROM (
     SELECT 1 FROM {prefix}session INDEXED BY {prefix}session_status_updated_at
-    WHERE tenant = :tenant AND status = :value LIMIT :limit
+    WHERE tenant = :tenant AND listed = 1 AND status = :value LIMIT :limit
 )
 
 -- name: how_many_label

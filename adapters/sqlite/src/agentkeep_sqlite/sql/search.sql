@@ -48,7 +48,8 @@ INSERT INTO {prefix}search (rowid, search_text) SELECT key, search_text FROM {pr
 -- name: user_messages
 -- How many messages a user has, counted in at most :limit of the user's sessions.
 SELECT count(*), coalesce(sum(message_count), 0) FROM (
-    SELECT message_count FROM {prefix}session WHERE tenant = :tenant AND user_id = :user_id LIMIT :limit
+    SELECT message_count FROM {prefix}session
+    WHERE tenant = :tenant AND listed = 1 AND user_id = :user_id LIMIT :limit
 );
 
 -- name: search_session
@@ -63,7 +64,7 @@ ORDER BY score DESC, m.seq DESC LIMIT :limit;
 SELECT {hit_columns}
 FROM {prefix}session AS s INDEXED BY {prefix}session_user_updated_at
 CROSS JOIN {prefix}message AS m ON m.session = s.key
-WHERE s.user_id = :user AND {matches}
+WHERE s.listed = 1 AND s.user_id = :user AND {matches}
 ORDER BY score DESC, m.key DESC LIMIT :limit;
 
 -- name: search_new

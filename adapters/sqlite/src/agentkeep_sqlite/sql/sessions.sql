@@ -34,7 +34,7 @@ WHERE s.key = :key;
 
 -- name: has_unsettled
 -- Whether any session has expired since :settled.
-SELECT 1 FROM {prefix}session WHERE expires_at > :settled AND expires_at <= :now LIMIT 1;
+SELECT 1 FROM {prefix}session WHERE listed = 1 AND expires_at > :settled AND expires_at <= :now LIMIT 1;
 
 -- name: insert_session
 INSERT INTO {prefix}session (tenant, id, user_id, agent_name, status, parent_id, forked_at_seq, version, schema_version,

@@ -1,9 +1,22 @@
 -- name: expired
 SELECT key, message_count FROM {prefix}session
-WHERE expires_at <= :now
+WHERE listed IN (0, 1) AND expires_at <= :now
   AND (:tenant IS NULL OR tenant = :tenant)
   AND (:user_id IS NULL OR user_id = :user_id)
-ORDER BY expires_at LIMIT :limit;
+LIMIT :limit;
+
+-- name: has_listed_expired
+-- Whether listings walk over more than :few expired sessions.
+SELECT 1 FROM {prefix}session WHERE listed = 1 AND expires_at <= :now LIMIT 1 OFFSET :few;
+
+-- name: listed_expired
+SELECT key FROM {prefix}session WHERE listed = 1 AND expires_at <= :now LIMIT :limit;
+
+-- name: unlist
+UPDATE {prefix}session SET listed = 0 WHERE key IN (SELECT value FROM json_each(:keys));
+
+-- name: unlist_labels
+DELETE FROM {prefix}session_label WHERE session IN (SELECT value FROM json_each(:keys));
 
 -- name: add_removal
 INSERT INTO {prefix}removal (session) VALUES (:key);

@@ -31,27 +31,34 @@ CREATE TABLE {prefix}sessions (
     idle_ttl bigint,
     expires_at timestamptz,
     has_labels boolean NOT NULL,
-    watched_until timestamptz
+    watched_until timestamptz,
+    listed boolean NOT NULL DEFAULT true
 ) WITH (fillfactor = 80); -- sessions
 
 -- `idle_ttl` is in microseconds. `expires_at` is the earlier of `ends_at` and the last use plus `idle_ttl`.
 -- `has_labels`: whether an append must bring rows of `labels` up to date.
+-- `listed`: false once listings have passed the session after it expired. Then it is in no index that they read (READ-5).
 -- `watched_until`: appends notify only while somebody watches, because commits with NOTIFY wait for each other.
 
 -- One index for each filter that can lead a listing. No id holds the separator U+001F.
-CREATE INDEX {bare}sessions_updated ON {prefix}sessions ((tenant || E'\x1f'), updated_at, id);
-CREATE INDEX {bare}sessions_created ON {prefix}sessions ((tenant || E'\x1f'), created_at, id);
+CREATE INDEX {bare}sessions_updated ON {prefix}sessions ((tenant || E'\x1f'), updated_at, id)
+WHERE listed;
+CREATE INDEX {bare}sessions_created ON {prefix}sessions ((tenant || E'\x1f'), created_at, id)
+WHERE listed;
 CREATE INDEX {bare}sessions_user_updated ON {prefix}sessions ((tenant || E'\x1f' || user_id), updated_at, id)
-WHERE user_id IS NOT NULL;
+WHERE user_id IS NOT NULL AND listed;
 CREATE INDEX {bare}sessions_user_created ON {prefix}sessions ((tenant || E'\x1f' || user_id), created_at, id)
-WHERE user_id IS NOT NULL;
+WHERE user_id IS NOT NULL AND listed;
 CREATE INDEX {bare}sessions_agent ON {prefix}sessions ((tenant || E'\x1f' || agent_name), updated_at, id)
-WHERE agent_name IS NOT NULL;
-CREATE INDEX {bare}sessions_status ON {prefix}sessions ((tenant || E'\x1f' || status), updated_at, id);
+WHERE agent_name IS NOT NULL AND listed;
+CREATE INDEX {bare}sessions_status ON {prefix}sessions ((tenant || E'\x1f' || status), updated_at, id)
+WHERE listed;
 CREATE INDEX {bare}sessions_parent ON {prefix}sessions ((tenant || E'\x1f' || parent_id), updated_at, id)
-WHERE parent_id IS NOT NULL;
+WHERE parent_id IS NOT NULL AND listed;
 CREATE INDEX {bare}sessions_expiry ON {prefix}sessions (expires_at)
-WHERE expires_at IS NOT NULL;
+WHERE expires_at IS NOT NULL AND listed;
+CREATE INDEX {bare}sessions_unlisted ON {prefix}sessions (expires_at)
+WHERE expires_at IS NOT NULL AND NOT listed;
 ALTER TABLE {prefix}sessions ADD PRIMARY KEY (tenant, id);
 
 -- One row for each filterable entry of a session's metadata. It repeats the session's sort keys, so that a page of the

@@ -122,6 +122,24 @@ BEGIN
     session.ends_at := moment + (p_draft ->> 'ttl')::bigint * interval '1 microsecond';
     session.expires_at := least(session.ends_at, moment + session.idle_ttl * interval '1 microsecond');
     session.has_labels := jsonb_array_length(p_draft -> 'labels') > 0;
+    session.listed := true;
     RETURN session;
+END
+$$;
+
+-- Takes up to `p_limit` expired sessions out of the indexes that listings read (READ-5); they stay for the sweep.
+CREATE FUNCTION {prefix}unlist_expired(p_limit bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    expired record;
+BEGIN
+    FOR expired IN
+        SELECT s.tenant, s.id FROM {prefix}sessions AS s
+        WHERE s.listed AND s.expires_at <= statement_timestamp()
+        ORDER BY s.expires_at LIMIT p_limit FOR UPDATE SKIP LOCKED
+    LOOP
+        UPDATE {prefix}sessions AS s SET listed = false WHERE s.tenant = expired.tenant AND s.id = expired.id;
+        DELETE FROM {prefix}labels AS l WHERE l.tenant = expired.tenant AND l.session_id = expired.id;
+    END LOOP;
 END
 $$;

@@ -154,6 +154,7 @@ DECLARE
     session {prefix}sessions := jsonb_populate_record(NULL::{prefix}sessions, fields);
 BEGIN
     session.has_labels := jsonb_array_length(fields -> 'labels') > 0;
+    session.listed := true;
     IF NOT {prefix}put(session, fields) THEN
         outcome := 'exists';
         RETURN;
