@@ -18,6 +18,7 @@ from agentkeep_conformance.families.counters import Counters
 from agentkeep_conformance.families.crashes import Crashes
 from agentkeep_conformance.families.creating import Creating
 from agentkeep_conformance.families.erasure import Erasure
+from agentkeep_conformance.families.erasure_of_indexed import ErasureOfIndexed
 from agentkeep_conformance.families.error_values import ErrorValues
 from agentkeep_conformance.families.errors import Errors
 from agentkeep_conformance.families.expiry import Expiry
@@ -100,6 +101,7 @@ class AdapterConformance(
     Cancellation,
     Noise,
     Erasure,
+    ErasureOfIndexed,
     Cost,
     CostOfReads,
     Growth,
