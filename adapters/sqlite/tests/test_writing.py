@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from agentkeep import Closed, Keep, NewMessage, OutcomeUnknown, Unavailable
 from agentkeep_sqlite import SQLiteAdapter, commit
-from agentkeep_sqlite.client import DriverConnection
+from agentkeep_sqlite.client import Connection, DriverConnection
 from agentkeep_sqlite.urls import Database
 
 pytestmark = pytest.mark.anyio
@@ -244,3 +245,30 @@ async def test_after_a_fork_the_parents_adapter_says_so(keep: Keep, monkeypatch:
         await keep.sessions.create("s")
     monkeypatch.undo()
     assert (await keep.sessions.create("s")).id == "s"
+
+
+async def test_others_get_the_lock_between_the_steps_of_idle_work(keep: Keep, file: Path) -> None:
+    """COST-3: SQLite's lock is not fair, so the writing thread pauses for as long as a step took."""
+    held_for, steps = 0.03, 10
+    done: list[float] = []
+
+    def step(db: Connection) -> bool:
+        time.sleep(held_for)
+        done.append(time.monotonic())
+        return len(done) < steps
+
+    adapter = keep.adapter
+    assert isinstance(adapter, SQLiteAdapter)
+    await adapter._client.run_when_idle(step)  # pyright: ignore[reportPrivateUsage]
+    got = 0
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as other:
+        while len(done) < steps:
+            try:
+                other.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                await asyncio.sleep(0.002)
+                continue
+            other.execute("ROLLBACK")
+            got += 1
+            await asyncio.sleep(held_for)
+    assert got >= steps // 2

@@ -169,8 +169,13 @@ async def paused(step: Awaitable[T]) -> T:
     """Wait for a step, then for as long as it took, within bounds."""
     started = monotonic()
     result = await step
-    await asyncio.sleep(min(max(monotonic() - started, _SHORTEST_PAUSE), _LONGEST_PAUSE))
+    await asyncio.sleep(pause_after(started))
     return result
+
+
+def pause_after(started: float) -> float:
+    """How long others may write after a step that began at this monotonic time."""
+    return min(max(monotonic() - started, _SHORTEST_PAUSE), _LONGEST_PAUSE)
 
 
 def _text_or_bytes(stored: bytes) -> str | bytes:

@@ -14,7 +14,7 @@ from agentkeep_sqlite.tables import Tables, label_digest
 Position = tuple[int, str]
 """`created_at` and id of the last session that a step of a count has found."""
 
-COUNT_STEP = 10_000
+COUNT_STEP = 2_000
 """Sessions counted in one read, so that other reads get their turn in between (COST-3)."""
 _UNLISTED_AT_ONCE = 500
 """Expired sessions that leave the indexes of listings in one transaction (COST-3)."""

@@ -11,13 +11,14 @@ from contextlib import closing, suppress
 from enum import Enum
 from functools import partial
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import TypeVar
 
 from agentkeep.errors import Closed, PersistenceError
 from agentkeep.spi.clock import Clock, never_back
 from agentkeep.spi.notify import Key, Notifier
 
-from agentkeep_sqlite.client import Connection, DriverConnection, Unsettled, Work, paused
+from agentkeep_sqlite.client import Connection, DriverConnection, Unsettled, Work, pause_after, paused
 from agentkeep_sqlite.commit import Job, commit_together, deliver_all, roll_back
 from agentkeep_sqlite.errors import Phase, translated
 from agentkeep_sqlite.notify import INTERVAL_SECONDS, FileListener, OtherProcesses
@@ -146,6 +147,7 @@ class ThreadClient:
 
     def _next_write(self, db: DriverConnection) -> Job | Signal:
         """Wait for a write. In the meantime, do idle work and notice what other processes append."""
+        pause = 0.0
         while True:
             is_watched = self.notifier.has_watchers and not self._database.is_memory
             if is_watched and self._other_processes.is_due():
@@ -153,14 +155,16 @@ class ThreadClient:
             if self._idle_step is None and not is_watched:
                 return self._writes.get()
             try:
-                return self._writes.get(timeout=0.0 if self._idle_step else INTERVAL_SECONDS)
+                return self._writes.get(timeout=pause if self._idle_step else INTERVAL_SECONDS)
             except Empty:
-                self._run_idle_step(db)
+                pause = self._run_idle_step(db)
 
-    def _run_idle_step(self, db: DriverConnection) -> None:
+    def _run_idle_step(self, db: DriverConnection) -> float:
+        """Returns for how many seconds others may write before the next step, see `write_step` (COST-3)."""
         step, self._idle_step = self._idle_step, None
         if step is None:
-            return
+            return 0.0
+        started = monotonic()
         try:
             db.driver.execute("BEGIN IMMEDIATE")
             self._begin(db)
@@ -168,9 +172,10 @@ class ThreadClient:
             db.driver.execute("COMMIT")
         except sqlite3.Error:
             roll_back(db)  # whoever asked for it asks again
-            return
+            return 0.0
         if is_unfinished:
             self._idle_step = step
+        return pause_after(started)
 
     def _begin(self, db: DriverConnection) -> None:
         """A write transaction has begun, so all earlier ones are committed, in all processes."""
