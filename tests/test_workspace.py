@@ -46,7 +46,20 @@ REQUIRED_ROOMS = {"adapter", "sessions", "messages"}
 MOST_ENROLMENT_LINES = 60
 FOR_ADAPTERS = {"capabilities", "errors", "models", "protocol", "records"}
 """Modules of core that an adapter may import, beside all of `agentkeep.spi`."""
-PUBLIC = {*FOR_ADAPTERS, "transfer", "cli", "keep", "messages", "sessions", "spi", "sync", "wrappers"}
+PUBLIC = {
+    *FOR_ADAPTERS,
+    "cli",
+    "conversations",
+    "keep",
+    "messages",
+    "retention",
+    "sessions",
+    "spi",
+    "sync",
+    "testing",
+    "transfer",
+    "wrappers",
+}
 """Modules of core that are public on purpose. All others begin with an underscore."""
 
 

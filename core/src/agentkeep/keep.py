@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from agentkeep._registry import adapter_for
 from agentkeep._shared import Shared
@@ -19,6 +20,9 @@ from agentkeep.models import Health
 from agentkeep.protocol import PersistenceAdapter
 from agentkeep.records import Scope
 from agentkeep.sessions import Sessions
+
+if TYPE_CHECKING:
+    from agentkeep.retention import RetentionPolicy
 
 DEFAULT_TENANT = "default"
 KEEP_OPTIONS = ("tenant", "idle_ttl", "own_loop")
@@ -166,6 +170,18 @@ class Keep(View):
     async def sweep(self, limit: int = 1000) -> int:
         """As a view's `sweep`, for the sessions of all tenants."""
         return await self._sweep(None, limit)
+
+    def sweeping(
+        self, *, every: timedelta | float, policy: RetentionPolicy | None = None
+    ) -> AbstractAsyncContextManager[None]:
+        """Sweep in the background while the block runs: `async with keep, keep.sweeping(every=300):`.
+
+        It removes the expired sessions of all tenants. With a `policy` (`agentkeep.retention`), it also prunes the
+        keep's own tenant. Safe in any number of processes. Errors of the database are logged and tried again.
+        """
+        from agentkeep.retention import sweeping
+
+        return sweeping(self, every=every, policy=policy)
 
     def _view(self, scope: Scope) -> View:
         return self.view_class(self._shared, scope)

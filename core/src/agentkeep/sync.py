@@ -11,7 +11,9 @@ number of threads may call. Ctrl-C cancels the call that waits, with the promise
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar, cast, overload
 
@@ -22,6 +24,8 @@ from agentkeep.keep import Keep, View
 from agentkeep.keep import connect as connect_asynchronous
 from agentkeep.messages import Messages
 from agentkeep.protocol import PersistenceAdapter
+from agentkeep.retention import Pruned, RetentionPolicy
+from agentkeep.retention import prune as prune_asynchronous
 from agentkeep.sessions import Sessions
 
 Result = TypeVar("Result")
@@ -198,6 +202,16 @@ class SyncKeep(SyncView):
         """A view that sees and touches this tenant's data alone (ISO-1)."""
         return self._view(self._keep.for_tenant(tenant))
 
+    @contextmanager
+    def sweeping(self, *, every: timedelta | float, policy: RetentionPolicy | None = None) -> Generator[None]:
+        """As `Keep.sweeping`, for `with`: it runs on the keep's event loop."""
+        sweeper = self._keep.sweeping(every=every, policy=policy)
+        self.run(sweeper.__aenter__)
+        try:
+            yield
+        finally:
+            self.run(lambda: sweeper.__aexit__(None, None, None))
+
     @overload
     def run(self, call: Coroutine[Any, Any, Result]) -> Result: ...
     @overload
@@ -249,6 +263,11 @@ def connect(
 ) -> SyncKeep:
     """As `agentkeep.connect`, for use with `with`. Does no I/O."""
     return SyncKeep(connect_asynchronous(url_or_config, wrap=wrap, **options))
+
+
+def prune(view: SyncView, policy: RetentionPolicy, *, dry_run: bool = False) -> Pruned:
+    """As `agentkeep.retention.prune`."""
+    return view.runner.run(prune_asynchronous(view.asynchronous, policy, dry_run=dry_run))
 
 
 def over(keep: Keep) -> SyncKeep:
