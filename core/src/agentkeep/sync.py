@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar, cast, overload
 
 from agentkeep._blocking import Blocking, Runner, runs, walks
+from agentkeep._sync_conversations import SyncConversation, SyncSessionManager, SyncTurn
 from agentkeep.capabilities import Capabilities
 from agentkeep.errors import Closed
 from agentkeep.keep import Keep, View
@@ -27,6 +28,19 @@ from agentkeep.protocol import PersistenceAdapter
 from agentkeep.retention import Pruned, RetentionPolicy
 from agentkeep.retention import prune as prune_asynchronous
 from agentkeep.sessions import Sessions
+
+__all__ = [
+    "SyncConversation",
+    "SyncKeep",
+    "SyncMessages",
+    "SyncSessionManager",
+    "SyncSessions",
+    "SyncTurn",
+    "SyncView",
+    "connect",
+    "over",
+    "prune",
+]
 
 Result = TypeVar("Result")
 
