@@ -92,7 +92,7 @@ async def test_conversations_of_other_tools(tmp_path: Path) -> None:
     ("content", "reason"),
     [
         (b"{", "not valid JSON"),
-        (b'{"messages": [{"content": "x"}]}', "has no role"),
+        (b'{"messages": [{"content": "x"}]}', "a dict with a role"),
         (b'{"a": 1}', "no list of messages"),
     ],
 )

@@ -16,6 +16,8 @@ from agentkeep.models import Message, NewMessage
 from agentkeep.records import Append, MessageDraft, Scope, Stored
 from agentkeep.spi.text import fold, message_text
 
+_CONVERTED = "; agentkeep.formats converts the messages of models and frameworks: from_openai(…), from_anthropic(…), …"
+
 
 class MessageUpdate(TypedDict, total=False):
     """What an update of a message may set; the other fields are kept. A JSON field is replaced whole."""
@@ -110,7 +112,7 @@ def has_effect(append: Append) -> bool:
 
 def _message_drafts(messages: Sequence[NewMessage], capabilities: Capabilities) -> list[MessageDraft]:
     if not isinstance(cast("Any", messages), list | tuple):
-        raise InvalidInput(f"messages is of type {type(messages).__name__}: give a list of NewMessage")
+        raise InvalidInput(f"messages is of type {type(messages).__name__}: give a list of NewMessage{_CONVERTED}")
     if len(messages) > capabilities.max_batch:
         raise LimitExceeded("messages of one append", limit=capabilities.max_batch, actual=len(messages))
     drafts = [message_draft(message, capabilities) for message in messages]
@@ -123,7 +125,7 @@ def _message_drafts(messages: Sequence[NewMessage], capabilities: Capabilities) 
 def message_draft(message: NewMessage, capabilities: Capabilities) -> MessageDraft:
     """Raises `InvalidInput`, `LimitExceeded`."""
     if not isinstance(message, NewMessage):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidInput(f"a message is of type {type(message).__name__}: give a NewMessage")
+        raise InvalidInput(f"a message is of type {type(message).__name__}: give a NewMessage{_CONVERTED}")
     check_id(message.role, "role")
     check_message_texts(message)
     payload = encode_payload(message)

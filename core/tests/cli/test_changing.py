@@ -61,8 +61,8 @@ def test_append_creates_nothing_unasked(run: Run) -> None:
         (("-", "--role", "user"), "{}", "--role ROLE --content TEXT"),
         (("-",), "", "line 1, column 1"),
         (("-",), "{", "line 1, column 2"),
-        (("-",), "3", "a message is a number"),
-        (("-",), '[{"role": "user", "content": "x"}, {}]', "no role"),
+        (("-",), "3", "is of type int"),
+        (("-",), '[{"role": "user", "content": "x"}, {}]', "a dict with a role"),
         (("--role", "", "--content", "x"), None, "role is empty"),
     ],
 )

@@ -146,4 +146,4 @@ def test_redacted_text_does_not_come_back_through_the_kept_item(run: Run, conver
         await keep.messages.update("s", "1", content="[removed]")
 
     with_keep(redact)
-    assert run("export", "--format", "chat").lines()[0]["messages"] == [user("[removed]")]
+    assert run("export", "--format", "chat").lines()[0]["messages"] == [{**user("[removed]"), "extra": 1}]

@@ -25,7 +25,7 @@ GOOD = '{"messages": [{"role": "user", "content": "x"}]}'
         ("a.json", "[" * 200_000, "line 1", "nested too deeply"),
         ("a.json", "3", "a.json", "not a conversation"),
         ("a.json", "[1]", "conversation 1", "not a conversation"),
-        ("a.json", '[[{"content": "x"}]]', "conversation 1: message 1", "no role"),
+        ("a.json", '[[{"content": "x"}]]', "conversation 1: message 1", "a dict with a role"),
         ("a.json", '[[{"role": "user\\n", "content": "x"}]]', "conversation 1: message 1", "control character"),
         ("a.json", '{"id": "a\\u0000", "messages": []}', "conversation 1", "control character"),
         ("a.json", '{"id": [], "messages": []}', "conversation 1", "id"),

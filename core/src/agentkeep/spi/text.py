@@ -11,8 +11,11 @@ from typing import Any, cast
 
 from agentkeep.models import Message, NewMessage
 
-_NOT_TEXT = frozenset({"type", "role", "id", "data", "signature", "encrypted_content"})
-"""Keys whose strings are markers, ids or bytes, in the formats of today. Keys that end in `_id` are ids too."""
+_MARKERS = ("type", "role", "id", "part_kind", "mime_type", "mimeType", "media_type", "holes")
+_BYTES = ("data", "base64", "signature", "thought_signature", "thoughtSignature", "encrypted_content")
+_NOT_TEXT = frozenset((*_MARKERS, *_BYTES))
+"""Keys whose strings are markers, ids or bytes, in the formats of today. Keys that end in `_id` are ids too. `holes`
+stands in the `event` of `agentkeep.formats`."""
 
 
 def message_text(message: Message | NewMessage) -> str:
@@ -30,8 +33,13 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
     elif isinstance(value, dict):
         for key, item in cast("dict[str, Any]", value).items():
-            if key not in _NOT_TEXT and not key.endswith("_id"):
+            if key not in _NOT_TEXT and not key.endswith("_id") and not _is_data_url(item):
                 yield from _strings(item)
+
+
+def _is_data_url(value: Any) -> bool:
+    """An image or a file in the URL's own text."""
+    return isinstance(value, str) and value.startswith("data:") and ";base64," in value[:200]
 
 
 def fold(text: str) -> str:

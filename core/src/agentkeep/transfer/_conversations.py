@@ -10,11 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
+import msgspec
+
 from agentkeep._drafts import SessionUpdate
 from agentkeep._validation import check_id
 from agentkeep.errors import InvalidInput
+from agentkeep.formats import from_openai, to_openai
 from agentkeep.models import Message, NewMessage, Session
-from agentkeep.transfer._chat import from_item, to_item
 
 LISTS = ("messages", "traj")
 SHAPE = "agentkeep_shape"
@@ -98,7 +100,7 @@ def _given_id(given: dict[str, Any]) -> str | None:
 
 def to_object(session: Session, messages: Iterable[Message]) -> dict[str, Any]:
     """The conversation object of a session, equal to the imported one, with the session's id."""
-    items = [to_item(message) for message in messages]
+    items = to_openai(messages)
     metadata = dict(session.metadata)
     if _is_trajectory(session):
         return {**metadata, "traj": items}
@@ -125,7 +127,8 @@ def _messages(items: list[Any]) -> list[NewMessage]:
     messages: list[NewMessage] = []
     for number, item in enumerate(items, start=1):
         try:
-            messages.append(from_item(item, id=str(number)))
+            (message,) = from_openai([item])
+            messages.append(msgspec.structs.replace(message, id=str(number)))
         except InvalidInput as error:
             raise InvalidInput(f"message {number}: {error}") from error
     return messages

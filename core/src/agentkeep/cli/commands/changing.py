@@ -15,9 +15,9 @@ from agentkeep.cli.output import Output, counted, say
 from agentkeep.cli.running import opened
 from agentkeep.cli.settings import Settings
 from agentkeep.errors import InvalidInput
+from agentkeep.formats import from_openai
 from agentkeep.keep import Keep
 from agentkeep.models import NewMessage
-from agentkeep.transfer._chat import from_item
 from agentkeep.transfer._files import parse
 
 
@@ -59,7 +59,7 @@ def _given_messages(source: str | None, role: str | None, content: str | None) -
     value = parse(sys.stdin.buffer.read(), "standard input")
     items = cast("list[Any]", value) if isinstance(value, list) else [value]
     try:
-        return [from_item(item) for item in items]
+        return from_openai(items)
     except InvalidInput as error:
         raise CommandError(f"standard input: {error}") from error
 
