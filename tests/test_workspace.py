@@ -49,7 +49,9 @@ FOR_ADAPTERS = {"capabilities", "errors", "models", "protocol", "records"}
 PUBLIC = {
     *FOR_ADAPTERS,
     "cli",
+    "config",
     "conversations",
+    "formats",
     "keep",
     "messages",
     "retention",
