@@ -53,6 +53,11 @@ def needs_wire(test: _Test) -> _Test:
     return pytest.mark.needs_wire(test)
 
 
+def needs_files(test: _Test) -> _Test:
+    """Say that a test acts on the files of an embedded database. A server keeps its own."""
+    return pytest.mark.needs_files(test)
+
+
 def needs(hook: str, otherwise: str) -> Callable[[_Test], _Test]:
     """Say that a test acts through an attribute of the enrolment, one of `Enrolment`.
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from agentkeep_conformance import corpus
+from agentkeep_conformance.mutate import command as mutate
 from agentkeep_conformance.rendering import as_html, as_markdown, merged
 from agentkeep_conformance.selftest import command as selftest
 from agentkeep_conformance.summary import as_file, in_readme, shortened
@@ -67,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     own = commands.add_parser("selftest", help="run the suite on planted faults: each must be killed")
     selftest.add_arguments(own)
     own.set_defaults(run=selftest.run)
+    changed = commands.add_parser(
+        "mutate", help="run the suite on a package with one change each time: which are not seen?"
+    )
+    mutate.add_arguments(changed)
+    changed.set_defaults(run=_mutate)
     stored = commands.add_parser("corpus", help="at a release: keep what it stores, for the releases after it")
     corpus.add_arguments(stored)
     stored.set_defaults(run=corpus.run)
@@ -96,6 +102,10 @@ def _run(options: argparse.Namespace) -> int:
         print(", ".join(aside))
     print(f"{counts['proved']} passed, {counts['FAILED']} failed")
     return 0 if code == 0 and counts["proved"] else 1
+
+
+def _mutate(options: argparse.Namespace) -> int:
+    return mutate.run(options, _targets)
 
 
 def _targets(name: str) -> list[str]:

@@ -25,6 +25,7 @@ from agentkeep_conformance.families.expiry import Expiry
 from agentkeep_conformance.families.expiry_races import ExpiryRaces
 from agentkeep_conformance.families.faults import Faults
 from agentkeep_conformance.families.fidelity import Fidelity
+from agentkeep_conformance.families.file_costs import FileCosts
 from agentkeep_conformance.families.forks import Forks
 from agentkeep_conformance.families.growth import Growth
 from agentkeep_conformance.families.idempotency import Idempotency
@@ -37,6 +38,7 @@ from agentkeep_conformance.families.messages import Messages
 from agentkeep_conformance.families.moving import Moving
 from agentkeep_conformance.families.noise import Noise
 from agentkeep_conformance.families.order_paging import OrderAndPaging
+from agentkeep_conformance.families.power_cuts import PowerCuts
 from agentkeep_conformance.families.prefixes import Prefixes
 from agentkeep_conformance.families.processes import Processes
 from agentkeep_conformance.families.reading import Reading
@@ -98,6 +100,7 @@ class AdapterConformance(
     Faults,
     Timeouts,
     Crashes,
+    PowerCuts,
     Cancellation,
     Noise,
     Erasure,
@@ -106,6 +109,7 @@ class AdapterConformance(
     CostOfReads,
     Growth,
     ListingCosts,
+    FileCosts,
     Steps,
     Wrapped,
     Upgrade,

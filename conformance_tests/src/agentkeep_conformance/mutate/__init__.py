@@ -1,0 +1,1 @@
+"""`agentkeep-conformance mutate`: changes a package in one place at a time and shows what no test sees."""

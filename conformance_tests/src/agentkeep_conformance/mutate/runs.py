@@ -1,0 +1,205 @@
+"""Runs the suite on mutants, each in a copy of the package and in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from agentkeep_conformance.mutate import child
+from agentkeep_conformance.mutate.mutants import Mutant
+from agentkeep_conformance.mutate.touched import EVERYTHING, instrument
+
+OPTIONS = [
+    *("-x", "-q", "--tb=short", "--assert=plain"),
+    *(
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:hypothesispytest",
+        "-p",
+        "no:unraisableexception",
+        "-p",
+        "no:threadexception",
+    ),
+    *("-p", child.__name__),
+]
+
+PATIENCE = 30.0
+"""Seconds after which a test of a mutant counts as hung; ten times what the slowest test needs, if that is more."""
+LONGEST = 3_600.0
+"""Seconds that the tests of the unchanged package may take."""
+
+
+class Unsound(Exception):
+    """The mutants can't be tested as things stand."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """What is changed, and which tests are asked."""
+
+    module: str
+    folder: Path
+    tests: list[str]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the tests said of one mutant; `test` is empty if all passed."""
+
+    mutant: Mutant
+    test: str = ""
+    clauses: list[str] = field(default_factory=list[str])
+    why: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Test:
+    """A test on the unchanged package."""
+
+    name: str
+    seconds: float
+    touched: frozenset[str]
+
+    def may_see(self, mutant: Mutant) -> bool:
+        """Whether it runs the changed function. Each test may see what is no function: a module's body, a statement."""
+        if not mutant.change.in_function or EVERYTHING in self.touched:
+            return True
+        return f"{mutant.path} {mutant.change.where}" in self.touched
+
+
+@dataclass(frozen=True)
+class _Ran:
+    """One run of the tests: what it said, line by line, and its end."""
+
+    said: list[dict[str, Any]]
+    code: int
+    log: str
+    seconds: float
+
+
+class Runner:
+    """Tests mutants of one package. What killed once is asked first."""
+
+    def __init__(self, package: Package, *, jobs: int) -> None:
+        self._package = package
+        self._jobs = jobs
+        self._lock = threading.Lock()
+        self._tests: list[_Test] = []
+        self._longest = LONGEST
+        self._patience = 10 * PATIENCE
+        self._kills: dict[str, Counter[str]] = {}
+        self._processes: set[subprocess.Popen[bytes]] = set()
+
+    def measure(self) -> float:
+        """Run all tests on the unchanged package, which must pass. Returns the seconds. Raises `Unsound`."""
+        ran = self._run(None)
+        if ran.code != 0:
+            raise Unsound(f"the tests fail on the unchanged package:\n{ran.log[-3_000:]}")
+        started, ended = ran.said[::2], ran.said[1::2]
+        self._tests = [
+            _Test(start["test"], end["seconds"], frozenset(end["touched"]))
+            for start, end in zip(started, ended, strict=True)
+        ]
+        self._patience = max(PATIENCE, 10 * max(test.seconds for test in self._tests))
+        self._longest = 60 + 5 * ran.seconds
+        return ran.seconds
+
+    def run(self, mutants: list[Mutant]) -> Iterator[Verdict]:
+        """A verdict for each, as it ends. Raises `Unsound`."""
+        with ThreadPoolExecutor(self._jobs) as threads:
+            try:
+                for done in as_completed([threads.submit(self._test, mutant) for mutant in mutants]):
+                    yield done.result()
+            finally:
+                threads.shutdown(wait=False, cancel_futures=True)
+                for process in list(self._processes):
+                    _kill(process)
+
+    def _test(self, mutant: Mutant) -> Verdict:
+        if not any(test.may_see(mutant) for test in self._tests):
+            return Verdict(mutant)
+        ran = self._run(mutant)
+        if ran.code == child.NOT_THE_MUTANT:
+            raise Unsound(ran.log[-3_000:])
+        if ran.code == 0:
+            return Verdict(mutant, seconds=ran.seconds)
+        started = [said for said in ran.said if "test" in said]
+        none: dict[str, Any] = {"test": "no test could start", "clauses": []}
+        last = started[-1] if started else none
+        why = ran.said[-1].get("why") or "it did not end" if started else ran.log.strip().rpartition("\n")[2]
+        with self._lock:
+            self._kills.setdefault(mutant.path, Counter())[last["test"]] += 1
+        return Verdict(mutant, last["test"], last["clauses"], why, ran.seconds)
+
+    def _ranks(self, mutant: Mutant) -> dict[str, int]:
+        """The tests that may see a mutant: first what killed in its file, then elsewhere, then what is quick."""
+        with self._lock:
+            here = self._kills.get(mutant.path, Counter[str]())
+            anywhere = sum(self._kills.values(), Counter[str]())
+        tests = [test for test in self._tests if test.may_see(mutant)]
+        tests.sort(key=lambda test: (-here[test.name], -anywhere[test.name], test.seconds))
+        return {test.name: rank for rank, test in enumerate(tests)}
+
+    def _run(self, mutant: Mutant | None) -> _Ran:
+        with tempfile.TemporaryDirectory(prefix="agentkeep-mutate-", ignore_cleanup_errors=True) as name:
+            scratch = Path(name)
+            copy = scratch / "package" / self._package.module
+            shutil.copytree(self._package.folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
+            if mutant is None:
+                instrument(copy)
+            else:
+                (copy / mutant.path).write_text(mutant.text, encoding="utf-8")
+            order = {"module": self._package.module, "folder": str(copy), "patience": self._patience}
+            order |= {"measure": mutant is None, "ranks": self._ranks(mutant) if mutant else {}}
+            (scratch / "order").write_text(json.dumps(order), encoding="utf-8")
+            (scratch / "said").touch()
+            started = monotonic()
+            code = self._pytest(scratch)
+            said = [json.loads(line) for line in (scratch / "said").read_text(encoding="utf-8").splitlines()]
+            return _Ran(said, code, (scratch / "log").read_text(errors="replace"), monotonic() - started)
+
+    def _pytest(self, scratch: Path) -> int:
+        """The exit code. Ends all that the tests started, but servers, which end themselves without their owner."""
+        paths = [str(scratch / "package"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        told = {child.ORDER: str(scratch / "order"), child.SAID: str(scratch / "said")}
+        command = [sys.executable, "-B", "-m", "pytest", *self._package.tests, *OPTIONS]
+        with (scratch / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [*command, f"--basetemp={scratch / 'tests'}"],
+                env=os.environ | told | {"PYTHONPATH": os.pathsep.join(paths)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            self._processes.add(process)
+            try:
+                return process.wait(self._longest)
+            except subprocess.TimeoutExpired:
+                return -signal.SIGKILL
+            finally:
+                _kill(process)
+                self._processes.discard(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """A process and all that it started in its session."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
