@@ -1,0 +1,104 @@
+"""The bridges' environments: frameworks' packages conflict, so each bridge has its own, in `bridges/NAME/.venv`.
+
+    python3 bridges/dev.py test [NAME...] [-- PYTEST...]    set up, then the tests of these bridges, or of all
+    python3 bridges/dev.py lock [NAME...]                   resolve their dependencies anew
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+BRIDGES = Path(__file__).resolve().parent
+sys.path.insert(0, str(BRIDGES.parent))
+
+import dev  # noqa: E402 - the workspace's own, one folder up
+
+NAMES = sorted(page.parent.name for page in BRIDGES.glob("*/pyproject.toml"))
+SDISTS = dev.ROOT / ".tools" / "sdists"
+
+
+def set_up(name: str) -> Path:
+    """The Python of the bridge's environment, which holds what its lock says and this workspace's packages."""
+    bridge = BRIDGES / name
+    environment = bridge / ".venv"
+    python, stamp = environment / dev.BIN / "python", environment / "agentkeep-set-up"
+    members = [*dev.MEMBERS, f"bridges/{name}"]
+    pages = [(dev.ROOT / member / "pyproject.toml").read_text() for member in members]
+    wanted = "\n".join([sys.version, (bridge / "requirements.lock").read_text(), *pages])
+    if stamp.exists() and stamp.read_text() == wanted:
+        return python
+    dev.install_uv()
+    dev.run(dev.UV, "venv", "--quiet", "--allow-existing", "--python", sys.executable, environment)
+    dev.run(dev.UV, "pip", "sync", "--quiet", "--require-hashes", bridge / "requirements.lock", VIRTUAL_ENV=str(environment))
+    editable = [part for member in members for part in ("--editable", member)]
+    dev.run(dev.UV, "pip", "install", "--quiet", "--no-deps", *editable, VIRTUAL_ENV=str(environment))
+    stamp.write_text(wanted)
+    return python
+
+
+def upstream_of(name: str) -> str:
+    """The unpacked source of the framework, of the version in the lock, if the bridge runs its tests; else ""."""
+    if not (BRIDGES / name / "upstream").exists():
+        return ""
+    lock = (BRIDGES / name / "requirements.lock").read_text()
+    found = re.search(rf"^{name}==(\S+)[^#]*?(?=^\S)", lock, flags=re.MULTILINE | re.DOTALL)
+    assert found, f"{name} is not in its bridge's lock"
+    folder = SDISTS / f"{name.replace('-', '_')}-{found[1]}"
+    if not folder.exists():
+        SDISTS.mkdir(parents=True, exist_ok=True)
+        wanted = SDISTS / f"{name}.txt"
+        wanted.write_text(found[0])
+        options = ["--quiet", "--no-deps", "--no-binary", ":all:", "--require-hashes"]
+        pip = [dev.UV_HOME / dev.BIN / "python", "-m", "pip", "--disable-pip-version-check"]
+        dev.run(*pip, "download", *options, "--dest", SDISTS, "--requirement", wanted)
+        with tarfile.open(f"{folder}.tar.gz") as source:
+            source.extractall(SDISTS, filter="data")
+    return str(folder)
+
+
+def test(name: str, options: list[str]) -> bool:
+    print(f"\n== bridge {name}", flush=True)
+    python = set_up(name)
+    environment = os.environ | {"AGENTKEEP_UPSTREAM": upstream_of(name)}
+    command = [python, "-m", "pytest", "-c", BRIDGES / "pytest.ini", "--rootdir", BRIDGES, BRIDGES / name / "tests"]
+    return subprocess.run([*map(str, command), *options], env=environment, check=False).returncode == 0  # noqa: S603
+
+
+def lock(name: str) -> None:
+    dev.install_uv()
+    bridge = BRIDGES / name
+    extras = {"conformance_tests": "[servers]"}
+    members = dev.ROOT / ".bridge-members.in"  # relative paths in it start here
+    members.write_text("".join(f"-e ./{member}{extras.get(member, '')}\n" for member in dev.MEMBERS))
+    page = bridge / "pyproject.toml"
+    options = ["--quiet", "--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate", "--no-header"]
+    target = bridge / "requirements.lock"
+    dev.run(dev.UV, "pip", "compile", members, page, "--group", f"{page}:test", *options, "--output-file", target)
+    members.unlink()
+    lines = target.read_text().splitlines(keepends=True)
+    target.write_text("".join(line for line in lines if not line.startswith("-e ")))
+
+
+def main() -> None:
+    command, *arguments = sys.argv[1:] or ["--help"]
+    names = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    options = arguments[len(names) + 1 :]
+    if command not in ("test", "lock") or not set(names) <= set(NAMES):
+        print(f"{__doc__}\nNAME: one of {', '.join(NAMES)}")
+        sys.exit(0 if command == "--help" else 2)
+    if command == "lock":
+        for name in names or NAMES:
+            lock(name)
+        return
+    failed = [name for name in names or NAMES if not test(name, options)]
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()

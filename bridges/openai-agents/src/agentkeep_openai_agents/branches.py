@@ -1,0 +1,78 @@
+"""Branches of a session: each is a copy under an id of its own, whose metadata names the main session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from agentkeep import AlreadyExists, Session, SessionNotFound, View
+from agentkeep.bridging import from_stored, joined_id, to_stored
+
+MAIN = "main"
+AGENT = "openai-agents/branch"
+
+
+@dataclass(frozen=True)
+class Branch:
+    name: str
+    items: int
+    created_at: datetime
+
+
+def branch_id(session_id: str, name: str) -> str:
+    return joined_id(session_id) if name == MAIN else joined_id(session_id, name)
+
+
+async def create(view: View, session_id: str, source: str, name: str, before_turn: int | None) -> None:
+    """Raises `ValueError` if the name is in use or the turn is not there."""
+    if name == MAIN:
+        raise ValueError("a new branch can't be called 'main': give it another name")
+    at_seq = None if before_turn is None else await _seq_before(view, source, before_turn)
+    try:
+        await view.sessions.fork(
+            source,
+            at_seq=at_seq,
+            new_id=branch_id(session_id, name),
+            update={"agent_name": AGENT, "metadata": {"main": joined_id(session_id), "branch": to_stored(name)}},
+        )
+    except AlreadyExists as error:
+        raise ValueError(f"branch {name!r} exists already") from error
+    except SessionNotFound as error:
+        raise ValueError(f"session {session_id!r} has no items to branch from") from error
+
+
+async def _seq_before(view: View, source: str, turn: int) -> int:
+    turns = 0
+    try:
+        async for message in view.messages.iterate(source):
+            turns += message.role == "user"
+            if turns == turn and message.role == "user":
+                return message.seq - 1
+    except SessionNotFound as error:
+        raise ValueError("the session has no items to branch from") from error
+    raise ValueError(f"before_turn is {turn}, and the branch has {turns} user messages: give 1 to {turns}")
+
+
+async def require(view: View, session_id: str, name: str) -> None:
+    if name != MAIN and await view.sessions.find(branch_id(session_id, name)) is None:
+        raise ValueError(f"session {session_id!r} has no branch {name!r}")
+
+
+async def listed(view: View, session_id: str) -> list[Branch]:
+    main = await view.sessions.find(joined_id(session_id))
+    found = [] if main is None else [Branch(MAIN, main.message_count, main.created_at)]
+    branches = view.sessions.iterate(agent_name=AGENT, metadata=_of(session_id), order="created_at")
+    return found + [Branch(_name(session), session.message_count, session.created_at) async for session in branches]
+
+
+async def delete_all(view: View, session_id: str) -> None:
+    await view.sessions.delete_many(agent_name=AGENT, metadata=_of(session_id))
+
+
+def _of(session_id: str) -> dict[str, str]:
+    return {"main": joined_id(session_id)}
+
+
+def _name(session: Session) -> str:
+    return cast("str", from_stored(session.metadata["branch"]))
