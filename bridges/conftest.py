@@ -11,7 +11,6 @@ import agentkeep
 import pytest
 from agentkeep import Keep, View
 from agentkeep_conformance.outcomes import dsn_of
-
 from databases import SERVERS, Database
 
 SAMPLE = {
@@ -32,7 +31,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _is_everyday(item: pytest.Item) -> bool:
-    parameters: dict[str, str] = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    parameters: dict[str, str] = (
+        item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    )
     if item.path.name not in SAMPLED or not parameters:
         return True
     bridge = item.path.parents[1].name

@@ -1,7 +1,7 @@
 """The bridges' environments: frameworks' packages conflict, so each bridge has its own, in `bridges/NAME/.venv`.
 
-    python3 bridges/dev.py test [NAME...] [-- PYTEST...]    set up, then the tests of these bridges, or of all
-    python3 bridges/dev.py lock [NAME...]                   resolve their dependencies anew
+python3 bridges/dev.py test [NAME...] [-- PYTEST...]    set up, then the tests of these bridges, or of all
+python3 bridges/dev.py lock [NAME...]                   resolve their dependencies anew
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def set_up(name: str) -> Path:
         return python
     dev.install_uv()
     dev.run(dev.UV, "venv", "--quiet", "--allow-existing", "--python", sys.executable, environment)
-    dev.run(dev.UV, "pip", "sync", "--quiet", "--require-hashes", bridge / "requirements.lock", VIRTUAL_ENV=str(environment))
+    dev.run(
+        dev.UV, "pip", "sync", "--quiet", "--require-hashes", bridge / "requirements.lock", VIRTUAL_ENV=str(environment)
+    )
     editable = [part for member in members for part in ("--editable", member)]
     dev.run(dev.UV, "pip", "install", "--quiet", "--no-deps", *editable, VIRTUAL_ENV=str(environment))
     stamp.write_text(wanted)
@@ -76,7 +78,15 @@ def lock(name: str) -> None:
     members = dev.ROOT / ".bridge-members.in"  # relative paths in it start here
     members.write_text("".join(f"-e ./{member}{extras.get(member, '')}\n" for member in dev.MEMBERS))
     page = bridge / "pyproject.toml"
-    options = ["--quiet", "--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate", "--no-header"]
+    options = [
+        "--quiet",
+        "--universal",
+        "--python-version",
+        "3.11",
+        "--generate-hashes",
+        "--no-annotate",
+        "--no-header",
+    ]
     target = bridge / "requirements.lock"
     dev.run(dev.UV, "pip", "compile", members, page, "--group", f"{page}:test", *options, "--output-file", target)
     members.unlink()

@@ -48,6 +48,7 @@ FOR_ADAPTERS = {"capabilities", "errors", "models", "protocol", "records"}
 """Modules of core that an adapter may import, beside all of `agentkeep.spi`."""
 PUBLIC = {
     *FOR_ADAPTERS,
+    "bridging",
     "cli",
     "config",
     "conversations",

@@ -124,9 +124,9 @@ async def test_the_sdk_reads_it(store: AgentkeepSessionStore) -> None:
 async def test_a_cut_short_delete_can_be_repeated(view: View, store: AgentkeepSessionStore) -> None:
     await store.append(KEY, [entry("1")])
     await store.append(SUB, [entry("2")])
-    with patch.object(type(view.sessions), "delete", side_effect=OutcomeUnknown("the reply was lost")):
-        with pytest.raises(OutcomeUnknown):
-            await store.delete(KEY)
+    lost = patch.object(type(view.sessions), "delete", side_effect=OutcomeUnknown("the reply was lost"))
+    with lost, pytest.raises(OutcomeUnknown):
+        await store.delete(KEY)
     assert await store.load(KEY) is not None
     await store.delete(KEY)
     assert await view.sessions.count() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import agentkeep as ak
@@ -59,8 +60,6 @@ async def own(path: str) -> Events:
 
 
 async def _with_session(events: Events) -> Events:
-    try:
+    with contextlib.suppress(AlreadyExistsError):
         await events.service.create_session(**KEY)
-    except AlreadyExistsError:
-        pass
     return events

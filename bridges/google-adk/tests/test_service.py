@@ -48,7 +48,9 @@ async def stored(service: AgentkeepSessionService, id: str = "s", **config: Any)
 
 
 def texts(session: Session) -> list[str]:
-    return [part.text or "" for event in session.events for part in (event.content.parts if event.content else []) or []]
+    return [
+        part.text or "" for event in session.events for part in (event.content.parts if event.content else []) or []
+    ]
 
 
 async def test_create_and_get(service: AgentkeepSessionService) -> None:
@@ -125,7 +127,9 @@ async def test_bytes_and_odd_values_of_an_event(view: View, service: AgentkeepSe
     odd = event("half an emoji \ud83d", n=2**70, f=0.5, nothing=None)
     blob = Event(
         author="agent",
-        content=types.Content(role="model", parts=[types.Part(inline_data=types.Blob(data=b"\x00\xff", mime_type="x/y"))]),
+        content=types.Content(
+            role="model", parts=[types.Part(inline_data=types.Blob(data=b"\x00\xff", mime_type="x/y"))]
+        ),
         usage_metadata=types.GenerateContentResponseUsageMetadata(prompt_token_count=7, candidates_token_count=2),
     )
     await service.append_event(session, odd)
@@ -163,7 +167,9 @@ async def test_partial_events_are_not_stored(service: AgentkeepSessionService) -
     assert (await stored(service)).events == session.events == []
 
 
-async def test_a_stale_writer_is_refused_and_nothing_of_it_is_stored(view: View, service: AgentkeepSessionService) -> None:
+async def test_a_stale_writer_is_refused_and_nothing_of_it_is_stored(
+    view: View, service: AgentkeepSessionService
+) -> None:
     await service.create_session(**ANN, session_id="s")
     one, two = await stored(service), await stored(service)
     await service.append_event(one, event("first", a=1))

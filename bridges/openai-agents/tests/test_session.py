@@ -36,7 +36,11 @@ async def test_a_run_with_a_tool_is_stored_and_goes_on(view: View, session: Agen
     def weather(city: str) -> str:
         return f"sun in {city}"
 
-    script = [[function_call("weather", {"city": "Oslo"}, call_id="1")], [assistant_message("It is sunny.")], [assistant_message("Bye.")]]
+    script = [
+        [function_call("weather", {"city": "Oslo"}, call_id="1")],
+        [assistant_message("It is sunny.")],
+        [assistant_message("Bye.")],
+    ]
     agent = Agent(name="helper", model=ScriptedModel(script), tools=[weather])
     first = await Runner.run(agent, "Weather in Oslo?", session=session)
     await session.store_run_usage(first)

@@ -1,4 +1,4 @@
-"""The SDK's own session tests on Agentkeep's session. `upstream/not_ours.txt` lists the tests left out, with reasons."""
+"""The SDK's own session tests on Agentkeep's session. `upstream/not_ours.txt` lists those left out, with reasons."""
 
 from __future__ import annotations
 

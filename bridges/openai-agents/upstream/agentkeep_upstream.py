@@ -33,7 +33,9 @@ class Keeps:
     def session(self, session_id: str, db_path: Any = ":memory:", *_: Any, **options: Any) -> AgentkeepSession:
         name = uuid4().hex if str(db_path) == ":memory:" else str(db_path)
         tenant = self.tenants.setdefault(name, uuid4().hex)
-        return ClosingSession(session_id, self.keep.for_tenant(tenant), session_settings=options.get("session_settings"))
+        return ClosingSession(
+            session_id, self.keep.for_tenant(tenant), session_settings=options.get("session_settings")
+        )
 
 
 class ClosingSession(AgentkeepSession):

@@ -1,4 +1,4 @@
-"""The README's program runs on SQLite with a scripted model, and what it stored makes sense to Agentkeep's own verbs."""
+"""The README's program runs on SQLite with a scripted model; what it stored makes sense to Agentkeep's own verbs."""
 
 from __future__ import annotations
 

@@ -245,7 +245,9 @@ async def test_a_head_that_nobody_has_is_a_conflict(store: AgentkeepConversation
         await store.read_history("no-such-entry")
 
 
-async def test_an_entry_is_found_by_a_store_that_read_nothing_else(view: View, store: AgentkeepConversationStore) -> None:
+async def test_an_entry_is_found_by_a_store_that_read_nothing_else(
+    view: View, store: AgentkeepConversationStore
+) -> None:
     await store.save(conversation("c", says("a")))
     [entry] = await store.save(conversation("d", says("b")))
     assert (await AgentkeepConversationStore(view).read_entry(entry.id)).message == says("b")

@@ -41,7 +41,9 @@ def weather(city: str) -> str:
 
 def agent(view: SyncView, *answers: list[dict[str, Any]]) -> Agent:
     manager = AgentkeepSessionManager("chat", view)
-    return Agent(agent_id="helper", model=Script(*answers), tools=[weather], session_manager=manager, callback_handler=None)
+    return Agent(
+        agent_id="helper", model=Script(*answers), tools=[weather], session_manager=manager, callback_handler=None
+    )
 
 
 def test_an_agent_goes_on_where_it_was(view: SyncView) -> None:

@@ -1,4 +1,4 @@
-"""A pytest plugin: Strands' own repository tests run on Agentkeep's. `AGENTKEEP_UPSTREAM_URL` says in which database."""
+"""A pytest plugin: Strands' own repository tests run on Agentkeep's, in the database of AGENTKEEP_UPSTREAM_URL."""
 
 from __future__ import annotations
 

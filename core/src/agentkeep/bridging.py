@@ -1,5 +1,5 @@
 """What a bridge to an agent framework needs beside the public API: ids made of several names, values that JSON can't
-hold, and an append that is asked again after a lost reply.
+hold, and an append that is asked again after a lost reply. And what its sessions say, for everybody else.
 
 Frameworks allow more than Agentkeep stores: lone surrogates (half an emoji in a tool's output), NaN, tuples, keys that
 are no strings. A refusal in the middle of a run would lose the run, so a bridge stores such a value as JSON text.
@@ -11,17 +11,18 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 from uuid import uuid4
 
 from msgspec.structs import replace
 
+from agentkeep import _chats
 from agentkeep._codec import encode_json
 from agentkeep._validation import MAX_ID_BYTES
 from agentkeep.errors import InvalidInput, OutcomeUnknown
 from agentkeep.messages import Messages
-from agentkeep.models import Appended, NewMessage
+from agentkeep.models import Appended, Message, NewMessage, Session
 
 _ESCAPED = re.compile(r"[#%/\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _TEXT = "agentkeep:json"
@@ -71,9 +72,16 @@ def _is_marked(value: Any) -> bool:
     return isinstance(value, dict) and cast("dict[Any, Any]", value).keys() == {_TEXT}
 
 
-async def append_once(
-    messages: Messages, session_id: str, batch: Sequence[NewMessage], **options: Any
-) -> Appended:
+def chat_messages(session: Session, messages: Iterable[Message]) -> list[NewMessage]:
+    """The messages of a session that any bridge wrote, as chat messages: `agentkeep.formats` takes them to a model.
+
+    Text, images, tool calls and results are converted, as far as `agentkeep.formats` does. What is no message of the
+    chat (a title, a change of state) is left out. Messages of a session without a bridge are returned as they are.
+    """
+    return _chats.chat_messages(session, messages, from_stored)
+
+
+async def append_once(messages: Messages, session_id: str, batch: Sequence[NewMessage], **options: Any) -> Appended:
     """`messages.append`, asked up to three times if the outcome is unknown. The batch is stored once in all (IDEM-1).
 
     A message without an id gets one here, so that each try sends the same. Raises what `append` raises.

@@ -66,9 +66,7 @@ class AgentkeepSessionStore(SessionStore):
             else:
                 return
 
-    async def _append_main(
-        self, key: SessionKey, entries: list[SessionStoreEntry], messages: list[NewMessage]
-    ) -> None:
+    async def _append_main(self, key: SessionKey, entries: list[SessionStoreEntry], messages: list[NewMessage]) -> None:
         session = await self._sessions.find(_id(key))
         summary = fold_session_summary(None if session is None else _summary(session), key, entries)
         await self._messages.append(
@@ -164,9 +162,7 @@ def _usage(entries: Iterable[SessionStoreEntry]) -> dict[str, int]:
     """Tokens of the answers in a batch. An answer in several entries (one a content block) counts once, by its id."""
     answers = [_object(entry.get("message")) for entry in entries]
     by_id = {answer.get("id", index): _object(answer.get("usage")) for index, answer in enumerate(answers)}
-    return {
-        name: total for name in _USAGE if (total := sum(_count(usage.get(name)) for usage in by_id.values()))
-    }
+    return {name: total for name in _USAGE if (total := sum(_count(usage.get(name)) for usage in by_id.values()))}
 
 
 def _object(value: object) -> Mapping[str, Any]:

@@ -10,8 +10,8 @@ from agentkeep import InvalidInput, NewMessage, SessionNotFound, View
 from agentkeep import Session as StoredSession
 from agentkeep.bridging import append_once, from_stored, joined_id, to_stored
 from agents import RunContextWrapper, SessionSettings, TResponseInputItem
-from agents.result import RunResultBase
 from agents.memory.session_settings import coerce_session_settings, resolve_session_limit
+from agents.result import RunResultBase
 
 from agentkeep_openai_agents import branches
 from agentkeep_openai_agents.branches import MAIN, Branch
@@ -97,9 +97,7 @@ class AgentkeepSession:
         await view.sessions.delete(joined_id(self.session_id))
         self._branch = MAIN
 
-    async def store_run_usage(
-        self, result: RunResultBase, *, wrapper: RunContextWrapper[Any] | None = None
-    ) -> None:
+    async def store_run_usage(self, result: RunResultBase, *, wrapper: RunContextWrapper[Any] | None = None) -> None:
         """Add the run's usage to the session's, exactly, with any number of workers."""
         usage = result.context_wrapper.usage
         add = {"requests": usage.requests, "input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}

@@ -4,7 +4,7 @@
 |---|---|
 | conversation | a session; its scope is the session's user |
 | record | the session's `state`; `expected_revision` is checked by the session's version |
-| entry | a message: `event` is Pydantic AI's message, `metadata.parent` the entry before it; the log holds all branches |
+| entry | a message; `metadata.parent` is the entry before it, and the log holds all branches |
 | fork | a copy of the session, so that deleting a conversation erases its messages |
 """
 
@@ -15,10 +15,25 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import pydantic
-from agentkeep import AlreadyExists, Conflict, Message, MessageNotFound, NewMessage, Session, SessionNotFound, SessionUpdate, View
+from agentkeep import (
+    AlreadyExists,
+    Conflict,
+    Message,
+    MessageNotFound,
+    NewMessage,
+    Session,
+    SessionNotFound,
+    SessionUpdate,
+    View,
+)
 from agentkeep.bridging import from_stored, joined_id, to_stored
 from pydantic_ai import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
-from pydantic_ai.conversation_store import ConversationConflict, ConversationEntry, ConversationRecord, ConversationStore
+from pydantic_ai.conversation_store import (
+    ConversationConflict,
+    ConversationEntry,
+    ConversationRecord,
+    ConversationStore,
+)
 
 from agentkeep_pydantic_ai.recent import Recent
 
@@ -93,7 +108,7 @@ class AgentkeepConversationStore(ConversationStore):
             await self._append(record, new_entries, stored)
 
     async def _removed_leftover(self, conversation_id: str) -> bool:
-        """A first save of more than one batch that was cut short left a session without a record, which no one reads."""
+        """A first save of several batches that was cut short left a session without a record, which nobody reads."""
         session = await self._sessions.find(joined_id(conversation_id))
         if session is None or "record" in session.state:
             return False

@@ -92,9 +92,7 @@ class AgentkeepSessionRepository(SessionRepository):
             else:
                 return
 
-    def read_message(
-        self, session_id: str, agent_id: str, message_id: int, **kwargs: Any
-    ) -> SessionMessage | None:
+    def read_message(self, session_id: str, agent_id: str, message_id: int, **kwargs: Any) -> SessionMessage | None:
         try:
             return _message(self._messages.get(_agent_id(session_id, agent_id), str(message_id)))
         except (MessageNotFound, SessionNotFound):
