@@ -1,7 +1,7 @@
 """The SQLite adapter keeps every clause, on a file that it opens itself."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +14,7 @@ from agentkeep_conformance.storage.sqlite import SQLiteStorage, execute
 from agentkeep_sqlite import SQLiteAdapter
 from agentkeep_sqlite.client import DriverConnection
 from agentkeep_sqlite.commit import Job
+from agentkeep_sqlite.threads import ThreadClient
 
 
 class TestSqlite(SQLiteStorage, AdapterConformance):
@@ -34,22 +35,38 @@ class TestSqlite(SQLiteStorage, AdapterConformance):
 
     async def work(self, adapter: PersistenceAdapter, call: Callable[[], Awaitable[Any]]) -> int:
         """The steps of SQLite's virtual machine, in its threads."""
-        steps = 0
-        run = Job.run
-
-        def step() -> int:
-            nonlocal steps
-            steps += 1
-            return 0
-
-        def counted(job: Job, db: DriverConnection, *arguments: Any) -> None:
-            db.driver.set_progress_handler(step, 1)
-            try:
-                run(job, db, *arguments)
-            finally:
-                db.driver.set_progress_handler(None, 1)
-
-        with patch.object(Job, "run", counted):
+        with counted(Job, "run") as steps:
             await call()
         assert steps, "no step was counted"
-        return steps
+        return sum(steps)
+
+    async def longest_step(self, adapter: PersistenceAdapter, call: Callable[[], Awaitable[Any]]) -> int:
+        """Those of the longest transaction, of a call or of idle work."""
+        with counted(Job, "run") as steps, counted(ThreadClient, "_run_idle_step") as idle_steps:
+            await call()
+        return max([*steps, *idle_steps])
+
+
+@contextmanager
+def counted(kind: type, name: str) -> Generator[list[int]]:
+    """The steps of SQLite's virtual machine during each call of a method that is given a connection first."""
+    steps: list[int] = []
+    run = getattr(kind, name)
+
+    def run_counted(self: Any, db: DriverConnection, *arguments: Any) -> Any:
+        count = 0
+
+        def step() -> int:
+            nonlocal count
+            count += 1
+            return 0
+
+        db.driver.set_progress_handler(step, 1)
+        try:
+            return run(self, db, *arguments)
+        finally:
+            db.driver.set_progress_handler(None, 1)
+            steps.append(count)
+
+    with patch.object(kind, name, run_counted):
+        yield steps

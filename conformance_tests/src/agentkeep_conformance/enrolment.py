@@ -130,6 +130,13 @@ class Enrolment:
         """
         return await python_calls_of(call)
 
+    async def longest_step(self, adapter: PersistenceAdapter, call: Callable[[], Awaitable[Any]]) -> int:
+        """The most that is done for a call while no other call gets its turn, in the unit of `work`.
+
+        What the call leaves to be done in the background, as it runs, is part of it.
+        """
+        raise NotImplementedError
+
     async def server_work(self, dsn: str, namespace: str) -> int:
         """How much the server says that it has done so far, for the namespace or in all: rows read, commands run.
 

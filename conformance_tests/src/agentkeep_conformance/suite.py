@@ -9,6 +9,7 @@ class TestName(AdapterConformance):
 """
 
 from agentkeep_conformance.families.archive import Archive
+from agentkeep_conformance.families.bounded_steps import BoundedSteps
 from agentkeep_conformance.families.cancellation import Cancellation
 from agentkeep_conformance.families.capabilities import CapabilitiesDeclared
 from agentkeep_conformance.families.concurrency import Concurrency
@@ -111,6 +112,7 @@ class AdapterConformance(
     ListingCosts,
     FileCosts,
     Steps,
+    BoundedSteps,
     Wrapped,
     Upgrade,
     SchemaVersions,

@@ -12,10 +12,10 @@ from agentkeep_sqlite.rows import session_records, to_micros
 from agentkeep_sqlite.tables import Tables, label_digest
 
 Position = tuple[int, str]
-"""`created_at` and id of the last session that a step of a count has found."""
+"""`created_at` and id of the last session that a step of a count has read."""
 
 COUNT_STEP = 2_000
-"""Sessions counted in one read, so that other reads get their turn in between (COST-3)."""
+"""Sessions read in one step of a count, so that other reads get their turn in between (COST-3)."""
 _UNLISTED_AT_ONCE = 500
 """Expired sessions that leave the indexes of listings in one transaction (COST-3)."""
 _FEW_EXPIRED = 20
@@ -84,14 +84,15 @@ class Listing:
         self._tables.check_settled(db)
         lead = self.rarest(scope, query, db)
         values = _values(scope, query, lead, db) | {"limit": COUNT_STEP}
-        parts = ["select_positions", *_conditions(scope, query, lead, "created_at")]
+        index, *conditions = _conditions(scope, query, lead, "created_at")
+        parts = ["select_positions", *conditions, "end_of_matches", index]
         if after is not None:
             parts.append("behind_created_at_ascending")
             values |= {"at": after[0], "last_id": after[1]}
         step = self._joined([*parts, "order_created_at_ascending"])
         sql = f"WITH step AS MATERIALIZED ({step}) {self._sql['count_step']}"
-        count, created_at, session_id = db.all(sql, values)[0]
-        return count, (created_at, session_id) if count == COUNT_STEP else None
+        count, read, created_at, session_id = db.all(sql, values)[0]
+        return count, (created_at, session_id) if read == COUNT_STEP else None
 
     def keys(self, scope: Scope, query: SessionQuery, limit: int, db: Connection) -> list[tuple[int, int]]:
         """The keys and message counts of the first `limit` matching sessions."""

@@ -8,7 +8,11 @@ SELECT {session_columns}
 SELECT s.key, s.message_count
 
 -- name: select_positions
-SELECT lead.created_at, lead.id
+-- All of the lead's sessions, and whether each is a match, so that a step is bounded by what it reads.
+SELECT lead.created_at, lead.id, (true
+
+-- name: end_of_matches
+) AS is_match
 
 -- name: rest
 CROSS JOIN {prefix}session AS s ON s.key = lead.key LEFT JOIN {prefix}session_data AS d ON d.session = s.key
@@ -137,8 +141,9 @@ ORDER BY lead.created_at DESC, lead.id DESC LIMIT :limit
 LIMIT :limit
 
 -- name: count_step
--- How many sessions a step of a count has found, and the position of the last of them.
-SELECT count(*), max(created_at), (SELECT max(id) FROM step WHERE created_at = (SELECT max(created_at) FROM step))
+-- How many sessions of a step match, how many it has read, and the position of the last of them.
+SELECT coalesce(sum(is_match), 0), count(*), max(created_at),
+    (SELECT max(id) FROM step WHERE created_at = (SELECT max(created_at) FROM step))
 FROM step
 
 -- name: how_many_user
