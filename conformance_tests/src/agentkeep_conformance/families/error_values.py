@@ -29,6 +29,7 @@ from agentkeep import (
     SchemaMissing,
     SchemaTooNew,
     SessionNotFound,
+    StateTooNew,
     Unavailable,
     View,
     errors,
@@ -60,6 +61,7 @@ _ERRORS: list[PersistenceError] = [
     Corrupt("message 'm'", "why"),
     SchemaMissing("a"),
     SchemaTooNew(found=9, known=2, oldest=5),
+    StateTooNew("s", found=9, known=2),
     Closed("a"),
 ]
 

@@ -16,7 +16,8 @@ from agentkeep_conformance.families.growth import Call
 from agentkeep_conformance.samples import at_once, said
 
 _ACCOUNT = Path("/proc/self/io")
-_FEW, _MANY = 10, 2_000
+_MESSAGES, _SESSIONS = (10, 2_000), (10, 300)
+"""So many in a small database and in a large one, which has about a megabyte."""
 _TURNS = 5
 _SLACK = 256 * 1024
 """Bytes by which a large database may cost more: pages that a small one has in memory already."""
@@ -50,7 +51,7 @@ async def _long_log(keep: Keep, count: int) -> None:
 
 async def _many_sessions(keep: Keep, count: int) -> None:
     fields: list[dict[str, Any]] = [
-        {"user_id": f"u{n % 3}", "metadata": {"team": f"t{n % 3}"}, "state": {"text": _TEXT}} for n in range(count)
+        {"user_id": f"u{n % 3}", "metadata": {"team": f"t{n % 3}"}, "state": {"text": _TEXT * 8}} for n in range(count)
     ]
     await at_once([keep.sessions.create(f"s{n}", **each) for n, each in enumerate(fields)])
 
@@ -59,23 +60,25 @@ class FileCosts:
     @proves("READ-3", "COST-4")
     @needs_files
     async def test_a_read_moves_no_more_bytes_of_a_long_log(self, database: Database) -> None:
-        await _alike(database, READS, _long_log)
+        await _alike(database, READS, _long_log, _MESSAGES)
 
     @proves("COST-2", "COST-4")
     @needs_files
     async def test_an_append_moves_no_more_bytes_to_a_long_log(self, database: Database) -> None:
-        await _alike(database, APPENDS, _long_log)
+        await _alike(database, APPENDS, _long_log, _MESSAGES)
 
     @proves("READ-5", "COST-4")
     @needs_files
     async def test_a_listing_moves_no_more_bytes_among_many_sessions(self, database: Database) -> None:
-        await _alike(database, LISTINGS, _many_sessions)
+        await _alike(database, LISTINGS, _many_sessions, _SESSIONS)
 
 
-async def _alike(database: Database, calls: list[Call], fill: Callable[[Keep, int], Awaitable[None]]) -> None:
+async def _alike(
+    database: Database, calls: list[Call], fill: Callable[[Keep, int], Awaitable[None]], counts: tuple[int, int]
+) -> None:
     """Each call moves about as many bytes in a large database as in a small one."""
     costs: list[list[int]] = []
-    for count in (_FEW, _MANY):
+    for count in counts:
         async with Keep(database.enrolment.open(_folder(database, f"of {count}"), database.namespace)) as keep:
             await fill(keep, count)
             costs.append([await _cheapest(keep, call) for call in calls])
