@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from agentkeep import InvalidInput, Keep, Message, NewMessage, connect
 from agentkeep.conversations import Conversation, SessionManager
+from agentkeep.formats import from_anthropic, to_anthropic, to_openai
 from agentkeep.wrappers import MessagesWrapper, SessionsWrapper, Wrapper
 
 pytestmark = pytest.mark.anyio
@@ -274,3 +275,24 @@ async def test_limits_are_checked(conversation: Conversation) -> None:
     await talk(conversation, "a", "b", "c")
     with pytest.raises(InvalidInput, match="summarize returned a NoneType"):
         await conversation.context(max_messages=2, summarize=lambda messages: None)  # pyright: ignore[reportArgumentType]
+
+
+async def test_open_calls_are_dropped_whatever_the_format_was(conversation: Conversation) -> None:
+    text = {"type": "text", "text": "I look.", "citations": [{"unknown": 1}]}
+    called: dict[str, Any] = {"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}, "caller": "unknown"}
+    result: dict[str, Any] = {"type": "tool_result", "tool_use_id": "t1", "content": "ok", "is_error": False}
+    other = result | {"tool_use_id": "t3"}
+    items: list[dict[str, Any]] = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": [text, called, called | {"id": "t2"}]},
+        {"role": "user", "content": [result, other]},
+        {"role": "assistant", "content": [called | {"id": "t4"}]},
+    ]
+    async with conversation.turn() as turn:
+        turn.add_messages(from_anthropic(items))
+    assert to_anthropic(await conversation.history()) == items
+    hi, call, answer = to_anthropic(await conversation.context())
+    assert hi == items[0]
+    assert [block.get("id") for block in call["content"]] == [None, "t1"]
+    assert [block["tool_use_id"] for block in answer["content"]] == ["t1"]
+    assert to_openai(await conversation.context())[1]["tool_calls"][0]["id"] == "t1"

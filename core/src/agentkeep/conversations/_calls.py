@@ -72,7 +72,7 @@ def _event_with(event: Any, is_kept: Callable[[Any], bool]) -> Any:
     if not isinstance(event, dict):
         return event
     item = cast("Item", event)
-    if not is_kept(item):
+    if not is_kept(item) or "holes" in item:  # the rest of an item of `agentkeep.formats`: the fields say what is left
         return None
     lists = {name: _list_with(item[name], is_kept) for name in ("content", "tool_calls") if name in item}
     if lists.get("tool_calls") == []:
@@ -113,7 +113,7 @@ def _call_id(item: Item) -> str | None:
 def _result_id(item: Item) -> str | None:
     kind = item.get("type")
     if kind == "tool_result":
-        return _text(item.get("tool_use_id"))
+        return _text(item.get("tool_use_id", item.get("tool_call_id")))
     if isinstance(kind, str) and kind.endswith("_call_output"):
         return _text(item.get("call_id"))
     return _text(item.get("tool_call_id"))

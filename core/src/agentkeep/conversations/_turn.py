@@ -62,7 +62,10 @@ class Turn:
         return tuple(self._changes.messages)
 
     def add(self, role: str, content: str | list[Any] | None = None, **fields: Unpack[MessageFields]) -> NewMessage:
-        """Add a message. Fields as in `Conversation.add_message`; the turn fills `id`, `turn_id`, `route`, `step`."""
+        """Add a message. Fields as in `Conversation.add_message`.
+
+        The turn fills `id` and `turn_id` if you do not, and after `move` also `route` and `step`.
+        """
         return self.add_messages([NewMessage(role=role, content=content, **fields)])[0]
 
     def add_messages(self, messages: Iterable[NewMessage]) -> list[NewMessage]:
@@ -70,13 +73,13 @@ class Turn:
         added: list[NewMessage] = []
         for message in messages:
             number = len(self._changes.messages)
-            session, fields = self._conversation.session, self._changes.fields
+            fields = self._changes.fields  # never the stored session's: after a commit a repeated turn would differ
             message = filled(
                 message,
                 id=f"{self.id}.{number}",
                 turn_id=self.id,
-                route=fields.get("current_route", session.current_route),
-                step=fields.get("current_step", session.current_step),
+                route=fields.get("current_route"),
+                step=fields.get("current_step"),
             )
             self._changes.messages.append(message)
             added.append(message)
