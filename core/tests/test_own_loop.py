@@ -7,11 +7,22 @@ import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import pytest
 import trio
-from agentkeep import Closed, ConfigurationError, Keep, NewMessage, SessionNotFound, Unavailable, connect, sync
+from agentkeep import (
+    Closed,
+    ConfigurationError,
+    Keep,
+    NewMessage,
+    OutcomeUnknown,
+    SessionNotFound,
+    Unavailable,
+    connect,
+    sync,
+)
 from agentkeep.records import MessageRecord, Scope
 from agentkeep_memory import MemoryAdapter
 
@@ -201,3 +212,29 @@ class TestTrio:
         with pytest.raises(ConfigurationError, match="neither in asyncio nor in trio"):
             call.send(None)
         assert loop_threads() == 0
+
+
+@pytest.mark.parametrize("library", ["asyncio", "trio"])
+def test_a_call_ends_when_the_loop_of_the_keep_does(library: str) -> None:
+    """ERR-1: it never hangs, also if the loop ends without cancelling its tasks."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    keep = connect("memory://")
+    asyncio.run_coroutine_threadsafe(keep.open(), loop).result()
+    face = sync.over(keep).open()
+
+    def end() -> None:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        for task in asyncio.all_tasks(loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        loop.close()
+
+    async def call() -> None:
+        await face.arun(lambda: asyncio.sleep(60))
+
+    threading.Timer(0.2, end).start()
+    run: Callable[[], None] = partial(trio.run, call) if library == "trio" else lambda: asyncio.run(call())
+    with pytest.raises(OutcomeUnknown, match="ended while this call ran"):
+        run()

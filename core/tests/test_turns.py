@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import pytest
 from agentkeep import Keep, Message, NewMessage, connect
+from agentkeep._codec import decode_messages
+from agentkeep.records import MessageRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,3 +117,19 @@ def test_read_4_the_latest_start_at_or_before_message_n(log: list[NewMessage], n
             assert tail == list(whole[start:])
 
     asyncio.run(check())
+
+
+async def test_a_long_turn_is_decoded_once_for_its_boundary(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
+    await keep.sessions.create("s")
+    await keep.messages.append("s", [asks(), *[says() for _ in range(900)]])
+    decoded = 0
+
+    def counted(session_id: str, records: Iterable[MessageRecord]) -> list[Message]:
+        nonlocal decoded
+        messages = decode_messages(session_id, records)
+        decoded += len(messages)
+        return messages
+
+    monkeypatch.setattr("agentkeep._tails.decode_messages", counted)
+    assert len(await keep.messages.tail("s", 5, whole_turns=True)) == 901
+    assert decoded <= 2 * 901

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -159,7 +159,7 @@ class _Call(Generic[Result]):
     async def _run(self) -> None:
         try:
             result = await self._call
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:  # SystemExit too: it is the caller's, and would end the loop's thread here
             self.ended.set_exception(error)
@@ -184,13 +184,19 @@ class _Call(Generic[Result]):
         """Wait in this thread."""
         try:
             while not self._has_ended(within=_CHECK_SECONDS):
-                if self._loop.is_closed():
-                    raise OutcomeUnknown("the event loop of this keep ended while this call ran: it may have been done")
+                self.check_loop()
         except BaseException:  # Ctrl-C: as asyncio.run does, end the call first; a second Ctrl-C does not wait
             self.cancel()
             wait([self.ended], None if self._loop.is_running() else 0)
             raise
         return self.ended.result()
+
+    def check_loop(self) -> None:
+        """End the call if its loop was closed, because nothing else can: from any thread."""
+        if self._loop.is_closed():
+            error = OutcomeUnknown("the event loop of this keep ended while this call ran: it may have been done")
+            with suppress(InvalidStateError):  # it has ended meanwhile
+                self.ended.set_exception(error)
 
     def _has_ended(self, *, within: float) -> bool:
         try:
@@ -207,6 +213,7 @@ async def _wait_in_asyncio(
     while not started.ended.done():
         arrived = waiting.create_future()
         started.ended.add_done_callback(lambda _, arrived=arrived: _wake(waiting, arrived))
+        checks = _Checks(started, waiting)
         try:
             await arrived
         except asyncio.CancelledError as error:
@@ -215,10 +222,28 @@ async def _wait_in_asyncio(
         except BaseException:  # this coroutine itself is closed, so it may not wait
             cancel()
             raise
+        finally:
+            checks.stop()
     if cancelled is not None:
         started.ended.exception()
         raise cancelled
     return started.ended.result()
+
+
+class _Checks:
+    """Checks once a second that the loop of a call still exists, until `stop`."""
+
+    def __init__(self, started: _Call[Any], waiting: asyncio.AbstractEventLoop) -> None:
+        self._started = started
+        self._waiting = waiting
+        self._next = waiting.call_later(_CHECK_SECONDS, self._check)
+
+    def _check(self) -> None:
+        self._started.check_loop()
+        self._next = self._waiting.call_later(_CHECK_SECONDS, self._check)
+
+    def stop(self) -> None:
+        self._next.cancel()
 
 
 def _wake(waiting: asyncio.AbstractEventLoop, arrived: asyncio.Future[None]) -> None:
@@ -243,12 +268,19 @@ async def _wait_in_trio(started: _Call[Result], cancel: Callable[[], None]) -> R
             token.run_sync_soon(arrived.set)
 
     started.ended.add_done_callback(wake)
+
+    async def wait_for_end() -> None:
+        while not arrived.is_set():
+            with trio.move_on_after(_CHECK_SECONDS):
+                await arrived.wait()
+            started.check_loop()
+
     try:
-        await arrived.wait()
+        await wait_for_end()
     except trio.Cancelled:
         cancel()
         with trio.CancelScope(shield=True):
-            await arrived.wait()
+            await wait_for_end()
         raise
     except BaseException:
         cancel()

@@ -70,10 +70,14 @@ class _Newest:
         return decode_messages(self._session_id, reversed(self._records[:kept]))
 
     async def _with_whole_turn(self, kept: int) -> int:
+        """How many to keep so that the oldest kept one begins a turn. Each page is decoded and looked through once."""
         first = max(kept - 1, 0)
+        checked = min(kept, 1)
+        newest_first: list[Message] = []
         while True:
-            newest_first = decode_messages(self._session_id, self._records[first:])
-            found = kept_for_whole_turns(newest_first, min(kept, 1), is_all=self._is_all)
+            newest_first += decode_messages(self._session_id, self._records[first + len(newest_first) :])
+            found = kept_for_whole_turns(newest_first, checked, is_all=self._is_all)
             if found is not None:
                 return first + found
+            checked = len(newest_first)
             await self.read_on(_TURN_PAGE)

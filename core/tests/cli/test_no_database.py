@@ -18,6 +18,7 @@ from .conftest import Run
         ["show", "s"],
         ["search", "word"],
         ["stats"],
+        ["doctor"],
         ["export"],
         ["fork", "s"],
         ["rm", "s", "--yes"],

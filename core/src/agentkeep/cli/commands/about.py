@@ -30,7 +30,7 @@ async def doctor(settings: Callable[[], Settings], out: Output) -> int:
     """Try what an application needs from the database, on a session made for this."""
     wanted = settings()
     report: dict[str, Any] = {"url": redact(wanted.url), "from": wanted.origin, "tenant": wanted.tenant}
-    async with opened(wanted, create=True) as keep:
+    async with opened(wanted, create=False) as keep:
         health = await keep.health()
         report |= msgspec.structs.asdict(health)
         report["latency_ms"] = round(report.pop("latency").total_seconds() * 1000, 3)
