@@ -7,6 +7,7 @@ they removed something, opening and closing at DEBUG. No content of messages and
 from agentkeep._drafts import SessionFields, SessionFilters, SessionUpdate
 from agentkeep._message_drafts import MessageUpdate
 from agentkeep.capabilities import Capabilities
+from agentkeep.config import from_config
 from agentkeep.errors import (
     AdapterNotInstalled,
     AlreadyExists,
@@ -75,4 +76,5 @@ __all__ = [
     "Unavailable",
     "View",
     "connect",
+    "from_config",
 ]

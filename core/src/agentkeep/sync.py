@@ -4,8 +4,8 @@
     with sync.connect("sqlite:///chat.db") as keep:
         session = keep.sessions.create(user_id="u1")
 
-The asynchronous keep runs on an event loop in a thread of its own, or in the loop in which it was opened already; any
-number of threads may call. Ctrl-C cancels the call that waits, with the promise of FLT-3.
+The keep runs on an event loop in a thread of its own, or in the loop in which it was opened already. Any number of
+threads may call. Ctrl-C cancels the call that waits, with the promise of FLT-3.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Self, TypeVar, cast, overload
 from agentkeep._blocking import Blocking, Runner, runs, walks
 from agentkeep._sync_conversations import SyncConversation, SyncSessionManager, SyncTurn
 from agentkeep.capabilities import Capabilities
+from agentkeep.config import Source, load
 from agentkeep.errors import Closed
 from agentkeep.keep import Keep, View
 from agentkeep.keep import connect as connect_asynchronous
@@ -38,6 +39,7 @@ __all__ = [
     "SyncTurn",
     "SyncView",
     "connect",
+    "from_config",
     "over",
     "prune",
 ]
@@ -275,8 +277,13 @@ def connect(
     wrap: Iterable[Callable[[PersistenceAdapter], PersistenceAdapter]] = (),
     **options: Any,
 ) -> SyncKeep:
-    """As `agentkeep.connect`, for use with `with`. Does no I/O."""
+    """As `agentkeep.connect`, for use with `with`."""
     return SyncKeep(connect_asynchronous(url_or_config, wrap=wrap, **options))
+
+
+def from_config(source: Source = None, **given: Any) -> SyncKeep:
+    """As `agentkeep.from_config`, for use with `with`."""
+    return SyncKeep(load(source, **given).keep())
 
 
 def prune(view: SyncView, policy: RetentionPolicy, *, dry_run: bool = False) -> Pruned:

@@ -111,6 +111,6 @@ def test_an_adapter_that_migrates_by_itself(run: Run, own_folder: Path) -> None:
 
 def test_options_of_the_file_go_along(run: Run, own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AGENTKEEP_URL")
-    (own_folder / "agentkeep.toml").write_text('[agentkeep]\nurl = "sqlite:///file.db"\nidle_ttl = 60\n')
+    (own_folder / "agentkeep.toml").write_text('url = "sqlite:///file.db"\nidle_ttl = 60\n')
     assert run("migrate").code == 0
     assert (own_folder / "file.db").exists()

@@ -17,21 +17,22 @@ from agentkeep import (
     SchemaTooNew,
     Unavailable,
 )
+from agentkeep.config import json_schema
 
 from .conftest import Run
 
 
 def used(run: Run, *arguments: str) -> tuple[str, str]:
-    found = json.loads(run("config", "--json", *arguments).out)
-    return found["from"], found["url"]
+    found = json.loads(run("config", "--json", *arguments).out)["settings"]["url"]
+    return found["from"], found["value"]
 
 
 def test_order_of_the_places(run: Run, own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (own_folder / "agentkeep.toml").write_text('[agentkeep]\nurl = "sqlite:///file.db"\nsynchronous = "NORMAL"\n')
-    assert used(run, "--url", "memory://") == ("--url", "memory://")
+    (own_folder / "agentkeep.toml").write_text('url = "sqlite:///file.db"\n[options]\nsynchronous = "NORMAL"\n')
+    assert used(run, "--url", "memory://") == ("argument", "memory://")
     assert used(run) == ("AGENTKEEP_URL", "sqlite:///chat.db")
     monkeypatch.setenv("AGENTKEEP_URL", "")
-    assert used(run) == ("agentkeep.toml", "sqlite:///file.db")
+    assert used(run) == ("agentkeep.toml:1", "sqlite:///file.db")
     (own_folder / "agentkeep.toml").unlink()
     origin, url = used(run)
     assert origin == "default"
@@ -50,47 +51,71 @@ def test_the_default_is_a_file_of_the_user(run: Run, monkeypatch: pytest.MonkeyP
 
 def test_options_of_the_file_go_with_its_url_alone(run: Run, own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AGENTKEEP_URL")
-    (own_folder / "agentkeep.toml").write_text('[agentkeep]\nurl = "sqlite:///file.db"\nno_such_option = 1\n')
+    (own_folder / "agentkeep.toml").write_text('url = "sqlite:///file.db"\n[options]\nno_such_option = 1\n')
     ran = run("sessions")
-    assert (ran.code, "no_such_option" in ran.err) == (2, True)
+    assert (ran.code, "agentkeep.toml:3" in ran.err, "no_such_option" in ran.err) == (2, True, True)
     assert run("migrate", "--url", "sqlite:///file.db").code == 0
 
 
 def test_tenant_of_the_file(run: Run, own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AGENTKEEP_URL")
-    (own_folder / "agentkeep.toml").write_text('[agentkeep]\nurl = "sqlite:///file.db"\ntenant = "acme"\n')
+    (own_folder / "agentkeep.toml").write_text('url = "sqlite:///file.db"\ntenant = "acme"\n')
     run("append", "s", "--role", "user", "--content", "x", "--create")
     assert run("sessions", "--json").lines()[0]["tenant"] == "acme"
     assert run("sessions", "--json", "--tenant", "default").out == ""
 
 
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("[agentkeep]\nurl = ]", "line 2"),
-        ("agentkeep = 3", "not a table"),
-        ("url = 'sqlite:///file.db'", "has no table [agentkeep]"),
-        ("[agentkeep]\nurll = 'x'", "names no database"),
-        ("[agentkeep]\nurl = 3", "names no database"),
-    ],
-)
-def test_a_wrong_file(run: Run, own_folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, why: str) -> None:
+def test_a_wrong_file(run: Run, own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AGENTKEEP_URL")
-    (own_folder / "agentkeep.toml").write_text(text)
+    (own_folder / "agentkeep.toml").write_text('url = "memory://"\ntennant = "x"\n')
     ran = run("sessions")
     assert (ran.code, ran.err.count("\n")) == (2, 1)
-    assert why in ran.err
-    assert run("sessions", "--url", "memory://").code == 0
+    assert "agentkeep.toml:2: there is no key 'tennant': did you mean 'tenant'?" in ran.err
+
+
+def test_config_shows_what_is_in_force_and_where_it_comes_from(run: Run, own_folder: Path) -> None:
+    (own_folder / "agentkeep.toml").write_text("tenant = 'acme'\n[manager]\nwindow = 50\n")
+    rows = [line.split() for line in run("config").out.splitlines()]
+    assert ["url", "sqlite:///chat.db", "AGENTKEEP_URL"] in rows
+    assert ["tenant", "acme", "agentkeep.toml:1"] in rows
+    assert ["manager.window", "50", "agentkeep.toml:3"] in rows
+    assert ["manager.auto_save", "true", "default"] in rows
+    assert not (own_folder / "chat.db").exists()
+
+
+def test_config_check_opens_and_asks(run: Run, own_folder: Path) -> None:
+    missing = run("config", "--check")
+    assert (missing.code, "chat.db" in missing.err) == (2, True)
+    assert not (own_folder / "chat.db").exists()
+    run("migrate")
+    ran = run("config", "--check")
+    assert ran.code == 0
+    assert "SQLite 3" in ran.out
+    assert json.loads(run("config", "--check", "--json").out)["health"]["health"] == "ok"
+
+
+@pytest.mark.parametrize("text", ["[manager]\nidle_ttl = 'soon'\n", "[retention]\nmax_age = 'soon'\n"])
+def test_config_check_finds_what_only_a_program_uses(run: Run, own_folder: Path, text: str) -> None:
+    (own_folder / "agentkeep.toml").write_text(text)
+    run("migrate")
+    assert run("config").code == 0
+    ran = run("config", "--check")
+    assert (ran.code, "agentkeep.toml:2: " in ran.err) == (2, True)
+
+
+def test_config_schema_prints_the_one_that_is_shipped(run: Run) -> None:
+    assert json.loads(run("config", "--schema").out) == json_schema()
 
 
 def test_no_password_is_ever_printed(run: Run, own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ERR-3."""
     monkeypatch.delenv("AGENTKEEP_URL")
+    monkeypatch.setenv("OF_THE_OTHER", "hunter2")
     (own_folder / "agentkeep.toml").write_text(
-        '[agentkeep]\nurl = "nodb://me:hunter2@host/db?password=hunter2"\napi_key = "hunter2"\n'
-        'other = "nodb://me:hunter2@host"\n[agentkeep.nested]\nsecret = "hunter2"\nurls = ["x://y:hunter2@z"]\n'
+        'url = "nodb://me:hunter2@host/db?password=hunter2"\n[options]\napi_key = "hunter2"\n'
+        'other = "nodb://me:${OF_THE_OTHER}@host"\n[options.nested]\nsecret = "hunter2"\nurls = ["x://y:hunter2@z"]\n'
     )
-    for arguments in (("config",), ("config", "--json"), ("sessions",), ("doctor",), ("stats",)):
+    for arguments in (("config",), ("config", "--json"), ("config", "--check"), ("sessions",), ("doctor",), ("stats",)):
         ran = run(*arguments)
         assert "hunter2" not in ran.out + ran.err
     assert "me:***@host" in run("config").out

@@ -44,8 +44,8 @@ def options(
 ) -> None:
     """Keep, read and resume the sessions of AI agents.
 
-    The database is --url, else AGENTKEEP_URL, else url in agentkeep.toml, else a SQLite file in your data folder. Exit
-    codes: 0 done, 1 not found or refused, 2 wrong usage, 3 database unavailable.
+    The database is --url, else AGENTKEEP_URL, else url in agentkeep.toml, else a SQLite file in your data folder:
+    `agentkeep config` shows which. Exit codes: 0 done, 1 not found or refused, 2 wrong usage, 3 database unavailable.
     """
     context.obj = CommonOptions(url, tenant, as_json)
 
@@ -288,10 +288,18 @@ def adapters(context: typer.Context, url: Url = None, tenant: Tenant = None, as_
 
 
 @app.command()
-def config(context: typer.Context, url: Url = None, tenant: Tenant = None, as_json: Json = False) -> None:
-    """Show which database is used, and where its URL comes from."""
-    from agentkeep.cli.commands.about import config as work
+def config(
+    context: typer.Context,
+    check: Annotated[bool, typer.Option("--check", help="Open the database and ask its health.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Only print the JSON Schema of the file.")] = False,
+    url: Url = None,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Show each setting in force, and where it comes from."""
+    from agentkeep.cli.commands.configuring import config as work
+    from agentkeep.cli.commands.configuring import schema as print_schema
     from agentkeep.cli.running import run
 
     given = common_options(context, url, tenant, as_json)
-    run(partial(work, given.settings, given.output(), url=given.url))
+    run(partial(print_schema, given.output()) if schema else partial(work, given.settings, given.output(), check=check))

@@ -1,4 +1,4 @@
-"""`doctor`, `adapters` and `config`."""
+"""`doctor` and `adapters`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from agentkeep.capabilities import Capabilities
 from agentkeep.cli.failures import REFUSED, CommandError
 from agentkeep.cli.output import Output, visible_line
 from agentkeep.cli.running import opened
-from agentkeep.cli.settings import Settings, candidates
+from agentkeep.cli.settings import Settings
 from agentkeep.errors import PersistenceError
 from agentkeep.keep import Keep
 from agentkeep.models import Message, NewMessage
-from agentkeep.spi.urls import redact
 
 _LEFT_BEHIND = timedelta(hours=1)
 """Doctor's own session expires after this time, even if doctor was killed."""
@@ -29,7 +28,7 @@ _LEFT_BEHIND = timedelta(hours=1)
 async def doctor(settings: Callable[[], Settings], out: Output) -> int:
     """Try what an application needs from the database, on a session made for this."""
     wanted = settings()
-    report: dict[str, Any] = {"url": redact(wanted.url), "from": wanted.origin, "tenant": wanted.tenant}
+    report: dict[str, Any] = {"url": wanted.shown_url, "from": wanted.origin, "tenant": wanted.tenant}
     async with opened(wanted, create=False) as keep:
         health = await keep.health()
         report |= msgspec.structs.asdict(health)
@@ -121,22 +120,6 @@ def _declared(entry: EntryPoint) -> Capabilities | Exception:
         return entry.load().from_url(f"{entry.name}://").capabilities
     except (ImportError, AttributeError, PersistenceError) as error:
         return error
-
-
-async def config(settings: Callable[[], Settings], out: Output, *, url: str | None) -> int:
-    """Print which database is used, and where its URL comes from."""
-    wanted = settings()
-    found_urls = candidates(url)
-    if out.as_json:
-        shown = {"url": redact(wanted.url), "from": wanted.origin, "tenant": wanted.tenant}
-        out.record({**shown, "options": wanted.shown_options(), "candidates": dict(found_urls)})
-        return 0
-    out.facts([("url", redact(wanted.url)), ("from", wanted.origin), ("tenant", wanted.tenant)])
-    out.facts((f"option {name}", value) for name, value in wanted.shown_options().items())
-    out.line()
-    rows = [("used" if origin == wanted.origin else "", origin, found or "not set") for origin, found in found_urls]
-    out.table(("", "FROM", "URL"), rows)
-    return 0
 
 
 def _shown(value: object) -> str:
