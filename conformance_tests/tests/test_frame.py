@@ -175,6 +175,23 @@ def test_the_seed_is_in_the_evidence_and_repeats_a_run(tmp_path: Path) -> None:
     assert again["seed"] == nightly["seed"]
 
 
+SAMPLED = """
+from agentkeep_conformance.families.isolation import Isolation
+
+class TestSome(Toy, Isolation):
+    one_in = 10
+"""
+
+
+def test_of_a_sampled_enrolment_the_nightly_tier_runs_all(tmp_path: Path) -> None:
+    def count(*arguments: str) -> int:
+        _, evidence = run(tmp_path, SAMPLED, "-k", "hostile_id", *arguments)
+        return sum(evidence["adapters"]["some"]["counts"].values())
+
+    assert 0 < count() < 20
+    assert count("--conformance-whole") == count("--conformance-tier", "nightly") > 50
+
+
 def test_a_server_that_is_not_there_fails_where_it_is_required(tmp_path: Path) -> None:
     done, evidence = run(tmp_path, OUTCOMES, "-k", "TestAbsent", "--conformance-require", "all")
     assert done.returncode == 1

@@ -20,14 +20,14 @@ class TestMemory(AdapterConformance):
 
 
 class TestMemoryWrapped(TestMemory):
-    everyday = False
+    everyday, one_in = False, 8
 
     def open(self, dsn: str, namespace: str, **options: Any) -> PersistenceAdapter:
         return Wrapper(super().open(dsn, namespace, **options))
 
 
 class TestMemorySealed(TestMemory):
-    everyday = False
+    everyday, one_in = False, 8
 
     def open(self, dsn: str, namespace: str, **options: Any) -> PersistenceAdapter:
         return Sealing(super().open(dsn, namespace, **options))

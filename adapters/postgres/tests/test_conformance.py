@@ -37,19 +37,19 @@ class TestPostgres(PostgresStorage, AdapterConformance):
 
 
 class TestPsycopg(TestPostgres):
-    everyday, nightly_runs_all, driver = False, True, "psycopg"
+    everyday, nightly_runs_all, one_in, driver = False, True, 4, "psycopg"
     families = _WIRE | {"capabilities", "errors", "fidelity", "lifecycle", "searching"}
 
 
 class TestPgBouncer(TestPostgres):  # in transaction mode; a kill ends the pooler, and the server behind it runs on
-    everyday, nightly_runs_all, families = False, True, _WIRE | {"concurrency", "lifecycle"}
+    everyday, nightly_runs_all, one_in, families = False, True, 3, _WIRE | {"concurrency", "lifecycle"}
     server = PGBOUNCER
     round_trips: ClassVar[dict[str, int]] = {"greeting": 4, "append": 2, "append with ids": 2, "read": 2}
     connect_args: ClassVar[dict[str, Any]] = {"statement_cache_size": 0, "prepared_statement_name_func": lambda: ""}
 
 
 class TestPostgresOldest(TestPostgres):
-    everyday, nightly_runs_all, server = False, True, POSTGRES_OLDEST
+    everyday, nightly_runs_all, one_in, server = False, True, 4, POSTGRES_OLDEST
     families = frozenset({"lifecycle", "ttl", "upgrade", "messages", "searching"})
 
 

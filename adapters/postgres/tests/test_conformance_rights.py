@@ -16,7 +16,7 @@ _VERBS = {"archive", "erasure", "forks", "messages", "order_paging", "searching"
 class TestPostgresRows(storage.PostgresStorage, AdapterConformance):
     """A role that may read and write rows and nothing else; the owner ran what `agentkeep migrate --sql` prints."""
 
-    server, everyday, nightly_runs_all = POSTGRES, False, True
+    server, everyday, nightly_runs_all, one_in = POSTGRES, False, True, 6
     families = _VERBS | {"lifecycle", "ttl", "upgrade", "processes"}
     round_trips = {"greeting": 4}  # noqa: RUF012
 
@@ -45,7 +45,7 @@ class TestPostgresRows(storage.PostgresStorage, AdapterConformance):
 class TestPostgresWords(AdapterConformance):
     """Search where pg_trgm can't be had: a database of its own, and a role that may not create extensions there."""
 
-    server, everyday, families = POSTGRES, False, ("searching",)
+    server, everyday, one_in, families = POSTGRES, False, 3, ("searching",)
 
     def prepare(self, dsn: str, namespace: str) -> None:
         storage.create_plain_database(dsn, namespace)
@@ -53,6 +53,9 @@ class TestPostgresWords(AdapterConformance):
     def open(self, dsn: str, namespace: str, **options: Any) -> PostgresAdapter:
         url = storage.as_role(storage.in_database(dsn, namespace), namespace)
         return PostgresAdapter.from_url(url, prefix=namespace, **options)
+
+    async def empty(self, dsn: str, namespace: str) -> bool:
+        return await storage.empty_prefix(storage.in_database(dsn, namespace), namespace)
 
     async def drop(self, dsn: str, namespace: str) -> None:
         await storage.drop_database(dsn, namespace)

@@ -12,6 +12,7 @@ from agentkeep_postgres import PostgresAdapter
 
 class TestPostgresWrapped(PostgresStorage, AdapterConformance):
     server, everyday, nightly_runs_all, has_schema = POSTGRES, False, True, True
+    one_in = 12
     one_connection = {"pool_size": 1}  # noqa: RUF012
     short_timeout = {"timeout": 0.5, "connect_timeout": 0.5}  # noqa: RUF012
     round_trips = {"greeting": 4}  # noqa: RUF012

@@ -39,15 +39,15 @@ class TestRedisAlways(TestRedis):  # forces each write to the disk: asked what s
 
 
 class TestRedisTls(TestRedis):
-    server, families, wire = servers.REDIS_TLS, _SHORT, "without"
+    everyday, one_in, server, families, wire = False, 6, servers.REDIS_TLS, _SHORT, "without"
 
 
 class TestRedisSentinel(TestRedis):
-    server, families, wire = servers.REDIS_SENTINEL, _SHORT, "without"
+    everyday, one_in, server, families, wire = False, 6, servers.REDIS_SENTINEL, _SHORT, "without"
 
 
 class TestRedisCluster(TestRedis):  # six nodes; a proxy stands before one address, which the client goes past
-    server, wire, corpora = servers.REDIS_CLUSTER, "without", ()
+    everyday, one_in, server, wire, corpora = False, 6, servers.REDIS_CLUSTER, "without", ()
 
     def open(self, dsn: str, namespace: str, **options: Any) -> RedisAdapter:
         return RedisAdapter.from_url(dsn.replace("redis://", "redis+cluster://", 1), prefix=namespace, **options)

@@ -18,7 +18,7 @@ logging.getLogger("aiosqlite").setLevel(logging.INFO)
 
 
 class TestSqliteEngine(SQLiteStorage, AdapterConformance):
-    everyday = False
+    everyday, one_in = False, 8
 
     def open(self, dsn: str, namespace: str, **options: Any) -> SQLiteAdapter:
         engine = create_async_engine(f"sqlite+aiosqlite:///{self.file(dsn)}", poolclass=NullPool)
@@ -28,7 +28,7 @@ class TestSqliteEngine(SQLiteStorage, AdapterConformance):
 class TestSqliteMemory(AdapterConformance):
     """Two instances see the same data if they have the same connection."""
 
-    everyday = False
+    everyday, one_in = False, 8
 
     def open(self, dsn: str, namespace: str, **options: Any) -> SQLiteAdapter:
         if dsn not in _in_memory:

@@ -127,7 +127,18 @@ def _own() -> list[Path]:
 def _pytest(targets: list[str], file: Path, options: argparse.Namespace) -> int:
     """In a process of its own, as pytest must see the suite's modules before anybody else imports them."""
     file.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb", "short", *targets]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--tb",
+        "short",
+        *targets,
+        "--conformance-whole",
+    ]
     command += ["--conformance-json", str(file), "--conformance-tier", options.tier]
     command += ["--conformance-seed", options.seed] if options.seed else []
     command += ["--conformance-require", options.require] if options.require else []

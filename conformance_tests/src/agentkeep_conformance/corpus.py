@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 from agentkeep import Keep, Message, NewMessage, Session, View
 
-from agentkeep_conformance.database import Database, fresh_namespace
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.enrolment import Enrolment
 
 
@@ -77,7 +77,7 @@ def expected(file: Path) -> list[Stored]:
 
 async def make(enrolment: Enrolment, dsn: str, file: Path) -> None:
     """Write a corpus of what today's code stores."""
-    database = Database(enrolment, dsn, fresh_namespace(), "everyday")
+    database = Database(enrolment, dsn)
     try:
         async with Keep(database.unopened()) as keep:
             await fill(keep)

@@ -6,33 +6,41 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 from agentkeep import Keep, PersistenceAdapter
 
 from agentkeep_conformance import children
 from agentkeep_conformance.enrolment import Enrolment, Tier
-
-
-def fresh_namespace() -> str:
-    """Short, of [a-z0-9_], a letter first; never the same twice."""
-    return f"n{uuid4().hex[:10]}"
+from agentkeep_conformance.namespaces import emptied_namespace, fresh_namespace, give_back
 
 
 class Database:
     """One namespace of the enrolled database. All that is opened through it is closed when the test ends."""
 
-    def __init__(self, enrolment: Enrolment, dsn: str, namespace: str, tier: Tier, seed: int = 0) -> None:
+    def __init__(
+        self,
+        enrolment: Enrolment,
+        dsn: str,
+        namespace: str | None = None,
+        tier: Tier = "everyday",
+        seed: int = 0,
+        *,
+        reuse: bool = False,
+    ) -> None:
+        """With `reuse`, an earlier test may have used the namespace, and a later one may get it."""
+        used = emptied_namespace(enrolment, dsn) if reuse and namespace is None else None
         self.enrolment = enrolment
         self.dsn = dsn
-        self.namespace = namespace
+        self.namespace = used or namespace or fresh_namespace()
+        self.reuse = reuse and namespace is None
         self.tier: Tier = tier
         self.seed = seed
         self.notes: list[tuple[str, object]] = []
         self._opened: list[Keep | PersistenceAdapter] = []
         self._children: list[children.Child] = []
         self._others: list[Database] = []
-        enrolment.prepare(dsn, namespace)
+        if used is None:
+            enrolment.prepare(dsn, self.namespace)
 
     async def keep(self, *, tenant: str = "default", idle_ttl: timedelta | None = None, **options: Any) -> Keep:
         """A new opened keep on this namespace's data."""
@@ -53,7 +61,7 @@ class Database:
 
     def other_namespace(self, namespace: str | None = None) -> Database:
         """Another namespace of the same database (ISO-3)."""
-        other = Database(self.enrolment, self.dsn, namespace or fresh_namespace(), self.tier, self.seed)
+        other = Database(self.enrolment, self.dsn, namespace, self.tier, self.seed, reuse=self.reuse)
         self._others.append(other)
         return other
 
@@ -102,8 +110,16 @@ class Database:
     async def close(self) -> None:
         """Close all that was opened here and drop the data; what fails at that keeps nothing else from being closed."""
         async with AsyncExitStack() as last_first:
-            last_first.push_async_callback(self.enrolment.drop, self.dsn, self.namespace)
+            last_first.push_async_callback(self._remove)
+            for other in self._others:
+                other.reuse = other.reuse and self.reuse
             for opened in (*self._others, *self._opened):
                 last_first.push_async_callback(opened.close)
             for child in self._children:
                 last_first.push_async_callback(child.kill)
+
+    async def _remove(self) -> None:
+        if self.reuse:
+            await give_back(self.enrolment, self.dsn, self.namespace)
+        else:
+            await self.enrolment.drop(self.dsn, self.namespace)

@@ -58,6 +58,12 @@ class Enrolment:
     everyday: ClassVar[bool] = True
     """False: run only with `--require all`, in the nightly tier, and if the command names this class."""
 
+    one_in: ClassVar[int] = 1
+    """More than 1: of so many tests the everyday tier runs one, drawn by the seed and this class's name.
+
+    The nightly tier, `agentkeep-conformance run`, and a command that names this class run all of them.
+    """
+
     wire: ClassVar[Literal["with", "without", "only"]] = "with"
     """Whether it runs the tests that act on the wire. "without" is for a topology that a proxy can't stand before."""
 
@@ -99,6 +105,14 @@ class Enrolment:
 
     async def drop(self, dsn: str, namespace: str) -> None:
         """Remove the namespace after a test, if the server outlives the run."""
+
+    async def empty(self, dsn: str, namespace: str) -> bool:
+        """Instead of `drop`: remove all data of the namespace and keep its schema. Every adapter on it is closed.
+
+        Then the suite gives the namespace to a later test, which saves the time to create a schema. False: the
+        namespace can't be used again, and `drop` follows. Tests that need a new namespace always get one.
+        """
+        return False
 
     def prepare(self, dsn: str, namespace: str) -> None:
         """Make a new namespace ready before anything opens it, if the adapter itself may not."""

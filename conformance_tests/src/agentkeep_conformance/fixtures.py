@@ -10,9 +10,10 @@ import pytest
 from agentkeep import Keep, PersistenceError
 from msgspec.structs import asdict
 
-from agentkeep_conformance.database import Database, fresh_namespace
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.enrolment import Enrolment, name_of
-from agentkeep_conformance.outcomes import EVIDENCE, SEED, TIER, dsn_of
+from agentkeep_conformance.namespaces import NEED_NEW
+from agentkeep_conformance.outcomes import EVIDENCE, FAILED, SEED, TIER, dsn_of
 
 
 class Fixtures(Enrolment):
@@ -31,13 +32,15 @@ class Fixtures(Enrolment):
     @pytest.fixture
     async def database(self, dsn: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
         stash = request.config.stash
-        database = Database(self, dsn, fresh_namespace(), stash[TIER], stash[SEED])
         item: pytest.Item = request.node
+        family = request.function.__module__.rpartition(".")[2]
+        database = Database(self, dsn, None, stash[TIER], stash[SEED], reuse=family not in NEED_NEW)
         try:
             if stash[EVIDENCE].first_of(name_of(type(self))):
                 database.notes.append(("agentkeep_declared", await _declared(database)))
             yield database
         finally:
+            database.reuse = database.reuse and not item.stash.get(FAILED, False)
             await database.close()
             item.user_properties += database.notes
 

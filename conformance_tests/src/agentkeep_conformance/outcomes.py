@@ -129,6 +129,8 @@ def _adapter_json(adapter: AdapterEvidence) -> dict[str, Any]:
 EVIDENCE = pytest.StashKey[Evidence]()
 TIER = pytest.StashKey[Tier]()
 SEED = pytest.StashKey[int]()
+FAILED = pytest.StashKey[bool]()
+"""Of a test: whether it failed so far."""
 """From which all that is random in the suite follows."""
 REQUIRED = pytest.StashKey[bool]()
 """Whether a server that is not there fails the run."""

@@ -12,12 +12,22 @@ from collections.abc import Callable, Coroutine, Generator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
+from zlib import crc32
 
 import pytest
 
 from agentkeep_conformance.clauses import CLAUSES, clauses_of, faults_of, tests_of
 from agentkeep_conformance.enrolment import Enrolment, KnownFailure, Tier, name_of
-from agentkeep_conformance.outcomes import EVIDENCE, REQUIRED, SEED, TIER, AdapterEvidence, Evidence, TestOutcome
+from agentkeep_conformance.outcomes import (
+    EVIDENCE,
+    FAILED,
+    REQUIRED,
+    SEED,
+    TIER,
+    AdapterEvidence,
+    Evidence,
+    TestOutcome,
+)
 from agentkeep_conformance.rendering import outcome_table
 
 _TEST = "agentkeep_test"
@@ -41,6 +51,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=["everyday", "nightly"],
         default=os.environ.get("AGENTKEEP_TIER") or "everyday",
         help="nightly: longer races, thousands of programs",
+    )
+    group.addoption(
+        "--conformance-whole",
+        action="store_true",
+        help="all tests of the enrolments of which the everyday tier runs a sample",
     )
     group.addoption(
         "--conformance-seed",
@@ -101,9 +116,17 @@ def _not_chosen(item: pytest.Item, suite: type[Enrolment], config: pytest.Config
         return True
     if suite.wire != "with" and _acts_on_the_wire(item) != (suite.wire == "only"):
         return True
-    if not suite.families or (suite.nightly_runs_all and (nightly or named)):
+    if _function(item).__module__ == suite.__module__:
         return False
-    return _function(item).__module__ != suite.__module__ and _family(item) not in suite.families
+    if suite.families and not (suite.nightly_runs_all and (nightly or named)) and _family(item) not in suite.families:
+        return True
+    whole = nightly or named or config.getoption("--conformance-whole")
+    return not whole and not _drawn(item, suite, config.stash[SEED])
+
+
+def _drawn(item: pytest.Item, suite: type[Enrolment], seed: int) -> bool:
+    """Whether a test is in the sample of an enrolment that runs one in `one_in`. Each enrolment draws others."""
+    return crc32(f"{seed}.{suite.__name__}.{_test_id(item)}".encode()) % suite.one_in == 0
 
 
 def _acts_on_the_wire(item: pytest.Item) -> bool:
@@ -189,6 +212,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"the suite has no skips: {report.longrepr}"
     if report.failed:
+        item.stash[FAILED] = True
         report.sections.append(("the clauses", "\n".join(f"[{name}] {CLAUSES[name]}" for name in _clauses(item))))
     return report
 

@@ -26,11 +26,14 @@ _CLOCK_SLACK = 2.0
 
 
 def owner_of(folder: Path) -> psutil.Process | None:
-    """The living process that the run belongs to; None when it is gone. The folder is called run-PID-STARTED-…."""
+    """The living process that the run belongs to; None when it is gone. The folder is called run-PID-STARTED-….
+
+    A process's start is counted from the machine's, which moves when the clock is set.
+    """
     _, pid, started, *_ = folder.name.split("-")
     try:
         process = psutil.Process(int(pid))
-        return process if int(process.create_time()) == int(started) else None
+        return process if abs(process.create_time() - int(started)) < _CLOCK_SLACK else None
     except psutil.NoSuchProcess:
         return None
 
