@@ -30,6 +30,7 @@ from agentkeep_conformance.families.file_costs import FileCosts
 from agentkeep_conformance.families.forks import Forks
 from agentkeep_conformance.families.growth import Growth
 from agentkeep_conformance.families.idempotency import Idempotency
+from agentkeep_conformance.families.interleaving import Interleaving
 from agentkeep_conformance.families.isolation import Isolation
 from agentkeep_conformance.families.lifecycle import LifeCycle
 from agentkeep_conformance.families.listing_costs import ListingCosts
@@ -97,6 +98,7 @@ class AdapterConformance(
     Archive,
     Stateful,
     Concurrency,
+    Interleaving,
     Processes,
     Faults,
     Timeouts,

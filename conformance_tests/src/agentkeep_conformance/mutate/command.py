@@ -26,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--file", action="append", default=[], metavar="PART", help="only files with this in their path"
     )
+    parser.add_argument(
+        "--rule", action="append", default=[], help="only changes by this rule, such as compare or with"
+    )
     parser.add_argument("--sample", type=int, metavar="N", help="test so many of the mutants that nobody has explained")
     parser.add_argument("--seed", type=int, default=0, help="of the sample (0)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time")
@@ -41,6 +44,7 @@ def run(arguments: argparse.Namespace, targets: Targets) -> int:
     try:
         package = _package(arguments, targets)
         mutants = mutants_of(package.folder, arguments.file, WITHOUT.get(arguments.name, []))
+        mutants = [mutant for mutant in mutants if not arguments.rule or mutant.change.rule in arguments.rule]
         reasons = explained.read(arguments.explained) if arguments.explained else {}
         stale = _unknown(reasons, mutants_of(package.folder, [], []))
         chosen = _sampled(mutants, arguments, reasons)

@@ -1,0 +1,207 @@
+"""A call that comes between two lines of another one, for each line of the adapter: a race that needs no luck."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+from agentkeep import AlreadyExists, Conflict, Keep, PersistenceError, SessionNotFound
+
+from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.database import Database
+from agentkeep_conformance.families.concurrency import rounds_of
+from agentkeep_conformance.interleaved import Call, Pair, Two
+from agentkeep_conformance.samples import ids, log, said, seqs
+
+_STRIDE = 9
+"""Everyday, each such line of an adapter whose data is outside of the process: its lines do not do the work."""
+
+
+def batch(who: str) -> list[Any]:
+    return [said(f"from {who}", id=f"{who}{number}") for number in (1, 2)]
+
+
+async def one_wins(keep: Keep, name: str, first: Any, second: Any) -> None:
+    losers = [each for each in (first, second) if isinstance(each, (AlreadyExists, Conflict))]
+    assert len(losers) == 1, (first, second)
+
+
+async def both_land(keep: Keep, name: str, first: Any, second: Any) -> None:
+    found = await log(keep, name)
+    session = await keep.sessions.get(name)
+    assert ids(found) in (["a1", "a2", "b1", "b2"], ["b1", "b2", "a1", "a2"])
+    assert seqs(found) == [1, 2, 3, 4]
+    assert (session.message_count, session.last_seq) == (4, 4)
+    assert sorted(seqs(first) + seqs(second)) == [1, 2, 3, 4]
+
+
+async def lands_once(keep: Keep, name: str, first: Any, second: Any) -> None:
+    assert seqs(await log(keep, name)) == seqs(first) == seqs(second) == [1]
+    assert first.new + second.new == 1
+
+
+async def all_is_added(keep: Keep, name: str, first: Any, second: Any) -> None:
+    session = await keep.sessions.get(name)
+    assert (session.counters, session.title, session.current_step) == ({"n": 2}, "t", "x")
+    assert {first.version, second.version} == {session.version - 1, session.version}
+
+
+async def both_are_redacted(keep: Keep, name: str, first: Any, second: Any) -> None:
+    message = await keep.messages.get(name, "m")
+    assert (message.content, message.metadata) == ("gone", {"by": "b"})
+
+
+async def is_whole(keep: Keep, name: str, first: Any, second: Any) -> None:
+    """A reader sees an append with its update, or nothing of either."""
+    read = first if hasattr(first, "session") else second
+    last_seq, title = read.session.last_seq, read.session.title
+    assert (seqs(read.messages), title) in (([], None), ([1, 2], "t")), (read.messages, title)
+    assert last_seq == len(read.messages)
+
+
+async def is_none_or_both(keep: Keep, name: str, first: Any, second: Any) -> None:
+    assert len(first.items) in (0, 2), first
+
+
+async def finds_none_or_both(keep: Keep, name: str, first: Any, second: Any) -> None:
+    assert list(first) in ([], ["a1", "a2"]), first
+
+
+async def is_told(keep: Keep, name: str, first: Any, second: Any) -> None:
+    assert not isinstance(first, PersistenceError), first
+    assert (await keep.sessions.get(name)).id == name
+
+
+async def takes_two(keep: Keep, name: str, first: Any, second: Any) -> None:
+    assert {first.id, second.id} == {"a1", "a2"}
+    session = await keep.sessions.get(name)
+    assert (session.message_count, session.last_seq, session.last_message_at) == (0, 2, None)
+
+
+async def ends(keep: Keep, name: str, first: Any, second: Any) -> None:
+    """The append came before the end or found nothing; the session is gone in any case."""
+    assert first is True
+    assert isinstance(second, SessionNotFound) or seqs(second) == [1, 2]
+    assert await keep.sessions.find(name) is None
+
+
+async def one_removes(keep: Keep, name: str, first: Any, second: Any) -> None:
+    assert sorted([first, second]) == [False, True]
+
+
+async def copies_whole(keep: Keep, name: str, first: Any, second: Any) -> None:
+    assert (await keep.messages.count(first.id), first.last_seq, first.state) in ((0, 0, {}), (2, 2, {"done": True}))
+
+
+async def rewinds_whole(keep: Keep, name: str, first: Any, second: Any) -> None:
+    found = await log(keep, name)
+    session = await keep.sessions.get(name)
+    assert ids(found) in (["a1"], ["a1", "b1", "b2"])
+    assert (session.message_count, session.last_seq) == (len(found), 4)
+
+
+async def _filled(keep: Keep, name: str) -> None:
+    await keep.messages.append(name, batch("a"), create={})
+
+
+async def _with_one(keep: Keep, name: str) -> None:
+    await keep.messages.append(name, [said("text", id="m")], create={})
+
+
+async def _nothing(keep: Keep, name: str) -> None:
+    pass
+
+
+def append(who: str) -> Call:
+    return lambda keep, name: keep.messages.append(name, batch(who))
+
+
+def turn(keep: Keep, name: str) -> Awaitable[Any]:
+    return keep.messages.append(name, batch("a"), update={"title": "t", "state": {"done": True}})
+
+
+def resume(keep: Keep, name: str) -> Awaitable[Any]:
+    return keep.sessions.resume(name)
+
+
+def delete(keep: Keep, name: str) -> Awaitable[Any]:
+    return keep.sessions.delete(name)
+
+
+def create(keep: Keep, name: str) -> Awaitable[Any]:
+    return keep.sessions.create(name)
+
+
+PAIRS: dict[str, Pair] = {
+    "create": Pair(create, create, one_wins, _nothing),
+    "append with create": Pair(
+        lambda keep, name: keep.messages.append(name, batch("a"), create={}),
+        lambda keep, name: keep.messages.append(name, batch("b"), create={}),
+        both_land,
+        _nothing,
+    ),
+    "append": Pair(append("a"), append("b"), both_land),
+    "append at a seq": Pair(
+        lambda keep, name: keep.messages.append(name, batch("a"), expected_last_seq=0),
+        lambda keep, name: keep.messages.append(name, batch("b"), expected_last_seq=0),
+        one_wins,
+    ),
+    "append of one id": Pair(
+        lambda keep, name: keep.messages.append(name, [said("x", id="m")]),
+        lambda keep, name: keep.messages.append(name, [said("x", id="m")]),
+        lands_once,
+    ),
+    "update": Pair(
+        lambda keep, name: keep.sessions.update(name, title="t", add={"n": 1}),
+        lambda keep, name: keep.sessions.update(name, current_step="x", add={"n": 1}),
+        all_is_added,
+    ),
+    "redaction": Pair(
+        lambda keep, name: keep.messages.update(name, "m", content="gone"),
+        lambda keep, name: keep.messages.update(name, "m", metadata={"by": "b"}),
+        both_are_redacted,
+        _with_one,
+    ),
+    "resume and append": Pair(resume, turn, is_whole),
+    "append and resume": Pair(turn, resume, is_whole),
+    "list messages": Pair(lambda keep, name: keep.messages.list(name), append("a"), is_none_or_both),
+    "get messages": Pair(
+        lambda keep, name: keep.messages.get_many(name, ["a1", "a2"]), append("a"), finds_none_or_both
+    ),
+    "list sessions": Pair(lambda keep, name: keep.sessions.list(), create, is_told, _nothing),
+    "count sessions": Pair(lambda keep, name: keep.sessions.count(), create, is_told, _nothing),
+    "delete many": Pair(lambda keep, name: keep.sessions.delete_many(user_id="x"), create, is_told, _nothing),
+    "sweep": Pair(lambda keep, name: keep.sweep(), create, is_told, _nothing),
+    "pop": Pair(
+        lambda keep, name: keep.messages.pop(name), lambda keep, name: keep.messages.pop(name), takes_two, _filled
+    ),
+    "delete and append": Pair(delete, append("a"), ends),
+    "delete": Pair(delete, delete, one_removes),
+    "fork": Pair(lambda keep, name: keep.sessions.fork(name), turn, copies_whole),
+    "truncate": Pair(lambda keep, name: keep.messages.truncate(name, after_seq=1), append("b"), rewinds_whole, _filled),
+}
+
+
+class Interleaving:
+    @proves("ORD-2", "ORD-4", "ORD-6", "IDEM-1", "CNT-1", "CNT-2", "SES-1", "SES-2", "SES-5", "ERR-1")
+    @pytest.mark.parametrize("name", PAIRS)
+    async def test_a_call_may_come_between_any_two_lines_of_another(self, database: Database, name: str) -> None:
+        await asyncio.to_thread(_all_lines, database, PAIRS[name])
+
+    @proves("SRCH-1", "ERR-1")
+    async def test_a_session_may_be_made_between_any_two_lines_of_a_search(self, database: Database) -> None:
+        if not database.unopened().capabilities.search:
+            return database.refused("search")
+        search = Pair(lambda keep, name: keep.messages.search("text"), _with_one, is_told, _nothing)
+        return await asyncio.to_thread(_all_lines, database, search)
+
+
+def _all_lines(database: Database, pair: Pair) -> None:
+    """Both calls again and again, the second one line later each time, until it comes after the first."""
+    every = rounds_of(database, _STRIDE, nightly=1) if database.unopened().capabilities.shared else 1
+    with Two(database) as two:
+        for at in range(1, 10_000, every):
+            if not two.play(pair, f"s{at}", at):
+                return
