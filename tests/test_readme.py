@@ -35,6 +35,18 @@ def test_the_program_for_users_prints_what_the_readme_says(tmp_path: Path) -> No
     assert second.splitlines() == [said[1], said[1].replace("1", "2", 1)]
 
 
+def test_the_agent_prints_what_the_readme_says(tmp_path: Path) -> None:
+    (program,) = [text for language, text in code_blocks("Write an agent") if language == "python"]
+    said = re.search(r"It prints `(You .+?)`, and `(.+?)` the next time", README)
+    assert said
+    first, second = (
+        subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    )
+    assert first == said[1] + "\n"
+    assert second.startswith(said[2])
+
+
 def test_the_set_up_commands_are_one_line_each() -> None:
     for heading in ("Try it", "Test it"):
         language, text = code_blocks(heading)[0]
