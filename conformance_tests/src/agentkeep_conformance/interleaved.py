@@ -30,6 +30,8 @@ class Pair:
     second: Call
     check: Check
     prepare: Call = lambda keep, name: keep.sessions.create(name)
+    within_lines: bool = False
+    """The second call also comes within the lines of the first: between what Python does for one line."""
 
 
 class Two:
@@ -60,7 +62,8 @@ class Two:
         """Whether the first call had so many lines."""
         self._mine.run(_outcome(pair.prepare(self._keeps[0], name)))
         second: list[Future[Any]] = []
-        pause = _Pause(self._folder, at, lambda: self._go(pair, name, second))
+        event = "opcode" if pair.within_lines else "line"
+        pause = _Pause(self._folder, event, at, lambda: self._go(pair, name, second))
         first = self._mine.run(_traced(pair.first(self._keeps[0], name), pause))
         came_between = bool(second)
         if not came_between:
@@ -80,17 +83,19 @@ async def _checked(pair: Pair, keep: Keep, name: str, first: Any, second: Any) -
 
 
 class _Pause:
-    """Calls `then` before the adapter's line of that number in this thread."""
+    """Calls `then` before the adapter's line (or opcode) of that number in this thread."""
 
-    def __init__(self, folder: str, at: int, then: Callable[[], None]) -> None:
+    def __init__(self, folder: str, event: str, at: int, then: Callable[[], None]) -> None:
         self._folder = folder
+        self._event = event
         self._left = at
         self._then = then
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> Any:
         if event == "call":
+            frame.f_trace_opcodes = self._event == "opcode"
             return self if frame.f_code.co_filename.startswith(self._folder) else None
-        if event == "line":
+        if event == self._event:
             self._left -= 1
             if self._left == 0:
                 self._then()

@@ -110,6 +110,11 @@ async def _with_one(keep: Keep, name: str) -> None:
     await keep.messages.append(name, [said("text", id="m")], create={})
 
 
+async def _others(keep: Keep, name: str) -> None:
+    for other in range(3):
+        await keep.messages.append(f"{name}.{other}", [said("text")], create={})
+
+
 async def _nothing(keep: Keep, name: str) -> None:
     pass
 
@@ -164,16 +169,16 @@ PAIRS: dict[str, Pair] = {
         both_are_redacted,
         _with_one,
     ),
-    "resume and append": Pair(resume, turn, is_whole),
+    "resume and append": Pair(resume, turn, is_whole, within_lines=True),
     "append and resume": Pair(turn, resume, is_whole),
-    "list messages": Pair(lambda keep, name: keep.messages.list(name), append("a"), is_none_or_both),
+    "list messages": Pair(lambda keep, name: keep.messages.list(name), append("a"), is_none_or_both, within_lines=True),
     "get messages": Pair(
         lambda keep, name: keep.messages.get_many(name, ["a1", "a2"]), append("a"), finds_none_or_both
     ),
-    "list sessions": Pair(lambda keep, name: keep.sessions.list(), create, is_told, _nothing),
-    "count sessions": Pair(lambda keep, name: keep.sessions.count(), create, is_told, _nothing),
-    "delete many": Pair(lambda keep, name: keep.sessions.delete_many(user_id="x"), create, is_told, _nothing),
-    "sweep": Pair(lambda keep, name: keep.sweep(), create, is_told, _nothing),
+    "list sessions": Pair(lambda keep, name: keep.sessions.list(), create, is_told, _others),
+    "count sessions": Pair(lambda keep, name: keep.sessions.count(), create, is_told, _others),
+    "delete many": Pair(lambda keep, name: keep.sessions.delete_many(user_id="x"), create, is_told, _others),
+    "sweep": Pair(lambda keep, name: keep.sweep(), create, is_told, _others),
     "pop": Pair(
         lambda keep, name: keep.messages.pop(name), lambda keep, name: keep.messages.pop(name), takes_two, _filled
     ),
@@ -194,7 +199,7 @@ class Interleaving:
     async def test_a_session_may_be_made_between_any_two_lines_of_a_search(self, database: Database) -> None:
         if not database.unopened().capabilities.search:
             return database.refused("search")
-        search = Pair(lambda keep, name: keep.messages.search("text"), _with_one, is_told, _nothing)
+        search = Pair(lambda keep, name: keep.messages.search("text"), _with_one, is_told, _others)
         return await asyncio.to_thread(_all_lines, database, search)
 
 
