@@ -80,12 +80,12 @@ def _sampled(mutants: list[Mutant], arguments: argparse.Namespace, reasons: dict
 
 
 def _tested(package: Package, mutants: list[Mutant], jobs: int) -> list[Verdict]:
-    runner = Runner(package, jobs=jobs)
-    print(f"{len(mutants)} mutants; the tests of the unchanged package took {runner.measure():.0f} s", flush=True)
     verdicts: list[Verdict] = []
-    for verdict in runner.run(mutants):
-        verdicts.append(verdict)
-        print(_line(verdict), flush=True)
+    with Runner(package, jobs=jobs) as runner:
+        print(f"{len(mutants)} mutants; the tests of the unchanged package took {runner.measure():.0f} s", flush=True)
+        for verdict in runner.run(mutants):
+            verdicts.append(verdict)
+            print(_line(verdict), flush=True)
     return verdicts
 
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Queue
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 from agentkeep_conformance.mutate import child
 from agentkeep_conformance.mutate.mutants import Mutant
+from agentkeep_conformance.mutate.nursery import LIBRARIES, SUITE, Nursery
 from agentkeep_conformance.mutate.touched import EVERYTHING, instrument
 
 OPTIONS = [
@@ -104,7 +102,18 @@ class Runner:
         self._longest = LONGEST
         self._patience = 10 * PATIENCE
         self._kills: dict[str, Counter[str]] = {}
-        self._processes: set[subprocess.Popen[bytes]] = set()
+        modules = LIBRARIES if package.module == "agentkeep" else [*LIBRARIES, *SUITE]
+        self._all = [Nursery(modules) for _ in range(jobs)]
+        self._nurseries: Queue[Nursery] = Queue()
+        for nursery in self._all:
+            self._nurseries.put(nursery)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for nursery in self._all:
+            nursery.close()
 
     def measure(self) -> float:
         """Run all tests on the unchanged package, which must pass. Returns the seconds. Raises `Unsound`."""
@@ -128,8 +137,8 @@ class Runner:
                     yield done.result()
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
-                for process in list(self._processes):
-                    _kill(process)
+                for nursery in self._all:
+                    nursery.kill_child()
 
     def _test(self, mutant: Mutant) -> Verdict:
         if not any(test.may_see(mutant) for test in self._tests):
@@ -178,28 +187,16 @@ class Runner:
         """The exit code. Ends all that the tests started, but servers, which end themselves without their owner."""
         paths = [str(scratch / "package"), *filter(None, [os.environ.get("PYTHONPATH")])]
         told = {child.ORDER: str(scratch / "order"), child.SAID: str(scratch / "said")}
-        command = [sys.executable, "-B", "-m", "pytest", *self._package.tests, *OPTIONS]
-        with (scratch / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [*command, f"--basetemp={scratch / 'tests'}"],
-                env=os.environ | told | {"PYTHONPATH": os.pathsep.join(paths)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+        nursery = self._nurseries.get()
+        try:
+            return nursery.run(
+                {
+                    "arguments": [*self._package.tests, *OPTIONS, f"--basetemp={scratch / 'tests'}"],
+                    "environment": told | {"PYTHONPATH": os.pathsep.join(paths)},
+                    "path": paths[0],
+                    "log": str(scratch / "log"),
+                    "seconds": int(self._longest),
+                }
             )
-            self._processes.add(process)
-            try:
-                return process.wait(self._longest)
-            except subprocess.TimeoutExpired:
-                return -signal.SIGKILL
-            finally:
-                _kill(process)
-                self._processes.discard(process)
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """A process and all that it started in its session."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+        finally:
+            self._nurseries.put(nursery)
