@@ -88,7 +88,7 @@ class RedisMessages:
             "newest_first": window.newest_first,
         }
         reply = await self._read("messages", scope, session_id, options)
-        records = self._rows.records(session_id, reply[2])
+        records = self._rows.records(session_id, reply[3])
         return reply[1], records[::-1] if window.newest_first else records
 
     async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:

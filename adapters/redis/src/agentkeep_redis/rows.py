@@ -24,6 +24,7 @@ from agentkeep.spi.decode import decode, decode_all, message_name, session_name
 from agentkeep_redis.facets import LABELS_AT, changed_facets, facets_of, label_facets, split_facets
 
 _YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(0, 0, 1)
 _DAY = 86_400
 _OWN_FIELDS = (
     *("user_id", "agent_name", "title", "current_route", "current_step", "parent_id", "forked_at_seq"),
@@ -75,7 +76,8 @@ def time_text(time: datetime) -> str:
 
 
 def text_time(text: bytes) -> datetime:
-    return _YEAR_ONE + timedelta(0, int(text[:12]), int(text[12:]))
+    """Exact: a duration times an integer. It takes a third of the time of a duration made from two integers."""
+    return _YEAR_ONE + _MICROSECOND * int(text)
 
 
 def span_text(duration: timedelta) -> str:
@@ -134,7 +136,7 @@ def _session_record(session_id: str, fields: Fields, row: bytes) -> SessionRecor
         last_message_at=text_time(last_message_at) if last_message_at else None,
         completed_at=_time(fields, b"completed_at"),
         ends_at=_time(fields, b"ends_at"),
-        idle_ttl=None if idle_ttl is None else timedelta(0, int(idle_ttl[:12]), int(idle_ttl[12:])),
+        idle_ttl=None if idle_ttl is None else _MICROSECOND * int(idle_ttl),
         expires_at=None if row[52:_FACETS_AT] == _NEVER else text_time(row[52:_FACETS_AT]),
     )
 
@@ -277,7 +279,7 @@ class MessageRows:
     def records(self, session_id: str, found: Sequence[Sequence[bytes]]) -> list[MessageRecord]:
         """From a list of ids and a list of records. Raises `Corrupt` (ERR-4)."""
         ids, texts = found
-        pairs = zip((id.decode() for id in ids), texts, strict=True)
+        pairs = zip(map(bytes.decode, ids), texts, strict=True)
         return decode_all(pairs, self._read, lambda pair: message_name(session_id, pair[0]))
 
     def _read(self, message: tuple[str, bytes | None]) -> MessageRecord:
@@ -292,5 +294,5 @@ class MessageRows:
             seq=int(seq),
             role=role.decode(),
             payload=payload.decode(),
-            created_at=_YEAR_ONE + timedelta(0, int(created_at[:12]), int(created_at[12:])),
+            created_at=_YEAR_ONE + _MICROSECOND * int(created_at),
         )

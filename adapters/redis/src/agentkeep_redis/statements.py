@@ -13,17 +13,17 @@ from agentkeep.records import Scope
 
 _INDEX = ("common", "index")
 _WRITE = (*_INDEX, "commit")
-_LOG = ("common", "log")
+_NEWEST = ("newest", "common", "log")
 
 _BUILT_ON = {
     "open": (),
     "create": _WRITE,
-    "write": (*_WRITE, "log"),
+    "write": ("append", *_WRITE, "log"),
     "replace": _WRITE,
     "delete": _WRITE,
-    "session": _LOG,
+    "session": _NEWEST,
     "sessions": ("common",),
-    "messages": _LOG,
+    "messages": _NEWEST,
     "by_id": ("common",),
     "page": _INDEX,
     "count": _INDEX,

@@ -1,8 +1,9 @@
--- A range of a living session's log (READ-1, READ-3). Returns when the session was created, then a
--- list of ids and a list of records.
+-- A range of a living session's log (READ-1, READ-3). Returns when the session was created and the
+-- time, then a list of ids and a list of records.
 local options = read_options()
 local log = log_functions()
-if not require_alive(server_time(), options.user) then return { 'absent' } end
+local now = server_time()
+if not require_alive(now, options.user) then return { 'absent' } end
 local first = 0
 local last = redis.call('LLEN', KEYS[2]) - 1
 if options.after > 0 then first = log.entries_up_to(options.after) end
@@ -14,4 +15,4 @@ else
 end
 local ids = {}
 if first <= last then ids = log.ids_between(first, last) end
-return { 'found', redis.call('HGET', KEYS[1], 'created'), log.ids_and_messages(ids) }
+return { 'found', redis.call('HGET', KEYS[1], 'created'), now, log.ids_and_messages(ids) }
