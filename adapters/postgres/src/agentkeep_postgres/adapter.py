@@ -66,7 +66,7 @@ class PostgresAdapter:
         self._durability: Durability = "fsync"
         self._migrated_from: int | None = None
         self._timeout = as_seconds("timeout", timeout)
-        self._connect(Client(engine, is_ours=False, timeout=self._timeout))
+        self._connect(Client(engine, timeout=self._timeout))
 
     def _connect(self, client: Client) -> None:
         statements = load_statements(self._names)
@@ -89,9 +89,10 @@ class PostgresAdapter:
         """
         read = read_options(cls.name, url, options, {**ADAPTER_OPTIONS, **ENGINE_OPTIONS})
         settings = {name: value for name, value in read.items() if name in ENGINE_OPTIONS}
+        most = settings.setdefault("pool_size", 10) + settings.setdefault("max_overflow", 0)
         engine = make_engine(url, **settings)
         adapter = cls(engine, **{name: value for name, value in read.items() if name in ADAPTER_OPTIONS})
-        adapter._connect(Client(engine, is_ours=True, timeout=adapter._timeout))
+        adapter._connect(Client(engine, timeout=adapter._timeout, own_connections=most))
         return adapter
 
     @property
