@@ -181,6 +181,7 @@ def _utc_loader() -> Any:
     from psycopg.pq import Format
 
     epoch = datetime(2000, 1, 1, tzinfo=UTC)
+    microsecond = timedelta(microseconds=1)
 
     class UtcLoader(Loader):
         """In binary: microseconds since 2000."""
@@ -188,7 +189,7 @@ def _utc_loader() -> Any:
         format = Format.BINARY
 
         def load(self, data: Any) -> datetime:
-            return epoch + timedelta(microseconds=int.from_bytes(data, "big", signed=True))
+            return epoch + microsecond * int.from_bytes(data, "big", signed=True)
 
     return UtcLoader
 

@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 from agentkeep_sqlite.client import Row
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_MICROSECOND = timedelta(0, 0, 1)
 
 _decode_counters = msgspec.json.Decoder(dict[str, int]).decode
 _encode = msgspec.json.Encoder().encode
@@ -26,7 +26,7 @@ def to_micros(value: datetime | timedelta) -> int:
 
 
 def from_micros(micros: int) -> datetime:
-    return _EPOCH + timedelta(0, 0, micros)  # by position: names take twice as long
+    return _EPOCH + _MICROSECOND * micros  # exact, and cheaper than a duration made from an integer
 
 
 def session_record(row: Row) -> SessionRecord:
@@ -61,7 +61,7 @@ def _session_record(row: Row) -> SessionRecord:
         last_message_at=optional_time(row[18]),
         completed_at=optional_time(row[19]),
         ends_at=optional_time(row[20]),
-        idle_ttl=None if row[21] is None else timedelta(0, 0, row[21]),
+        idle_ttl=None if row[21] is None else _MICROSECOND * row[21],
         expires_at=optional_time(row[22]),
     )
 

@@ -51,7 +51,42 @@ DECLARE
     added bigint := cardinality(p_ids);
     removed bigint := 0;
     surplus bigint;
+    is_labelled boolean;
+    watched_until timestamptz;
 BEGIN
+    -- Most appends: no option, and a session without an end. One statement locks the session and changes it. If it finds
+    -- none, the steps below say why.
+    IF added > 0 AND NOT p_may_be_stored AND coalesce(p_version, p_last_seq, p_truncate_after, p_keep_last) IS NULL
+        AND coalesce(p_create, p_changes, p_add) IS NULL THEN
+        used_at := clock_timestamp();
+        UPDATE {prefix}sessions AS s SET
+            updated_at = greatest(s.updated_at, used_at),
+            message_count = s.message_count + added,
+            last_seq = s.last_seq + added,
+            last_message_at = coalesce(p_times[added]::timestamptz, greatest(s.updated_at, used_at))
+        WHERE s.tenant = p_tenant AND s.id = p_session AND s.expires_at IS NULL
+            AND (p_user IS NULL OR s.user_id = p_user)
+        RETURNING s.version, s.last_seq, s.updated_at, s.has_labels, s.watched_until
+        INTO version, last_seq, moment, is_labelled, watched_until;
+        IF FOUND THEN
+            outcome := 'appended';
+            actual := last_seq - added;
+            IF is_labelled THEN
+                UPDATE {prefix}labels SET updated_at = moment WHERE tenant = p_tenant AND session_id = p_session;
+            END IF;
+            INSERT INTO {prefix}messages
+                (tenant, session_id, seq, id, role, created_at, payload, content_key, version, search)
+            SELECT p_tenant, p_session, actual + new.n, new.id, new.role, coalesce(new.at::timestamptz, moment),
+                new.payload, new.key, version, nullif(new.search, '')
+            FROM unnest(p_ids, p_roles, p_times, p_payloads, p_keys, p_searches)
+                WITH ORDINALITY AS new (id, role, at, payload, key, search, n);
+            IF watched_until > moment THEN
+                PERFORM pg_notify('{bare}landed', p_tenant || chr(31) || p_session);
+            END IF;
+            RETURN;
+        END IF;
+    END IF;
+
     -- 1. The session.
     LOOP
         SELECT s.user_id, s.version, s.last_seq, s.message_count, s.counters, s.created_at, s.updated_at, s.expires_at,
