@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
+from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
 from agentkeep.spi.resend import Effect
 
 from agentkeep_redis.client import RedisClient
@@ -56,7 +56,7 @@ class SessionListing:
             reach = _reach(page, order, whole, reading)
             moved = False
             for stored, entry in await self._read_sessions(scope, page):
-                position = _position(stored.record, order)
+                position = _position(stored, order)
                 if not (whole.low < position < whole.high and _matches(stored, facets, query)):
                     continue
                 if position == entry or reach.low <= position <= reach.high:
@@ -66,7 +66,7 @@ class SessionListing:
             if len(found) >= limit or not (page.last or (moved and reading < _MOVED_READINGS)):
                 break
             left = _rest(left, page, order)
-        ordered = sorted(found.values(), key=lambda stored: _position(stored.record, order), reverse=order.descending)
+        ordered = sorted(found.values(), key=lambda stored: _position(stored, order), reverse=order.descending)
         return ordered[:limit]
 
     async def count(self, scope: Scope, query: SessionQuery) -> int:
@@ -192,9 +192,10 @@ def _reach(page: IndexPage, order: SessionOrder, whole: Bounds, reading: int) ->
     return Bounds(whole.low, whole.high if reading >= _MOVED_READINGS else page.now + _AFTER_IDS)
 
 
-def _position(record: SessionRecord, order: SessionOrder) -> bytes:
-    time = record.updated_at if order.field == "updated_at" else record.created_at
-    return time_text(time).encode() + record.id.encode()
+def _position(stored: StoredSession, order: SessionOrder) -> bytes:
+    """The time as the row has it (see lua/common.lua), and the id."""
+    time = stored.row[34:52] if order.field == "updated_at" else stored.row[16:34]
+    return time + stored.record.id.encode()
 
 
 def _id(entry: bytes) -> str:
