@@ -75,8 +75,8 @@ def _unknown(reasons: dict[str, str], mutants: list[Mutant]) -> list[str]:
 def _sampled(mutants: list[Mutant], arguments: argparse.Namespace, reasons: dict[str, str]) -> list[Mutant]:
     if arguments.sample is None:
         return mutants
-    rest = [mutant for mutant in mutants if mutant.name not in reasons]
-    return random.Random(arguments.seed).sample(rest, min(arguments.sample, len(rest)))
+    shuffled = random.Random(arguments.seed).sample(mutants, len(mutants))
+    return [mutant for mutant in shuffled if mutant.name not in reasons][: arguments.sample]
 
 
 def _tested(package: Package, mutants: list[Mutant], jobs: int) -> list[Verdict]:
