@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tests", action="append", default=[], metavar="PATH", help="more tests to ask, beside the suite"
     )
+    parser.add_argument(
+        "--suite", metavar="NAME", help="the enrolment to run, a name or a path, if not the package's all"
+    )
     parser.add_argument("--explained", type=Path, metavar="FILE", help="survivors that break no promise, with reasons")
 
 
@@ -61,7 +64,7 @@ def run(arguments: argparse.Namespace, targets: Targets) -> int:
 def _package(arguments: argparse.Namespace, targets: Targets) -> Package:
     module = "agentkeep" if arguments.name == CORE else f"agentkeep_{arguments.name}"
     spec = find_spec(module)
-    tests = targets("memory" if arguments.name == CORE else arguments.name)
+    tests = targets(arguments.suite or ("memory" if arguments.name == CORE else arguments.name))
     if spec is None or spec.origin is None or not tests:
         raise Unsound(f"no adapter {arguments.name} is enrolled whose package is called {module}")
     return Package(module, Path(spec.origin).parent, [*tests, *arguments.tests])
