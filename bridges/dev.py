@@ -6,6 +6,7 @@ python3 bridges/dev.py lock [NAME...]                   resolve their dependenci
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -94,10 +95,46 @@ def lock(name: str) -> None:
     target.write_text("".join(line for line in lines if not line.startswith("-e ")))
 
 
+OWN = {
+    "claude-agent": "none that outlives its process",
+    "google-adk": "`SqliteSessionService`",
+    "openai-agents": "`SQLiteSession`",
+    "pydantic-ai": "none that outlives its process",
+    "strands-agents": "`FileSessionManager`",
+}
+FAULTS = """# What stores lose
+
+`python3 bridges/dev.py faults` makes this table. **killed**: three writers, one after the other, each killed by
+`SIGKILL` after some of its items were acknowledged. **racing**: two processes that write 50 items each to one session.
+A writer that the framework calls stale reads again and goes on, up to 50 times; what it gives up then is *refused*.
+Agentkeep's rows are on SQLite.
+
+| framework | store | fault | acknowledged | lost | doubled | refused | writers out of order |
+|---|---|---|---|---|---|---|---|
+"""
+
+
+def faults() -> None:
+    lines: list[str] = []
+    for name in NAMES:
+        command = [str(set_up(name)), str(BRIDGES / "faults.py"), "measure", str(BRIDGES / name / "tests/stores.py")]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)  # noqa: S603
+        rows = json.loads(done.stdout)
+        if not any(row["store"] == "own" for row in rows):
+            lines.append(f"| {name} | {OWN[name]} | | | | | | |")
+        for row in rows:
+            store = "Agentkeep" if row["store"] == "agentkeep" else OWN[name]
+            counts = [row[key] for key in ("acknowledged", "lost", "doubled", "refused", "out_of_order")]
+            lines.append(f"| {name} | {store} | {row['scenario']} | {' | '.join(map(str, counts))} |")
+    (BRIDGES / "FAULTS.md").write_text(FAULTS + "\n".join(lines) + "\n")
+
+
 def main() -> None:
     command, *arguments = sys.argv[1:] or ["--help"]
     names = arguments[: arguments.index("--")] if "--" in arguments else arguments
     options = arguments[len(names) + 1 :]
+    if command == "faults" and not arguments:
+        return faults()
     if command not in ("test", "lock") or not set(names) <= set(NAMES):
         print(f"{__doc__}\nNAME: one of {', '.join(NAMES)}")
         sys.exit(0 if command == "--help" else 2)

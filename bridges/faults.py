@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import random
 import signal
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -125,5 +127,20 @@ async def write(stores: Path, kind: str, where: str, worker: str, count: int) ->
     await store.close()
 
 
+def measured(stores: Path) -> list[dict[str, Any]]:
+    """What the framework's own store and Agentkeep's SQLite lose, side by side."""
+    rows: list[dict[str, Any]] = []
+    kinds = ["own", "agentkeep"] if load(stores).own is not None else ["agentkeep"]
+    for kind in kinds:
+        with tempfile.TemporaryDirectory(prefix="agentkeep-faults-") as folder:
+            for name, scenario in (("killed", killed), ("racing", racing)):
+                where = f"{'sqlite:///' if kind == 'agentkeep' else ''}{folder}/{name}.db"
+                rows.append({"store": kind, "scenario": name, **asdict(scenario(stores, kind, where))})
+    return rows
+
+
 if __name__ == "__main__":
-    asyncio.run(write(Path(sys.argv[1]), *sys.argv[2:5], int(sys.argv[5])))
+    if sys.argv[1] == "measure":
+        print(json.dumps(measured(Path(sys.argv[2]))))
+    else:
+        asyncio.run(write(Path(sys.argv[1]), *sys.argv[2:5], int(sys.argv[5])))
