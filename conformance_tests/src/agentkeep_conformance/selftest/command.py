@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all", action="store_true", help="run every family on every fault (by default: its own and the quick ones)"
     )
+    parser.add_argument(
+        "--own", action="store_true", help="run only the family that each fault names: is it killed there?"
+    )
     parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1), help="enrolments at a time")
     parser.add_argument("--patience", type=float, default=60.0, help="seconds after which a test counts as hung")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="holds faults/ and unfaulted/")
@@ -46,14 +49,14 @@ def run(arguments: argparse.Namespace) -> int:
         print(error)
         return 2
     with tempfile.TemporaryDirectory(prefix="agentkeep-selftest-") as logs:
-        left_out = _nothing if arguments.all else _not_quick
+        left_out = _nothing if arguments.all else _not_own if arguments.own else _not_quick
         runner = Runner(Path(logs), jobs=arguments.jobs, patience=arguments.patience, left_out=left_out)
-        runs = runner.run([*([] if arguments.only else unfaulted), *faults], _say)
+        runs = runner.run([*([] if arguments.only or arguments.own else unfaulted), *faults], _say)
     unfaulted_runs, fault_runs = runs[: len(runs) - len(faults)], runs[len(runs) - len(faults) :]
     matrix = Matrix(all_tests(), unfaulted_runs, fault_runs, _known_gaps(arguments.folder))
     if arguments.json:
         arguments.json.write_text(json.dumps(matrix.as_json(), indent=1) + "\n", encoding="utf-8")
-    return _conclude(matrix, whole=not arguments.only)
+    return _conclude(matrix, whole=not (arguments.only or arguments.own))
 
 
 def _known_gaps(folder: Path) -> frozenset[str]:
@@ -80,6 +83,10 @@ def _not_quick(planted: Planted) -> list[str]:
         return []
     families = (QUICKEST if planted.distant else QUICK) | {planted.family}
     return [test for test in all_tests() if family_of(test) not in families]
+
+
+def _not_own(planted: Planted) -> list[str]:
+    return [test for test in all_tests() if family_of(test) != planted.family]
 
 
 def _say(run: Run) -> None:
