@@ -1,0 +1,236 @@
+"""What is measured: Agentkeep, and for each backend the least that its driver alone needs to keep the same messages.
+
+Each floor stores a message's role, content, id and time, gives the seq inside the append, keeps a session's counts, and
+returns the fields that a caller reads. It has no idempotency, no time to live, no tenants, no search and no errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
+from uuid import uuid4
+
+import agentkeep
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+from agentkeep import NewMessage
+from redis.asyncio import Redis
+
+USER = "u1"
+LISTED = 20
+
+
+class Candidate(Protocol):
+    async def open(self) -> None: ...
+    async def close(self) -> None: ...
+    async def create(self, session: str) -> None: ...
+    async def append(self, session: str, texts: Sequence[str]) -> None: ...
+    async def newest(self, session: str, limit: int) -> list[tuple[int, str]]:
+        """Seq and content of the newest messages, oldest first."""
+        ...
+
+    async def listing(self) -> int:
+        """Read the user's `LISTED` newest sessions whole; how many came."""
+        ...
+
+
+class Agentkeep:
+    def __init__(self, url: str, **options: Any) -> None:
+        self._keep = agentkeep.connect(url, **options)
+
+    async def open(self) -> None:
+        await self._keep.open()
+
+    async def close(self) -> None:
+        await self._keep.close()
+
+    async def create(self, session: str) -> None:
+        await self._keep.sessions.create(session, user_id=USER)
+
+    async def append(self, session: str, texts: Sequence[str]) -> None:
+        await self._keep.messages.append(session, [NewMessage(role="user", content=text) for text in texts])
+
+    async def newest(self, session: str, limit: int) -> list[tuple[int, str]]:
+        found = await self._keep.messages.tail(session, limit)
+        return [(message.seq, cast("str", message.content)) for message in found]
+
+    async def listing(self) -> int:
+        return len((await self._keep.sessions.list(user_id=USER, limit=LISTED)).items)
+
+
+class SQLiteFloor:
+    """One connection on the event loop's thread, which is the floor for one caller; write-ahead log, FULL."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    async def open(self) -> None:
+        db = self._db = sqlite3.connect(self._path, isolation_level=None)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute(
+            "CREATE TABLE IF NOT EXISTS s (id TEXT PRIMARY KEY, user TEXT, status TEXT, state TEXT, metadata TEXT, "
+            "count INT, last_seq INT, created INT, updated INT)"
+        )
+        db.execute("CREATE INDEX IF NOT EXISTS by_user ON s (user, updated)")
+        db.execute(
+            "CREATE TABLE IF NOT EXISTS m (session TEXT, seq INT, id TEXT, role TEXT, payload TEXT, created INT, "
+            "PRIMARY KEY (session, seq), UNIQUE (session, id)) WITHOUT ROWID"
+        )
+
+    async def close(self) -> None:
+        self._db.close()
+
+    async def create(self, session: str) -> None:
+        now = time.time_ns() // 1000
+        row = (session, USER, "active", "{}", "{}", 0, 0, now, now)
+        self._db.execute("INSERT INTO s VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    async def append(self, session: str, texts: Sequence[str]) -> None:
+        db, now = self._db, time.time_ns() // 1000
+        db.execute("BEGIN IMMEDIATE")
+        update = (
+            "UPDATE s SET last_seq = last_seq + ?1, count = count + ?1, updated = ?2 WHERE id = ?3 RETURNING last_seq"
+        )
+        (last,) = db.execute(update, (len(texts), now, session)).fetchone()
+        first = last - len(texts) + 1
+        rows = [
+            (session, seq, uuid4().hex, "user", json.dumps({"content": text}), now)
+            for seq, text in enumerate(texts, first)
+        ]
+        db.executemany("INSERT INTO m VALUES (?, ?, ?, ?, ?, ?)", rows)
+        db.execute("COMMIT")
+
+    async def newest(self, session: str, limit: int) -> list[tuple[int, str]]:
+        select = "SELECT id, seq, role, payload, created FROM m WHERE session = ? ORDER BY seq DESC LIMIT ?"
+        rows = self._db.execute(select, (session, limit)).fetchall()
+        return [(row[1], json.loads(row[3])["content"]) for row in reversed(rows)]
+
+    async def listing(self) -> int:
+        select = f"SELECT * FROM s WHERE user = ? ORDER BY updated DESC LIMIT {LISTED}"  # noqa: S608 - a constant
+        return len(self._db.execute(select, (USER,)).fetchall())
+
+
+class RedisFloor:
+    """One EVALSHA for an append: the seq and the counts in a hash, the messages in a list."""
+
+    _APPEND = """
+local seq = redis.call('HINCRBY', KEYS[1], 'last_seq', #ARGV - 2)
+local rows = {}
+for n = 3, #ARGV do rows[n - 2] = (seq - #ARGV + n) .. '\\n' .. ARGV[n] end
+redis.call('RPUSH', KEYS[2], unpack(rows))
+redis.call('HSET', KEYS[1], 'updated', ARGV[1])
+redis.call('ZADD', KEYS[3], ARGV[1], ARGV[2])
+return seq"""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self._client: Any = Redis.from_url(url)  # pyright: ignore[reportUnknownMemberType] - untyped by the driver
+        self._prefix = prefix
+
+    async def open(self) -> None:
+        self._digest = await self._client.script_load(self._APPEND)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    def _session(self, session: str) -> str:
+        return f"{self._prefix}:s:{session}"
+
+    def _log(self, session: str) -> str:
+        return f"{self._prefix}:m:{session}"
+
+    async def create(self, session: str) -> None:
+        fields = {"id": session, "user": USER, "status": "active", "state": "{}", "metadata": "{}", "last_seq": 0}
+        await self._client.hset(self._session(session), mapping=fields)
+        await self._client.zadd(f"{self._prefix}:u:{USER}", {session: time.time()})
+
+    async def append(self, session: str, texts: Sequence[str]) -> None:
+        now = str(time.time())
+        bodies = [f"{uuid4().hex}\nuser\n{now}\n{json.dumps({'content': text})}" for text in texts]
+        keys = (self._session(session), self._log(session), f"{self._prefix}:u:{USER}")
+        await self._client.evalsha(self._digest, 3, *keys, now, session, *bodies)
+
+    async def newest(self, session: str, limit: int) -> list[tuple[int, str]]:
+        rows = [row.split(b"\n", 4) for row in await self._client.lrange(self._log(session), -limit, -1)]
+        return [(int(row[0]), json.loads(row[4])["content"]) for row in rows]
+
+    async def listing(self) -> int:
+        ids = await self._client.zrevrange(f"{self._prefix}:u:{USER}", 0, LISTED - 1)
+        reading = self._client.pipeline(transaction=False)
+        for id in ids:
+            reading.hgetall(self._session(id.decode()))
+        return len(await reading.execute())
+
+
+class PostgresFloor:
+    """asyncpg's pool; an append is one statement."""
+
+    _APPEND = """
+WITH counted AS (
+    UPDATE {s}.s SET last_seq = last_seq + $2, count = count + $2, updated = clock_timestamp() WHERE id = $1
+    RETURNING last_seq - $2 AS before
+)
+INSERT INTO {s}.m SELECT $1, before + n, new.id, 'user', payload, clock_timestamp()
+FROM counted, unnest($3::text[], $4::text[]) WITH ORDINALITY AS new (id, payload, n)
+RETURNING seq, created"""
+
+    def __init__(self, url: str, schema: str) -> None:
+        self._url = url
+        self._schema = schema
+
+    async def open(self) -> None:
+        pool: Any = await asyncpg.create_pool(self._url, min_size=1, max_size=10)  # pyright: ignore
+        self._pool = pool
+        columns = "count bigint, last_seq bigint, created timestamptz, updated timestamptz"
+        await pool.execute(
+            f'CREATE TABLE IF NOT EXISTS {self._schema}.s (id text COLLATE "C" PRIMARY KEY, user_id text, status text, '
+            f"state text, metadata text, {columns}) WITH (fillfactor = 80)"
+        )
+        await pool.execute(f"CREATE INDEX IF NOT EXISTS by_user ON {self._schema}.s (user_id, updated)")
+        await pool.execute(
+            f'CREATE TABLE IF NOT EXISTS {self._schema}.m (session text COLLATE "C", seq bigint, id text COLLATE "C", '
+            "role text, payload text, created timestamptz, PRIMARY KEY (session, seq), UNIQUE (session, id))"
+        )
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def create(self, session: str) -> None:
+        insert = f"INSERT INTO {self._schema}.s VALUES ($1, $2, 'active', '{{}}', '{{}}', 0, 0, now(), now())"  # noqa: S608
+        await self._pool.execute(insert, session, USER)
+
+    async def append(self, session: str, texts: Sequence[str]) -> None:
+        ids = [uuid4().hex for _ in texts]
+        payloads = [json.dumps({"content": text}) for text in texts]
+        await self._pool.fetch(self._APPEND.replace("{s}", self._schema), session, len(texts), ids, payloads)
+
+    async def newest(self, session: str, limit: int) -> list[tuple[int, str]]:
+        select = f"SELECT * FROM {self._schema}.m WHERE session = $1 ORDER BY seq DESC LIMIT $2"  # noqa: S608
+        rows = await self._pool.fetch(select, session, limit)
+        return [(row[1], json.loads(row[4])["content"]) for row in reversed(rows)]
+
+    async def listing(self) -> int:
+        select = f"SELECT * FROM {self._schema}.s WHERE user_id = $1 ORDER BY updated DESC LIMIT {LISTED}"  # noqa: S608
+        return len(await self._pool.fetch(select, USER))
+
+
+def make(backend: str, name: str, url: str, namespace: str) -> Candidate:
+    """`name`: "floor" or "agentkeep". `url` is that of the server, or a folder for SQLite."""
+    if backend == "sqlite":
+        path = f"{url}/{namespace}.db"
+        return SQLiteFloor(path) if name == "floor" else Agentkeep(f"sqlite:///{path}")
+    if backend == "redis":
+        return RedisFloor(url, namespace) if name == "floor" else Agentkeep(url, prefix=namespace)
+    if name == "floor":
+        return PostgresFloor(url, namespace)
+    return Agentkeep(url, schema=namespace)
+
+
+async def fill(candidate: Candidate, session: str, length: int, text: str) -> None:
+    """Append until the session has `length` messages."""
+    for start in range(0, length, 500):
+        await candidate.append(session, [text] * min(500, length - start))
+    await asyncio.sleep(0)
