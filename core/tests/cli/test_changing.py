@@ -86,28 +86,28 @@ def test_fork(run: Run) -> None:
 def test_rm(run: Run) -> None:
     run("fork", "s", "--id", "t")
     ran = run("rm", "t", "nobody", "s", "t", "--yes")
-    assert ran == (1, "2 sessions removed\n", "agentkeep: no session 'nobody' here\n")
+    assert ran == (1, "2 sessions removed\n", "agentkeep: no session 'nobody' in sqlite:///chat.db, tenant 'default'\n")
     assert run("sessions", "--json").out == ""
     assert run("rm", "s", "--json", "--yes").lines() == [{"session": "s", "removed": False}]
 
 
 def test_prune(run: Run) -> None:
-    assert run("prune", "--older-than", "30d", "--yes").out == "0 sessions removed\n"
-    dry = run("prune", "--older-than", "0s", "--dry-run", "--json").lines()[0]
+    assert run("prune", "--max-idle", "30d", "--yes").out == "0 sessions removed\n"
+    dry = run("prune", "--max-idle", "0s", "--dry-run", "--json").lines()[0]
     assert (dry["sessions"], dry["removed"]) == (1, False)
     assert contents(run, "s") == ["a", "b"]
-    assert run("prune", "--older-than", "0s", "--yes").out == "1 session removed\n"
+    assert run("prune", "--max-idle", "0s", "--yes").out == "1 session removed\n"
     assert run("show", "s").code == 1
 
 
 @pytest.mark.parametrize("age", ["30", "d", "-1d", "1.5d", "30 d", "30y", "", "9999999999999d"])
 def test_prune_reads_ages_strictly(run: Run, age: str) -> None:
-    ran = run("prune", "--older-than", age, "--yes")
-    assert (ran.code, "--older-than" in ran.err) == (2, True)
+    ran = run("prune", "--max-idle", age, "--yes")
+    assert (ran.code, "--max-idle" in ran.err) == (2, True)
     assert contents(run, "s") == ["a", "b"]
 
 
 @pytest.mark.parametrize("age", ["45m", "12h", "9999999999w"])
 def test_prune_keeps_what_is_younger(run: Run, age: str) -> None:
-    assert run("prune", "--older-than", age, "--yes").code == 0
+    assert run("prune", "--max-idle", age, "--yes").code == 0
     assert contents(run, "s") == ["a", "b"]

@@ -124,10 +124,10 @@ def test_ctrl_c_ends_the_wait_for_standard_input() -> None:
 
 def test_a_terminal_is_asked_before_anything_is_removed(run: Run, conversations: Write) -> None:
     run("import", str(conversations({"id": "s", "messages": []})))
-    for command in (("rm", "s"), ("prune", "--older-than", "0s")):
+    for command in (("rm", "s"), ("prune", "--max-idle", "0s")):
         refused = on_terminal(*command, answer=b"n\n")
         assert refused.code == 1
-        assert "Remove 1 session" in refused.out
+        assert "Remove 1 session from sqlite:///chat.db, tenant 'default'?" in refused.out
         interrupted = on_terminal(*command, answer=b"\x04")
         assert interrupted.code == 130
         assert run("show", "s").code == 0
@@ -136,7 +136,7 @@ def test_a_terminal_is_asked_before_anything_is_removed(run: Run, conversations:
     assert run("show", "s").code == 1
 
 
-@pytest.mark.parametrize("command", ["rm s", "prune --older-than 0s", "prune --older-than 30d", "rm s --json"])
+@pytest.mark.parametrize("command", ["rm s", "prune --max-idle 0s", "prune --max-idle 30d", "rm s --json"])
 def test_without_a_terminal_nothing_is_removed_unless_yes_is_said(run: Run, conversations: Write, command: str) -> None:
     run("import", str(conversations({"id": "s", "messages": []})))
     for stdin in ("< /dev/null", "<&-", "< talks.jsonl"):
@@ -229,12 +229,25 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_a_command_is_summed_up_in_one_whole_line(run: Run) -> None:
     listed = run("--help").out.partition("Commands:\n")[2].splitlines()
-    assert len(listed) == 14
+    assert len(listed) == 15
     assert all(line.endswith(".") and not line.endswith("...") for line in listed)
 
 
 def test_help_of_every_command(run: Run) -> None:
-    commands = ("import", "sessions", "show", "search", "append", "fork", "export", "rm", "prune", "stats", "doctor")
+    commands = (
+        "import",
+        "sessions",
+        "show",
+        "search",
+        "append",
+        "fork",
+        "export",
+        "rm",
+        "prune",
+        "stats",
+        "doctor",
+        "sweep",
+    )
     for command in (*commands, "adapters", "config"):
         ran = run(command, "--help")
         assert ran.code == 0

@@ -11,7 +11,6 @@ from agentkeep.cli.signatures import about, changing, moving, reading
 
 app: typer.Typer = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -54,6 +53,7 @@ for command in (
     moving.export,
     changing.rm,
     changing.prune,
+    changing.sweep,
     reading.stats,
     about.doctor,
     moving.migrate,

@@ -34,6 +34,11 @@ class Settings:
         return redact(str(next(value for key, value, _ in self.config.in_force() if key == "url")))
 
     @property
+    def place(self) -> str:
+        """The database and the tenant, for a sentence."""
+        return f"{self.shown_url}, tenant {self.tenant!r}"
+
+    @property
     def origin(self) -> str:
         """Where the URL came from."""
         return self.config.origin("url")

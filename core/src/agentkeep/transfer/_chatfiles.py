@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from agentkeep.capabilities import Capabilities
 from agentkeep.errors import InvalidInput
@@ -58,9 +58,12 @@ class ChatFile:
                 raise InvalidInput(f"{self._file.name}: {where}: {error}") from error
 
 
-def open_file(path: Path) -> ExportFile | ChatFile:
-    """The file, in the format that its first line shows. Raises `InvalidInput`."""
-    file = InputFile(path)
+def open_file(source: Path | BinaryIO) -> ExportFile | ChatFile:
+    """The file, or what a stream such as standard input holds, in the format that its first line shows.
+
+    Raises `InvalidInput`.
+    """
+    file = InputFile(source)
     texts = (text for _, text in file.lines() if text.strip())
     first, has_more = next(texts, b""), next(texts, None) is not None
     if is_json(first) and is_header(file.parse(first)):

@@ -31,20 +31,27 @@ class InputFile:
     Raises `InvalidInput` where there is nothing to read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, source: Path | BinaryIO) -> None:
+        path = source if isinstance(source, Path) else Path("standard input")
         self.name: str = str(path)
         self.stem: str | None = path.stem
         """For making ids. None for a pipe, which has another name each time."""
         self.has_lines: bool = path.suffix.lower() in LINE_FORMATS
         self._path = path
         try:
+            if not isinstance(source, Path):
+                self._keep_copy(source)
+                return
             with path.open("rb") as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    self._copy = _copied(file)
-                    self._path = Path(self._copy.name)
-                    self.stem = None
+                    self._keep_copy(file)
         except OSError as error:
             raise InvalidInput(f"{path}: {_why(error)}") from error
+
+    def _keep_copy(self, stream: BinaryIO) -> None:
+        self._copy = _copied(stream)
+        self._path = Path(self._copy.name)
+        self.stem = None
 
     def lines(self, *, start: int = 0) -> Iterator[tuple[int, bytes]]:
         """Each line with its offset in bytes, from the line at offset `start`. Raises `InvalidInput`."""

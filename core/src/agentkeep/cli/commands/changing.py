@@ -1,11 +1,10 @@
-"""`append`, `fork`, `rm` and `prune`."""
+"""`append`, `fork` and `rm`."""
 
 from __future__ import annotations
 
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import typer
@@ -74,10 +73,10 @@ async def fork(keep: Keep, out: Output, _: Settings, *, id: str, at_seq: int | N
     return 0
 
 
-async def remove(keep: Keep, out: Output, _: Settings, *, ids: Sequence[str], yes: bool) -> int:
+async def remove(keep: Keep, out: Output, settings: Settings, *, ids: Sequence[str], yes: bool) -> int:
     """Remove sessions; those that are absent are named and make the exit code 1."""
     wanted = list(dict.fromkeys(ids))
-    if not yes and not _agreed(f"Remove {counted(len(wanted), 'session')}?"):
+    if not yes and not agreed(f"Remove {counted(len(wanted), 'session')} from {settings.place}?"):
         return REFUSED
     number = 0
     for id in wanted:
@@ -86,34 +85,15 @@ async def remove(keep: Keep, out: Output, _: Settings, *, ids: Sequence[str], ye
         if out.as_json:
             out.record({"session": id, "removed": removed})
         if not removed:
-            say(f"no session {id!r} here")
+            say(f"no session {id!r} in {settings.place}")
     if not out.as_json:
         out.line(f"{counted(number, 'session')} removed")
     return 0 if number == len(wanted) else REFUSED
 
 
-async def prune(keep: Keep, out: Output, _: Settings, *, older_than: timedelta, dry_run: bool, yes: bool) -> int:
-    """Remove the sessions that were last written to longer ago than this, and print how many."""
-    if not yes and not dry_run:
-        _require_terminal()
-    before = datetime.now(UTC) - older_than
-    number = await keep.sessions.delete_many(updated_before=before, dry_run=True)
-    if not dry_run and number:
-        if not yes and not _agreed(
-            f"Remove {counted(number, 'session')} last written to before {before:%Y-%m-%d %H:%M}Z?"
-        ):
-            return REFUSED
-        number = await keep.sessions.delete_many(updated_before=before)
-    if out.as_json:
-        out.record({"sessions": number, "removed": not dry_run, "updated_before": before})
-    else:
-        out.line(f"{counted(number, 'session')} {'would be ' if dry_run else ''}removed")
-    return 0
-
-
-def _agreed(question: str) -> bool:
+def agreed(question: str) -> bool:
     """Ask at the terminal. Raises `CommandError` if there is none."""
-    _require_terminal()
+    require_terminal()
     # The event loop's own handler would only cancel the task, and the question would still wait.
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -124,7 +104,7 @@ def _agreed(question: str) -> bool:
         signal.signal(signal.SIGINT, handler)
 
 
-def _require_terminal() -> None:
+def require_terminal() -> None:
     """A script must give --yes. Raises `CommandError`."""
     if cast("object", sys.stdin) is None or not sys.stdin.isatty():
         raise CommandError("nothing was removed, because there is no terminal to ask on: give --yes")

@@ -8,8 +8,10 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import msgspec
+
 from agentkeep._drafts import SessionFilters
-from agentkeep.cli.output import Output, moment, visible_line
+from agentkeep.cli.output import Output, counted, moment, say, visible, visible_line
 from agentkeep.cli.settings import Settings
 from agentkeep.cli.transcript_view import show_message, show_session
 from agentkeep.errors import CapabilityNotSupported
@@ -19,7 +21,9 @@ from agentkeep.models import Message, Session
 _PAGE = 500
 
 
-async def list_sessions(keep: Keep, out: Output, _: Settings, *, filters: SessionFilters, limit: int | None) -> int:
+async def list_sessions(
+    keep: Keep, out: Output, settings: Settings, *, filters: SessionFilters, limit: int | None
+) -> int:
     """Print sessions, those written to last first."""
     found: list[Session] = []
     number = 0
@@ -34,6 +38,8 @@ async def list_sessions(keep: Keep, out: Output, _: Settings, *, filters: Sessio
     if not out.as_json:
         columns = ("ID", "STATUS", "MESSAGES", "UPDATED", "USER", "AGENT", "TITLE")
         out.listing(columns, map(_row, found), cut="TITLE", spare=("STATUS", "AGENT", "USER", "MESSAGES"))
+    if not number or (out.is_terminal and not out.as_json):
+        say(f"{counted(number, 'session') if number else 'no sessions'} in {settings.place}")
     return 0
 
 
@@ -67,6 +73,22 @@ async def show(keep: Keep, out: Output, _: Settings, *, id: str, tail: int | Non
     async for message in keep.messages.watch(id, after_seq=last_seq or session.last_seq):
         show_message(out, message)
         out.flush()
+    return 0
+
+
+async def show_state(keep: Keep, out: Output, _: Settings, *, id: str) -> int:
+    """Print what the agent collected in a session: its state, metadata and counters, and where it stands."""
+    session = await keep.sessions.get(id)
+    if out.as_json:
+        out.record(session)
+        return 0
+    show_session(out, session)
+    out.facts((("route", session.current_route or "-"), ("step", session.current_step or "-")))
+    for name in ("state", "metadata", "counters"):
+        out.line(name, "bold")
+        text = msgspec.json.format(msgspec.json.encode(getattr(session, name))).decode()
+        for line in text.split("\n"):
+            out.line(f"  {visible(line)}")
     return 0
 
 

@@ -43,7 +43,7 @@ def import_files(settings: Callable[[], Settings], out: Output, paths: Sequence[
     """
     wanted = settings()
     keep = wanted.connect()
-    files = [open_file(path) for path in paths]
+    files = [open_file(sys.stdin.buffer if str(path) == "-" else path) for path in paths]
     for file in files:
         file.check(keep.capabilities)
     wanted.make_room()

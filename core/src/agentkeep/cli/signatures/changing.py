@@ -1,4 +1,4 @@
-"""`append`, `fork`, `rm` and `prune`."""
+"""`append`, `fork`, `rm`, `prune` and `sweep`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentkeep.cli.arguments import Age, Id, Json, Tenant, Url, Yes, common_options
+from agentkeep.cli.arguments import Age, Id, Json, Most, Tenant, Url, Yes, common_options
 
 if TYPE_CHECKING:
     pass
@@ -75,18 +75,35 @@ def rm(
 
 def prune(
     context: typer.Context,
-    older_than: Age,
+    max_age: Age = None,
+    max_idle: Age = None,
+    max_sessions_per_user: Most = None,
+    max_messages_per_session: Most = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print how many.")] = False,
     yes: Yes = False,
     url: Url = None,
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """Remove sessions that were last written to longer ago than this.
+    """Remove what [retention] or these options do not keep.
 
-    It asks first. Without a terminal it can't ask: give --yes.
+    --max-age counts from a session's creation, --max-idle from its last write. Of each user, the newest sessions are
+    kept, and of each session, the newest messages. It asks first. Without a terminal it can't ask: give --yes.
     """
-    from agentkeep.cli.commands.changing import prune as work
+    from agentkeep.cli.commands.cleaning import prune as work
 
-    asked = partial(work, older_than=older_than, dry_run=dry_run, yes=yes)
-    common_options(context, url, tenant, as_json).run_on(asked)
+    limits = {
+        "max_age": max_age,
+        "max_idle": max_idle,
+        "max_sessions_per_user": max_sessions_per_user,
+        "max_messages_per_session": max_messages_per_session,
+    }
+    given = {name: limit for name, limit in limits.items() if limit is not None}
+    common_options(context, url, tenant, as_json).run_on(partial(work, given=given, dry_run=dry_run, yes=yes))
+
+
+def sweep(context: typer.Context, url: Url = None, tenant: Tenant = None, as_json: Json = False) -> None:
+    """Remove expired sessions, of all tenants."""
+    from agentkeep.cli.commands.cleaning import sweep as work
+
+    common_options(context, url, tenant, as_json).run_on(work)

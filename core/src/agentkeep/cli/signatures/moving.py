@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def import_command(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="JSON or JSON lines.", show_default=False)],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="JSON (lines); -: standard input.", show_default=False)
+    ],
     url: Url = None,
     tenant: Tenant = None,
     as_json: Json = False,

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from agentkeep.cli.arguments import Agent, Id, Json, Tenant, Url, User, common_options
+from agentkeep.cli.arguments import (
+    Agent,
+    Id,
+    Json,
+    Metadata,
+    Tenant,
+    UpdatedAfter,
+    UpdatedBefore,
+    Url,
+    User,
+    common_options,
+    metadata_filter,
+)
 
 if TYPE_CHECKING:
     from agentkeep._drafts import SessionFilters
@@ -20,6 +32,9 @@ def sessions(
     user: User = None,
     agent: Agent = None,
     status: Annotated[Status | None, typer.Option(help="Only with this status.")] = None,
+    metadata: Metadata = None,
+    updated_after: UpdatedAfter = None,
+    updated_before: UpdatedBefore = None,
     limit: Annotated[int | None, typer.Option(min=0, help="At most this many.", show_default="all")] = None,
     url: Url = None,
     tenant: Tenant = None,
@@ -28,7 +43,14 @@ def sessions(
     """List sessions, those written to last first."""
     from agentkeep.cli.commands.reading import list_sessions
 
-    filters: SessionFilters = {"user_id": user, "agent_name": agent, "status": status}
+    filters: SessionFilters = {
+        "user_id": user,
+        "agent_name": agent,
+        "status": status,
+        "metadata": metadata_filter(metadata),
+        "updated_after": updated_after,
+        "updated_before": updated_before,
+    }
     common_options(context, url, tenant, as_json).run_on(partial(list_sessions, filters=filters, limit=limit))
 
 
@@ -37,14 +59,17 @@ def show(
     id: Id,
     tail: Annotated[int | None, typer.Option(min=0, help="Only this many of the newest messages.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Continue with new messages as they arrive.")] = False,
+    state: Annotated[bool, typer.Option("--state", help="Show what the agent collected, and no messages.")] = False,
     url: Url = None,
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
     """Show a session's messages."""
     from agentkeep.cli.commands.reading import show as work
+    from agentkeep.cli.commands.reading import show_state
 
-    common_options(context, url, tenant, as_json).run_on(partial(work, id=id, tail=tail, follow=follow))
+    given = common_options(context, url, tenant, as_json)
+    given.run_on(partial(show_state, id=id) if state else partial(work, id=id, tail=tail, follow=follow))
 
 
 def search(
