@@ -5,6 +5,7 @@ the project's own folder: uv into `.tools/`, the packages into `.venv/`.
     python3 dev.py test     set up, then all tests, side by side (with arguments: pytest and these alone)
     python3 dev.py check    set up, then style and types
     python3 dev.py evidence [NAME...]   run the suite on these adapters; renew docs/evidence and the tables
+    python3 dev.py docs     set up, renew what the pages take from the code, build the site into .site/
     python3 dev.py lock     resolve the dependencies anew into requirements.lock
 """
 
@@ -113,6 +114,12 @@ def evidence(names: list[str]) -> None:
         run(conformance, "report", *sorted(kept.glob("*.json")), "--readme", page)
 
 
+def docs() -> None:
+    set_up()
+    run(VENV / BIN / "python", "docs/generate.py")
+    run(VENV / BIN / "python", "-m", "mkdocs", "build", "--strict", NO_MKDOCS_2_WARNING="1")
+
+
 def lock() -> None:
     """Without any index's address in it, so that it serves behind a mirror too."""
     install_uv()
@@ -133,6 +140,8 @@ def main() -> None:
         check()
     elif command == "evidence":
         evidence(arguments)
+    elif command == "docs" and not arguments:
+        docs()
     elif command == "lock" and not arguments:
         lock()
     else:
