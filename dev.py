@@ -5,7 +5,7 @@ the project's own folder: uv into `.tools/`, the packages into `.venv/`.
     python3 dev.py test     set up, then all tests, side by side (with arguments: pytest and these alone)
     python3 dev.py check    set up, then style and types
     python3 dev.py evidence [NAME...]   run the suite on these adapters; renew docs/evidence and the tables
-    python3 dev.py docs     set up, renew what the pages take from the code, build the site into .site/
+    python3 dev.py docs     set up, then build the site into .site/
     python3 dev.py lock     resolve the dependencies anew into requirements.lock
 """
 
@@ -116,7 +116,6 @@ def evidence(names: list[str]) -> None:
 
 def docs() -> None:
     set_up()
-    run(VENV / BIN / "python", "docs/generate.py")
     run(VENV / BIN / "python", "-m", "mkdocs", "build", "--strict", NO_MKDOCS_2_WARNING="1")
 
 

@@ -1,4 +1,4 @@
-"""Renews what the pages take from the code: `python docs/generate.py`. A test fails where they differ.
+"""What the pages take from the code. It is put in when the site is built, so that it is never older than the code.
 
 A generated part stands between `<!-- generated NAME -->` and `<!-- /generated -->`.
 """
@@ -84,11 +84,6 @@ def _tests() -> dict[str, list[tuple[str, str, int]]]:
 PARTS: dict[str, Callable[[], str]] = {"adapters": adapters, "configuration": configuration, "contract": contract}
 
 
-def renewed(page: str) -> str:
-    """A page with fresh generated parts."""
+def filled(page: str) -> str:
+    """A page with its generated parts."""
     return _PART.sub(lambda found: f"{found[1]}{PARTS[found[2]]()}\n{found[3]}", page)
-
-
-if __name__ == "__main__":
-    for path in sorted(PAGES.glob("*.md")):
-        path.write_text(renewed(path.read_text()))
