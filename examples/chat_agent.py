@@ -3,8 +3,9 @@
     pip install "agentkeep[sqlite]"
     python chat_agent.py --session holiday
 
-Without --session it goes on with your latest chat. AGENTKEEP_URL names another database than ./chat.db. With
-OPENAI_API_KEY set and `pip install openai` a real model answers (OPENAI_MODEL names it), else a small script does.
+Without --session it goes on with your latest chat. It uses ./chat.db; `url = "postgresql://…"` in ./agentkeep.toml, or
+AGENTKEEP_URL, names another database. With OPENAI_API_KEY set and `pip install openai` a real model answers
+(OPENAI_MODEL names it), else a small script does.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from agentkeep import sync
+from agentkeep import config, sync
 from agentkeep.formats import to_openai
 from agentkeep.sync import SyncConversation, SyncSessionManager
 
@@ -58,8 +59,8 @@ def answer(conversation: SyncConversation, text: str) -> None:
         shown = ""
         try:
             for chunk in model(context):
-                print(chunk, end="", flush=True)
                 shown += chunk
+                print(chunk, end="", flush=True)
         finally:
             if shown:
                 turn.add("assistant", shown)
@@ -71,7 +72,7 @@ def main() -> None:
     parser.add_argument("--session", metavar="NAME", help="create or resume this chat (default: your latest one)")
     parser.add_argument("--user", default="me", help="whose chats these are (default: me)")
     arguments = parser.parse_args()
-    with sync.connect(os.environ.get("AGENTKEEP_URL", "sqlite:///chat.db")) as keep:
+    with sync.over(config.load(default_url="sqlite:///chat.db").keep()) as keep:
         manager = SyncSessionManager(keep, agent_name="chat", user_id=arguments.user, window=40)
         named = arguments.session
         conversation = manager.get_or_create(named) if named else manager.resume_latest()

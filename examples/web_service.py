@@ -11,25 +11,25 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Annotated
 
-import agentkeep
-from agentkeep import AlreadyExists, Conflict, Message, Page, Session, SessionNotFound
+from agentkeep import AlreadyExists, Conflict, Message, Page, Session, SessionNotFound, config
 from agentkeep.conversations import SessionManager
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
 
-keep = agentkeep.connect(os.environ.get("AGENTKEEP_URL", "sqlite:///chat.db"))
+settings = config.load(default_url="sqlite:///chat.db")
+"""Of ./agentkeep.toml and the environment: the database, and how long chats are kept (`[retention]`)."""
+keep = settings.keep()
 
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
     """Each worker process opens the keep itself: a connection can't be shared over a fork."""
-    async with keep, keep.sweeping(every=300):
+    async with keep, keep.sweeping(every=300, policy=settings.retention):
         yield
 
 

@@ -43,7 +43,9 @@ def chat(url: str, lines: str, *arguments: str, **environment: str) -> str:
 
 
 def _environment(url: str) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"} | {"AGENTKEEP_URL": url}
+    return {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"} | (
+        {"AGENTKEEP_URL": url} if url else {}
+    )
 
 
 def test_the_chat_agent_on_every_backend(backend_url: str) -> None:
@@ -60,6 +62,16 @@ def test_the_chat_agent_on_every_backend(backend_url: str) -> None:
         assert "Hello" not in chat(backend_url, "", "--user", "another")
     else:
         assert chat(backend_url, "my name is Ann\nWho am I?\n").count("Your name is Ann.") == 2
+
+
+def test_one_line_of_configuration_names_another_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AGENTKEEP_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    for content, file in (("", "chat.db"), ('url = "sqlite:///other.db"', "other.db")):
+        (tmp_path / "agentkeep.toml").write_text(content)
+        assert not (tmp_path / file).exists()
+        chat("", "Hi\n")
+        assert (tmp_path / file).exists()
 
 
 @pytest.fixture

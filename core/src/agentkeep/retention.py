@@ -40,7 +40,8 @@ class RetentionPolicy:
     max_sessions_per_user: int | None = None
     """Of each user, the sessions that were written to last are kept. Sessions without a user are not counted."""
     max_messages_per_session: int | None = None
-    """Of each session, the newest messages are kept. The first one kept may stand inside a turn."""
+    """Of each session, the newest messages are kept. The first one kept may stand inside a turn, and a system message
+    at the beginning goes too: then give it to the model from your program."""
 
     def __post_init__(self) -> None:
         """Raises `InvalidInput`."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import _thread
+import asyncio
 import inspect
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from agentkeep import conversations, sync
+from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep.sync import SyncConversation, SyncKeep, SyncSessionManager, SyncTurn
+from agentkeep.wrappers import MessagesWrapper, Wrapper
 
 
 @pytest.fixture
@@ -89,3 +94,22 @@ def test_a_summarizer_that_uses_the_keep(keep: SyncKeep) -> None:
         conversation.add_message("user", text)
     chosen = conversation.context(max_messages=2, summarize=lambda messages: f"{keep.sessions.count()} session")
     assert [message.content for message in chosen] == ["1 session", "c"]
+
+
+class _SlowMessages(MessagesWrapper):
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
+        threading.Timer(0.05, _thread.interrupt_main).start()
+        await asyncio.sleep(0.3)
+        return await super().append(scope, append)
+
+
+class _Slow(Wrapper):
+    messages_wrapper = _SlowMessages
+
+
+def test_ctrl_c_during_the_commit() -> None:
+    with sync.connect("memory://", wrap=[_Slow]) as keep:
+        conversation = SyncSessionManager(keep).get_or_create()
+        with pytest.raises(KeyboardInterrupt), conversation.turn(keep_partial=True) as turn:
+            turn.add("user", "Hi")
+        assert [message.content for message in conversation.history()] == ["Hi"]

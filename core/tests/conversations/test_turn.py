@@ -22,6 +22,8 @@ class Calls(Wrapper):
         super().__init__(inner)
         self.names: list[str] = []
         self.lost_replies = 0
+        self.is_writing, self.may_write = asyncio.Event(), asyncio.Event()
+        self.may_write.set()
 
 
 class _Sessions(SessionsWrapper):
@@ -36,8 +38,10 @@ class _Messages(MessagesWrapper):
         return _Named(super().inner, "messages", self.wrapper)
 
     async def append(self, scope: Scope, append: Append) -> AppendedRecord:
-        result = await super().append(scope, append)
         wrapper: Any = self.wrapper
+        wrapper.is_writing.set()
+        await wrapper.may_write.wait()
+        result = await super().append(scope, append)
         if wrapper.lost_replies:
             wrapper.lost_replies -= 1
             raise OutcomeUnknown("the reply was lost")
@@ -163,6 +167,28 @@ async def test_keep_partial_inside_a_cancel_scope_that_cancels_each_await(conver
             await anyio.sleep(60)
     assert scope.cancelled_caught
     assert contents(await conversation.history()) == ["Hi"]
+
+
+@pytest.mark.parametrize("keep_partial", [True, False])
+async def test_a_commit_that_is_cancelled(conversation: Conversation, calls: Calls, *, keep_partial: bool) -> None:
+    """With keep_partial it is finished all the same; without, nothing of it lands."""
+    calls.may_write.clear()
+
+    async def talk() -> None:
+        async with conversation.turn(keep_partial=keep_partial) as turn:
+            turn.add("user", "Hi")
+            turn.add("assistant", "Hello")
+
+    task = asyncio.create_task(talk())
+    await calls.is_writing.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    calls.may_write.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    stored = await conversation.history()
+    assert contents(stored) == (["Hi", "Hello"] if keep_partial else [])
+    assert all(message.metadata == {} for message in stored), "it is whole"
 
 
 async def test_a_partial_that_can_not_be_kept_is_a_note(conversation: Conversation, calls: Calls) -> None:

@@ -31,7 +31,8 @@ class Turn:
 
     If an exception ends the block, nothing is written and the session is as it was. With `keep_partial=True`, what was
     finished is written: the messages that were added, the data, the usage. These messages have `"partial": true` in
-    their metadata, and a turn id of their own that begins with the turn's, so that the turn can be run again.
+    their metadata, and a turn id of their own that begins with the turn's, so that the turn can be run again. A commit
+    that has begun is then finished also if the task is cancelled meanwhile.
 
     The ids of the messages come from the turn's id: `<turn>.0`, `<turn>.1`, …. So a repeated commit stores the turn
     once. If the commit at the end fails with `Unavailable` or `OutcomeUnknown`, call `await turn.commit()` again: the
@@ -125,7 +126,9 @@ class Turn:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
+        if error is None and self.keep_partial:
+            await _to_its_end(asyncio.ensure_future(self.commit()))
+        elif error is None:
             await self.commit()
         elif self.keep_partial and self._changes.messages and not self._is_committed:
             await self._commit_partial(error)
@@ -137,7 +140,8 @@ class Turn:
             _partial(message, self.id, partial_id, number) for number, message in enumerate(self._changes.messages)
         ]
         try:
-            await _to_its_end(asyncio.ensure_future(self.commit()))
+            with suppress(asyncio.CancelledError):
+                await _to_its_end(asyncio.ensure_future(self.commit()))
         except Exception as failure:  # the exception of the block is the one to raise
             error.add_note(f"and the finished part of the turn was not kept: {type(failure).__name__}: {failure}")
 
@@ -149,8 +153,13 @@ def _partial(message: NewMessage, turn_id: str, partial_id: str, number: int) ->
 
 
 async def _to_its_end(task: asyncio.Future[Any]) -> None:
-    """Wait for a task also if a cancel scope cancels this one again and again, as anyio's does."""
+    """Wait for a task also if this one is cancelled, even again and again as by anyio's scopes; then raise that."""
+    cancelled: asyncio.CancelledError | None = None
     while not task.done():
-        with suppress(asyncio.CancelledError):
+        try:
             await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
     task.result()
+    if cancelled is not None:
+        raise cancelled
