@@ -1,0 +1,228 @@
+"""How a request reaches OpenSearch: through opensearch-py's transport, sent again only if that is safe."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any, NamedTuple, cast
+
+import msgspec
+from agentkeep.errors import Closed, ConfigurationError, OutcomeUnknown, PersistenceError
+from agentkeep.spi.resend import Attempt, Effect, Resend
+from opensearchpy import AsyncOpenSearch
+from opensearchpy.exceptions import ConnectionError, TransportError
+
+from agentkeep_opensearch.errors import ServerError, cause_of, error_of, reply_error, server_error
+
+_CONFLICT = 409
+_ABSENT = 404
+_LONGER_THAN_ANY_CALL = 86_400
+"""Seconds for opensearch-py, whose own timeouts are not used: each call has a deadline here."""
+
+_deadline: ContextVar[float | None] = ContextVar("agentkeep_opensearch_deadline", default=None)
+_is_ours: ContextVar[bool] = ContextVar("agentkeep_opensearch_is_ours", default=False)
+
+Reply = dict[str, Any]
+encode = msgspec.json.Encoder().encode
+
+
+def _not_ours(record: logging.LogRecord) -> bool:
+    """opensearch-py logs bodies, so the content of messages; nothing of our requests may be logged (ERR-3)."""
+    return not _is_ours.get()
+
+
+for _name in ("opensearch", "opensearchpy.trace"):
+    logging.getLogger(_name).addFilter(_not_ours)
+
+
+class DriverClient(NamedTuple):
+    """A client of opensearch-py, and whether we made it."""
+
+    client: AsyncOpenSearch
+    server: str
+    """Names the server in errors, without a password."""
+    limit: int
+    """Requests at a time."""
+    owned: bool = False
+
+
+class Client:
+    """The requests of one adapter, which all run in one event loop (LIFE-2, LIFE-3)."""
+
+    def __init__(self, make: Callable[[], DriverClient], seconds: float) -> None:
+        self._make = make
+        self._seconds = seconds
+        self._driver: DriverClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._limit = asyncio.Semaphore(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._calls = 0
+        self._none_left = asyncio.Event()
+        self.server = "opensearch"
+
+    async def open(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._driver = self._make()
+        self._limit = asyncio.Semaphore(self._driver.limit)
+        self._none_left = asyncio.Event()
+        self.server = self._driver.server
+
+    async def close(self) -> None:
+        """Let no new call begin, wait for those under way, and close what is ours."""
+        self._loop = None
+        if self._calls:
+            await self._none_left.wait()
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        driver, self._driver = self._driver, None
+        if driver is not None and driver.owned:
+            with suppress(Exception):
+                await driver.client.close()
+
+    @contextmanager
+    def call(self) -> Generator[None]:
+        """One verb of ours: all of its requests together take `timeout` at most (FLT-5)."""
+        if self._loop is None:
+            raise Closed("this opensearch adapter is not open: call open() first")
+        if asyncio.get_running_loop() is not self._loop:
+            raise ConfigurationError("this opensearch adapter was opened in another event loop: make one in each loop")
+        token = None
+        if _deadline.get() is None:
+            token = _deadline.set(self._loop.time() + self._seconds)
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if token is not None:
+                _deadline.reset(token)
+            if self._loop is None and self._calls == 0:
+                self._none_left.set()
+
+    @contextmanager
+    def until(self, deadline: float) -> Generator[None]:
+        """For work that several calls share: it may take as long as the latest of them."""
+        token = _deadline.set(deadline)
+        try:
+            yield
+        finally:
+            _deadline.reset(token)
+
+    @property
+    def deadline(self) -> float:
+        """Of the call that is under way."""
+        found = _deadline.get()
+        return asyncio.get_running_loop().time() + self._seconds if found is None else found
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        effect: Effect = Effect.READ,
+        params: Mapping[str, Any] | None = None,
+        may_be_absent: bool = False,
+    ) -> Reply:
+        """The reply. A conflict of versions is a reply with status 409 (see `is_conflict`).
+
+        `body`: an object, or bytes. Raises what `agentkeep_opensearch.errors` makes of OpenSearch's errors.
+        """
+        data = body if body is None or isinstance(body, bytes) else encode(body)
+        seconds = max(0.0, self.deadline - asyncio.get_running_loop().time())
+
+        async def send(attempt: Attempt) -> Reply:
+            async with self._limit:
+                driver = self._driver_in_use()
+                attempt.sending(reused=True)
+                return await _perform(driver.client, method, path, data, params)
+
+        def translate(error: Exception) -> PersistenceError:
+            return error_of(error, self.server)
+
+        resend = Resend(server=self.server, cause=cause_of, translate=translate, seconds=seconds)
+        reply = await resend.run(effect, send)
+        status = reply.get("status")
+        if status == _ABSENT and "error" in reply:
+            failed = reply_error(_ABSENT, reply)
+            if failed.kind == "document_missing_exception":
+                return {"status": _CONFLICT}
+            if not may_be_absent:
+                raise translate(failed)
+        return reply
+
+    def _driver_in_use(self) -> DriverClient:
+        if self._driver is None:
+            raise Closed("this opensearch adapter was closed during the call")
+        return self._driver
+
+    async def create_index(self, name: str, body: Any) -> None:
+        """Unless another process was first."""
+        try:
+            await self.request("PUT", f"/{name}", body, effect=Effect.REPEATABLE)
+        except PersistenceError as error:
+            cause = error.__cause__
+            if not (isinstance(cause, ServerError) and cause.kind == "resource_already_exists_exception"):
+                raise
+
+    async def bulk(self, index: str, lines: Sequence[Any], *, done: bool = False, refresh: bool = False) -> list[Reply]:
+        """Items of which a repetition changes nothing. A conflict or an absent document is a normal result.
+
+        `done`: something was committed before, so a failure is `OutcomeUnknown`.
+        """
+        body = b"\n".join(line if isinstance(line, bytes) else encode(line) for line in lines) + b"\n"
+        try:
+            params = {"require_alias": "true", "refresh": "true" if refresh else "false"}
+            reply = await self.request("POST", f"/{index}/_bulk", body, effect=Effect.REPEATABLE, params=params)
+            items = [next(iter(item.values())) for item in cast("list[Reply]", reply["items"])]
+            for item in items:
+                if item["status"] >= 400 and item["status"] != _CONFLICT and "error" in item:
+                    failed = reply_error(item["status"], item)
+                    if failed.kind != "document_missing_exception":
+                        raise error_of(failed, self.server) from failed
+        except OutcomeUnknown:
+            raise
+        except PersistenceError as error:
+            if not done:
+                raise
+            raise OutcomeUnknown(f"{error}; the call's commit was made before") from error
+        return items
+
+    def spawn(self, work: Any) -> asyncio.Task[None]:
+        """A task that a caller's cancellation does not end. `close` waits for its `call`."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def is_conflict(reply: Reply) -> bool:
+    """Whether a compare-and-swap lost."""
+    return reply.get("status") == _CONFLICT
+
+
+async def _perform(
+    client: AsyncOpenSearch, method: str, path: str, body: bytes | None, params: Mapping[str, Any] | None
+) -> Reply:
+    """Once, whatever the driver's own settings for retries are."""
+    given: dict[str, Any] = {**(params or {}), "request_timeout": _LONGER_THAN_ANY_CALL, "ignore": (_ABSENT, _CONFLICT)}
+    kind = "application/x-ndjson" if path.endswith("_bulk") else "application/json"
+    token = _is_ours.set(True)
+    try:
+        reply = await client.transport.perform_request(
+            method, path, params=given, body=body, headers={"content-type": kind}
+        )
+    except ConnectionError:
+        raise
+    except TransportError as error:
+        failed = server_error(error)
+        raise failed from None
+    finally:
+        _is_ours.reset(token)
+    return reply if isinstance(reply, dict) else {}
+
+
+__all__ = ["Client", "DriverClient", "Effect", "Reply", "ServerError", "encode", "is_conflict"]

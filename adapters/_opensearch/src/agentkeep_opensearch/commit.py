@@ -1,0 +1,346 @@
+"""Reads and commits of a session's document, which is the commit point of everything (docs/adr/0008)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+
+from agentkeep.errors import Corrupt, SessionNotFound, Unavailable
+from agentkeep.records import Scope
+from agentkeep.spi.decode import message_name
+from msgspec.structs import replace
+
+from agentkeep_opensearch import log
+from agentkeep_opensearch.client import Client, Effect, Reply, is_conflict
+from agentkeep_opensearch.documents import (
+    Loaded,
+    Message,
+    Session,
+    commit_params,
+    index_lines,
+    removal_lines,
+    session_of,
+    stored_message,
+    whole_source,
+)
+from agentkeep_opensearch.log import Log
+from agentkeep_opensearch.statements import Names, load, message_key, pointer_key, session_key
+
+T = TypeVar("T")
+
+_SLICE = 250
+"""Messages in one request."""
+_MANY_PENDING = 64
+_LARGE_PENDING = 256 * 1024
+"""Characters. More are moved before the next commit."""
+_KNOWN_SESSIONS = 10_000
+_LONGEST_PAUSE = 0.2
+_FIRST_PAUSE = 0.005
+_WITHOUT_PENDING = ["pending"]
+_WITHOUT_CONTENT = ["state", "metadata", "labels"]
+
+
+class Lost(Exception):
+    """Another commit of this session came first; nothing of ours landed."""
+
+
+class Pointed(NamedTuple):
+    """What a message id points to."""
+
+    life: int
+    seq: int
+
+
+class Store:
+    """The documents of one adapter."""
+
+    def __init__(self, client: Client, names: Names, now: Callable[[], datetime]) -> None:
+        self._client = client
+        self.names = names
+        self.now = now
+        self._moved: OrderedDict[tuple[str, int], int] = OrderedDict()
+        """By session and life: this process knows that pending messages up to this seq have their documents."""
+
+    async def load(
+        self,
+        scope: Scope,
+        session_id: str,
+        message_ids: Sequence[str] = (),
+        *,
+        without: Iterable[str] = (),
+    ) -> tuple[Loaded | None, dict[str, Pointed]]:
+        """A session's document, dead or alive, and what some message ids point to; one request, in real time."""
+        key = session_key(scope.tenant, session_id)
+        docs: list[Any] = [self._session_doc(key, without)]
+        docs += [
+            {"_index": self.names.messages, "_id": pointer_key(key, each), "routing": key} for each in message_ids
+        ]
+        first, *pointers = await self._mget(docs)
+        found = {
+            message_id: Pointed(int(each["_source"]["life"]), int(each["_source"]["seq"]))
+            for message_id, each in zip(message_ids, pointers, strict=True)
+            if each.get("found")
+        }
+        return _loaded(key, first), found
+
+    def _session_doc(self, key: str, without: Iterable[str]) -> dict[str, Any]:
+        return {"_index": self.names.sessions, "_id": key, "_source": {"exclude": list(without)}}
+
+    async def _mget(self, docs: Sequence[Any]) -> list[Reply]:
+        reply = await self._client.request("POST", "/_mget", {"docs": docs})
+        found: list[Reply] = reply["docs"]
+        for each in found:
+            if "error" in each:
+                kind = each["error"].get("type")
+                raise Unavailable(f"{self._client.server}: {kind}: is the index there, and its shard?")
+        return found
+
+    async def load_many(self, tenant: str, session_ids: Sequence[str]) -> list[Session]:
+        return await self.load_keys([session_key(tenant, each) for each in session_ids])
+
+    async def load_keys(self, keys: Sequence[str]) -> list[Session]:
+        """Those that are there; without their pending messages."""
+        if not keys:
+            return []
+        replies = await self._mget([self._session_doc(key, _WITHOUT_PENDING) for key in keys])
+        loaded = [_loaded(key, reply) for key, reply in zip(keys, replies, strict=True)]
+        return [each.session for each in loaded if each is not None]
+
+    async def living(self, scope: Scope, loaded: Loaded | None, session_id: str) -> Loaded:
+        """Raises `SessionNotFound` for one that is absent, expired or foreign (SES-4, TTL-1, ISO-1)."""
+        if loaded is None or loaded.session.is_dead:
+            raise SessionNotFound(session_id)
+        if loaded.session.is_expired(self.now()):
+            await self.bury(loaded)
+            raise SessionNotFound(session_id)
+        if scope.user_id not in (None, loaded.session.record.user_id):
+            raise SessionNotFound(session_id)
+        return loaded
+
+    async def bury(self, loaded: Loaded) -> Loaded:
+        """Let a session that was seen as expired stay so, whatever a slower writer has read before (TTL-1).
+
+        Raises `Lost` if it was written meanwhile.
+        """
+        return await self.commit(loaded, replace(loaded.session, is_dead=True, is_dirty=False))
+
+    async def get(self, scope: Scope, session_id: str, *, without: Iterable[str] = ()) -> Loaded:
+        """The living session. Raises `SessionNotFound`."""
+
+        async def read() -> Loaded:
+            loaded, _ = await self.load(scope, session_id, without=without)
+            return await self.living(scope, loaded, session_id)
+
+        return await self.again(read)
+
+    async def again(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """The result of `attempt`, which is tried again when another commit came first; with pauses that grow."""
+        tries = 0
+        while True:
+            try:
+                return await attempt()
+            except Lost as lost:
+                tries += 1
+                pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 1.5**tries) * random.random()  # noqa: S311 - spreads the writers
+                if asyncio.get_running_loop().time() + pause > self._client.deadline:
+                    raise Unavailable(f"{self._client.server}: {tries} other commits of this session came first") from lost
+            await asyncio.sleep(pause)
+
+    async def commit(self, loaded: Loaded, after: Session) -> Loaded:
+        """Compare and swap the session's document. Raises `Lost`."""
+        before, seq_no, primary_term = loaded
+        token = secrets.token_urlsafe(6)
+        after = self._without_moved(after)
+        script = {"source": load("commit.painless"), "params": commit_params(before, after, token)}
+        params = {"if_seq_no": seq_no, "if_primary_term": primary_term, "require_alias": "true"}
+        path = f"/{self.names.sessions}/_update/{before.key}"
+        reply = await self._client.request("POST", path, {"script": script}, effect=Effect.REPEATABLE, params=params)
+        return await self._committed(reply, before, after, token)
+
+    async def put(self, dead: Loaded | None, session: Session, *, held_until: int = 0) -> Loaded:
+        """Store a new session, where there is none or a dead one. Raises `Lost`."""
+        token = secrets.token_urlsafe(6)
+        source = {**whole_source(session, token), "held_until": held_until}
+        params: dict[str, Any] = {"op_type": "create", "require_alias": "true"}
+        if dead is not None:
+            params = {"if_seq_no": dead.seq_no, "if_primary_term": dead.primary_term, "require_alias": "true"}
+        path = f"/{self.names.sessions}/_doc/{session.key}"
+        reply = await self._client.request("PUT", path, source, effect=Effect.REPEATABLE, params=params)
+        return await self._committed(reply, session, session, token)
+
+    async def _committed(self, reply: Reply, before: Session, after: Session, token: str) -> Loaded:
+        """If a reply was lost and the request sent again, the conflict may be with our own commit."""
+        if is_conflict(reply):
+            (found,) = await self._mget([self._session_doc(before.key, ())])
+            loaded = _loaded(before.key, found)
+            if loaded is None or token not in loaded.session.tokens:
+                raise Lost
+            is_newest = loaded.session.tokens[-1] == token
+            seq_no, primary_term = (loaded.seq_no, loaded.primary_term) if is_newest else (-1, -1)
+        else:
+            seq_no, primary_term = reply["_seq_no"], reply["_primary_term"]
+        return Loaded(replace(after, tokens=(*before.tokens, token)), seq_no, primary_term)
+
+    async def drop(self, loaded: Loaded) -> None:
+        """Remove a dead session's document, unless a new session has its place."""
+        params = {"if_seq_no": loaded.seq_no, "if_primary_term": loaded.primary_term}
+        path = f"/{self.names.sessions}/_doc/{loaded.session.key}"
+        await self._client.request("DELETE", path, effect=Effect.REPEATABLE, params=params)
+
+    # --- messages -----------------------------------------------------------------------------------------------
+
+    def _without_moved(self, session: Session) -> Session:
+        moved = self._moved.get((session.key, session.life), 0)
+        return replace(session, pending=tuple(each for each in session.pending if each.seq > moved))
+
+    def has_many_pending(self, session: Session) -> bool:
+        pending = self._without_moved(session).pending
+        return len(pending) >= _MANY_PENDING or sum(len(each.payload) for each in pending) >= _LARGE_PENDING
+
+    async def move(self, session: Session, *, done: bool = True) -> None:
+        """Give each pending message a document of its own. The next commit of this process takes them out."""
+        pending = self._without_moved(session).pending
+        if pending:
+            await self.index(session, pending, done=done)
+            self._moved[session.key, session.life] = pending[-1].seq
+            self._moved.move_to_end((session.key, session.life))
+            if len(self._moved) > _KNOWN_SESSIONS:
+                self._moved.popitem(last=False)
+
+    async def index(self, session: Session, messages: Sequence[Message], *, done: bool = False) -> None:
+        await self._client.bulk(self.names.messages, index_lines(session, messages), done=done)
+
+    async def read(self, session: Session, seqs: Sequence[int], *, whole: bool = False) -> dict[int, Message]:
+        """The messages of these seqs that have documents. `whole`: with their search texts."""
+        if not seqs:
+            return {}
+        names = ["id", "seq", "role", "payload", "content_key", "created_at", "version"]
+        source: Any = {"exclude": ["none"]} if whole else names
+        docs = [
+            {
+                "_index": self.names.messages,
+                "_id": message_key(session.key, session.life, seq),
+                "routing": session.key,
+                "_source": source,
+            }
+            for seq in seqs
+        ]
+        found = await self._mget(docs)
+        read = [stored_message(session.record.id, each["_source"]) for each in found if each.get("found")]
+        return {message.seq: message for message in read}
+
+    async def messages(self, loaded: Loaded, seqs: Sequence[int], *, whole: bool = False) -> list[Message]:
+        """The messages of these seqs, as of `loaded`. Raises `Lost` if they were removed meanwhile, `Corrupt`."""
+        session = loaded.session
+        found = {message.seq: message for message in session.pending}
+        found |= await self.read(session, [seq for seq in seqs if seq not in found], whole=whole)
+        missing = [seq for seq in seqs if seq not in found]
+        if missing:
+            found |= await self._missing(loaded, missing)
+        return [found[seq] for seq in seqs]
+
+    async def _missing(self, loaded: Loaded, missing: Sequence[int]) -> Mapping[int, Message]:
+        """Its writer has not given it a document yet, or was killed before: then the session has it."""
+        session = loaded.session
+        (reply,) = await self._mget([self._session_doc(session.key, ())])
+        now = _loaded(session.key, reply)
+        if now is not None and now.session.life == session.life:
+            pending = {message.seq: message for message in now.session.pending}
+            if all(seq in pending for seq in missing):
+                return {seq: pending[seq] for seq in missing}
+        if now is None or now.seq_no != loaded.seq_no:
+            raise Lost
+        again = await self.read(session, missing)
+        for seq in missing:
+            if seq not in again:
+                raise Corrupt(message_name(session.record.id, f"with seq {seq}"), "its document is missing")
+        return again
+
+    # --- removal ------------------------------------------------------------------------------------------------
+
+    async def erase(self, session: Session, removed: Log, known: Iterable[Message] = ()) -> None:
+        """Remove the documents of these seqs, and refuse those that a slow writer sends later.
+
+        `known`: messages that may not have documents yet.
+        """
+        pending = {message.seq: message.id for message in (*session.pending, *known)}
+        seqs = list(log.seqs(removed))
+        for start in range(0, len(seqs), _SLICE):
+            part = seqs[start : start + _SLICE]
+            ids = {**pending, **await self._ids(session, part)}
+            lines = [line for seq in part for line in removal_lines(session.key, session.life, seq, ids.get(seq))]
+            await self._client.bulk(self.names.messages, lines, done=True)
+
+    async def _ids(self, session: Session, seqs: Sequence[int]) -> dict[int, str]:
+        docs = [
+            {
+                "_index": self.names.messages,
+                "_id": message_key(session.key, session.life, seq),
+                "routing": session.key,
+                "_source": ["id"],
+            }
+            for seq in seqs
+        ]
+        replies = await self._mget(docs)
+        return {seq: str(each["_source"].get("id")) for seq, each in zip(seqs, replies, strict=True) if each.get("found")}
+
+    async def erase_all(self, session: Session) -> None:
+        """All messages of a dead session."""
+        pending = log.of_seqs(message.seq for message in session.pending)
+        seqs = sorted({*log.seqs(session.log), *log.seqs(session.cuts), *log.seqs(pending)})
+        await self.erase(session, log.of_seqs(seqs))
+
+    async def finish(self, loaded: Loaded, known: Iterable[Message] = ()) -> None:
+        """What a verb does after its commit: removes documents, gives the others their owner. Then the mark goes."""
+        session = loaded.session
+        await self.erase(session, session.cuts, known)
+        if session.is_dirty:
+            await self._label(session)
+        try:
+            await self.commit(loaded, replace(session, cuts=(), is_dirty=False))
+        except Lost:
+            await self._unmark(session)
+
+    async def _unmark(self, done: Session) -> None:
+        async def attempt() -> None:
+            (reply,) = await self._mget([self._session_doc(done.key, ())])
+            loaded = _loaded(done.key, reply)
+            if loaded is None or loaded.session.life != done.life or loaded.session.is_dead:
+                return
+            now = loaded.session
+            cuts = log.without(now.cuts, done.cuts)
+            is_same_owner = now.record.user_id == done.record.user_id and now.record.agent_name == done.record.agent_name
+            is_dirty = now.is_dirty and not (done.is_dirty and is_same_owner)
+            if (cuts, is_dirty) != (now.cuts, now.is_dirty):
+                await self.commit(loaded, replace(now, cuts=cuts, is_dirty=is_dirty))
+
+        await self.again(attempt)
+
+    async def _label(self, session: Session) -> None:
+        """The session's user and agent, for the search, in each message's document."""
+        labels = {"user_id": session.record.user_id, "agent_name": session.record.agent_name}
+        seqs = list(log.seqs(session.log))
+        for start in range(0, len(seqs), _SLICE):
+            lines: list[Any] = []
+            for seq in seqs[start : start + _SLICE]:
+                own = {"_id": message_key(session.key, session.life, seq), "routing": session.key}
+                lines += [{"update": {**own, "retry_on_conflict": 3}}, {"doc": labels}]
+            await self._client.bulk(self.names.messages, lines, done=True)
+
+
+def _loaded(key: str, reply: Reply) -> Loaded | None:
+    if not reply.get("found"):
+        return None
+    return Loaded(session_of(key, reply["_source"]), reply["_seq_no"], reply["_primary_term"])
+
+
+def new_life(dead: Loaded | None) -> int:
+    """By the system's clock, and later than the life before: pointers of message ids compare it."""
+    now = time.time_ns() // 1000
+    return now if dead is None else max(now, dead.session.life + dead.session.record.last_seq + 1)

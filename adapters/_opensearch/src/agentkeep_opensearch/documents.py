@@ -1,0 +1,307 @@
+"""Documents to records, and records to what the requests carry. A time is microseconds since 1970."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+from agentkeep.models import Status
+from agentkeep.records import MessageDraft, MessageRecord, RestoredMessage, SessionRecord
+from agentkeep.spi.decode import decode, message_name, session_name
+from msgspec import Struct
+from msgspec.structs import replace
+
+from agentkeep_opensearch import log
+from agentkeep_opensearch.log import Log
+from agentkeep_opensearch.statements import message_key, pointer_key
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+NEVER = 2**62
+"""`expires_at` of a session that does not expire."""
+DEAD = -(2**62)
+"""`expires_at` of one that is being removed or made: whatever the clock says, it is expired."""
+LAST_VERSION = 2**62
+"""The external version of a removed message: a create that arrives later is refused (see the ADR)."""
+_TOKENS = 16
+_END = "\n\n"
+"""After each text to search, see `search.py`."""
+
+
+def micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """A message as it is stored."""
+
+    id: str
+    seq: int
+    role: str
+    payload: str
+    content_key: str
+    search_text: str
+    created_at: int
+    version: int
+    """The session's version as of the append that stored it."""
+
+    def record(self) -> MessageRecord:
+        return MessageRecord(
+            id=self.id, seq=self.seq, role=self.role, payload=self.payload, created_at=moment_of(self.created_at)
+        )
+
+
+class _StoredSession(Struct, frozen=True, kw_only=True):
+    """The `_source` of a session. Defaults stand for what a request left out."""
+
+    tenant: str
+    id: str
+    user_id: str | None
+    agent_name: str | None
+    title: str | None
+    status: Status
+    current_route: str | None
+    current_step: str | None
+    state: str = ""
+    metadata: str = ""
+    labels: tuple[str, ...] = ()
+    counters: dict[str, int]
+    parent_id: str | None
+    forked_at_seq: int | None
+    version: int
+    schema_version: int | None
+    last_seq: int
+    created_at: int
+    updated_at: int
+    last_message_at: int | None
+    completed_at: int | None
+    ends_at: int | None
+    idle_ttl: int | None
+    expires_at: int
+    log: tuple[tuple[int, int], ...]
+    life: int
+    tokens: tuple[str, ...]
+    cuts: tuple[tuple[int, int], ...]
+    is_dirty: bool
+    pending: tuple[Message, ...] = ()
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """A session's document: its record, and what only the adapter looks at."""
+
+    tenant: str
+    key: str
+    record: SessionRecord
+    """Without `state` and `metadata` if the request left them out."""
+    labels: tuple[str, ...]
+    life: int
+    """Differs between two sessions of the same id, and grows from one to the next."""
+    log: Log
+    pending: tuple[Message, ...]
+    """The newest messages, as long as nobody knows that they have documents of their own."""
+    tokens: tuple[str, ...]
+    """Of the newest commits, so that a writer who got no answer finds out whether his landed."""
+    cuts: Log
+    """Seqs that were removed from the log, and may still have documents."""
+    is_dirty: bool
+    """A verb is under way that ends after its commit; if it was killed, a sweep does the rest."""
+    is_dead: bool = False
+
+    def is_expired(self, now: datetime) -> bool:
+        expires_at = self.record.expires_at
+        return self.is_dead or (expires_at is not None and expires_at <= now)
+
+
+class Loaded(NamedTuple):
+    """A session's document as of one moment. Both numbers are for a compare-and-swap."""
+
+    session: Session
+    seq_no: int
+    primary_term: int
+
+
+def session_of(key: str, source: Mapping[str, Any]) -> Session:
+    """Raises `Corrupt`."""
+    return decode(source, lambda found: _session(key, found), lambda found: session_name(found.get("id", key)))
+
+
+def _session(key: str, source: Mapping[str, Any]) -> Session:
+    stored = msgspec.convert(source, _StoredSession)
+    is_dead = stored.expires_at == DEAD
+    record = SessionRecord(
+        id=stored.id,
+        user_id=stored.user_id,
+        agent_name=stored.agent_name,
+        title=stored.title,
+        status=stored.status,
+        current_route=stored.current_route,
+        current_step=stored.current_step,
+        state=stored.state,
+        metadata=stored.metadata,
+        counters=stored.counters,
+        parent_id=stored.parent_id,
+        forked_at_seq=stored.forked_at_seq,
+        version=stored.version,
+        schema_version=stored.schema_version,
+        message_count=log.count(stored.log),
+        last_seq=stored.last_seq,
+        created_at=moment_of(stored.created_at),
+        updated_at=moment_of(stored.updated_at),
+        last_message_at=_maybe_moment(stored.last_message_at),
+        completed_at=_maybe_moment(stored.completed_at),
+        ends_at=_maybe_moment(stored.ends_at),
+        idle_ttl=None if stored.idle_ttl is None else timedelta(microseconds=stored.idle_ttl),
+        expires_at=None if is_dead or stored.expires_at == NEVER else moment_of(stored.expires_at),
+    )
+    return Session(
+        tenant=stored.tenant,
+        key=key,
+        record=record,
+        labels=stored.labels,
+        life=stored.life,
+        log=stored.log,
+        pending=stored.pending,
+        tokens=stored.tokens,
+        cuts=stored.cuts,
+        is_dirty=stored.is_dirty,
+        is_dead=is_dead,
+    )
+
+
+def _maybe_moment(micros: int | None) -> datetime | None:
+    return None if micros is None else moment_of(micros)
+
+
+def _maybe_micros(moment: datetime | None) -> int | None:
+    return None if moment is None else micros(moment)
+
+
+def fields_of(session: Session) -> dict[str, Any]:
+    """The `_source` without `pending`."""
+    record = session.record
+    expires_at = NEVER if record.expires_at is None else micros(record.expires_at)
+    return {
+        "tenant": session.tenant,
+        "id": record.id,
+        "user_id": record.user_id,
+        "agent_name": record.agent_name,
+        "title": record.title,
+        "status": record.status,
+        "current_route": record.current_route,
+        "current_step": record.current_step,
+        "state": record.state,
+        "metadata": record.metadata,
+        "labels": session.labels,
+        "counters": dict(record.counters),
+        "parent_id": record.parent_id,
+        "forked_at_seq": record.forked_at_seq,
+        "version": record.version,
+        "schema_version": record.schema_version,
+        "last_seq": record.last_seq,
+        "created_at": micros(record.created_at),
+        "updated_at": micros(record.updated_at),
+        "last_message_at": _maybe_micros(record.last_message_at),
+        "completed_at": _maybe_micros(record.completed_at),
+        "ends_at": _maybe_micros(record.ends_at),
+        "idle_ttl": None if record.idle_ttl is None else record.idle_ttl // _MICROSECOND,
+        "expires_at": DEAD if session.is_dead else expires_at,
+        "held_until": 0,
+        "log": session.log,
+        "life": session.life,
+        "tokens": session.tokens,
+        "cuts": session.cuts,
+        "is_dirty": session.is_dirty or bool(session.cuts),
+    }
+
+
+def commit_params(before: Session, after: Session, token: str) -> dict[str, Any]:
+    """What the script `commit` needs: the fields that changed, and what becomes of the pending messages."""
+    old = fields_of(before)
+    new = fields_of(replace(after, tokens=(*before.tokens, token)[-_TOKENS:]))
+    known = {message.seq for message in before.pending}
+    still = [message.seq for message in after.pending if message.seq in known]
+    return {
+        "fields": {name: value for name, value in new.items() if value != old[name]},
+        "first": min(still, default=0),
+        "last": max(still, default=-1),
+        "added": [message for message in after.pending if message.seq not in known],
+    }
+
+
+def whole_source(session: Session, token: str) -> dict[str, Any]:
+    fields = fields_of(replace(session, tokens=(*session.tokens, token)[-_TOKENS:]))
+    return {**fields, "pending": session.pending}
+
+
+def message_of(draft: MessageDraft, *, seq: int, version: int, now: datetime) -> Message:
+    return Message(
+        id=draft.id,
+        seq=seq,
+        role=draft.role,
+        payload=draft.payload,
+        content_key=draft.content_key,
+        search_text=draft.search_text,
+        created_at=micros(draft.created_at or now),
+        version=version,
+    )
+
+
+def restored(messages: Sequence[RestoredMessage], version: int, now: datetime) -> list[Message]:
+    return [message_of(each, seq=each.seq, version=version, now=now) for each in messages]
+
+
+def stored_message(session_id: str, source: Mapping[str, Any]) -> Message:
+    """Raises `Corrupt`."""
+    return decode(
+        source,
+        lambda found: msgspec.convert({**found, "search_text": found.get("search_text", _END)[: -len(_END)]}, Message),
+        lambda found: message_name(session_id, found.get("id", f"with seq {found.get('seq')}")),
+    )
+
+
+def message_source(session: Session, message: Message) -> dict[str, Any]:
+    return {
+        "session": session.key,
+        "tenant": session.tenant,
+        "user_id": session.record.user_id,
+        "agent_name": session.record.agent_name,
+        "life": session.life,
+        "order": f"{session.key}{message.seq:017d}",
+        **msgspec.structs.asdict(message),
+        "search_text": message.search_text + _END,
+    }
+
+
+def index_lines(session: Session, messages: Iterable[Message]) -> list[Any]:
+    """Lines of a bulk request: each message and its pointer. A repetition changes nothing, and never undoes a removal
+    or a replacement, because both make the version larger."""
+    lines: list[Any] = []
+    for message in messages:
+        shared = {"routing": session.key}
+        seq = message.seq
+        own = {"_id": message_key(session.key, session.life, seq), "version": 1, "version_type": "external"}
+        pointer = {
+            "_id": pointer_key(session.key, message.id),
+            "version": 2 * (session.life + seq),
+            "version_type": "external_gte",
+        }
+        lines += [{"index": {**shared, **own}}, message_source(session, message)]
+        lines += [{"index": {**shared, **pointer}}, {"life": session.life, "seq": seq}]
+    return lines
+
+
+def removal_lines(key: str, life: int, seq: int, message_id: str | None) -> list[Any]:
+    """Lines of a bulk request that remove a message and its pointer, and refuse what arrives later."""
+    own = {"_id": message_key(key, life, seq), "version": LAST_VERSION, "version_type": "external_gte"}
+    lines: list[Any] = [{"delete": {"routing": key, **own}}]
+    if message_id is not None:
+        version = 2 * (life + seq) + 1
+        pointer = {"_id": pointer_key(key, message_id), "version": version, "version_type": "external_gte"}
+        lines.append({"delete": {"routing": key, **pointer}})
+    return lines

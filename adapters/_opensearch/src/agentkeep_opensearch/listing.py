@@ -1,0 +1,127 @@
+"""Which sessions a query means, in which order. A search sees what the last refresh has shown; so each begins with one,
+which costs nothing if there is nothing new, and is shared by all who ask at that moment (ORD-5)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
+
+from agentkeep_opensearch.client import Client, Effect, Reply
+from agentkeep_opensearch.documents import Loaded, micros, session_of
+from agentkeep_opensearch.statements import Names
+
+_MANY_LABELS = 200
+Query = dict[str, Any]
+
+
+class Refresher:
+    """Refreshes one index for all who wait."""
+
+    def __init__(self, client: Client, index: str) -> None:
+        self._client = client
+        self._index = index
+        self._next: asyncio.Task[None] | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    async def refresh(self) -> None:
+        """Return when all that was written before this call is shown."""
+        if self._next is None:
+            self._next = self._client.spawn(self._run())
+        await asyncio.shield(self._next)
+
+    async def _run(self) -> None:
+        async with self._one_at_a_time:
+            self._next = None  # who comes from now on needs a later one
+            await self._client.request("POST", f"/{self._index}/_refresh", effect=Effect.REPEATABLE)
+
+
+class Listing:
+    def __init__(self, client: Client, names: Names, now: Any, refresher: Refresher) -> None:
+        self._client = client
+        self._names = names
+        self._now = now
+        self._refresher = refresher
+
+    async def page(
+        self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
+    ) -> list[SessionRecord]:
+        direction = "desc" if order.descending else "asc"
+        body = {
+            "query": {"bool": {"filter": self._filters(scope, query)}},
+            "sort": [{order.field: direction}, {"id": direction}],
+            "_source": {"excludes": ["pending"]},
+        }
+        if after is not None:
+            body["search_after"] = [micros(after.at), after.id]
+        await self._refresher.refresh()
+        hits = await self.search({**body, "size": limit})
+        return [session_of(hit["_id"], hit["_source"]).record for hit in hits]
+
+    async def count(self, scope: Scope, query: SessionQuery) -> int:
+        await self._refresher.refresh()
+        body = {"query": {"bool": {"filter": self._filters(scope, query)}}}
+        reply = await self._client.request("POST", f"/{self._names.sessions}/_count", body)
+        return int(reply["count"])
+
+    async def matching(self, scope: Scope, query: SessionQuery, limit: int) -> list[Loaded]:
+        """Any `limit` living ones."""
+        return await self.loaded(self._filters(scope, query), limit)
+
+    async def expired(self, scope: Scope | None, limit: int) -> list[Loaded]:
+        now = micros(self._now())
+        due = [{"range": {name: {"lte": now}}} for name in ("expires_at", "held_until")]
+        return await self.loaded([*_scope_filters(scope), *due], limit)
+
+    async def dirty(self, limit: int) -> list[Loaded]:
+        return await self.loaded([{"term": {"is_dirty": True}}, _living(self._now())], limit)
+
+    async def loaded(self, filters: Sequence[Query], limit: int) -> list[Loaded]:
+        await self._refresher.refresh()
+        body = {
+            "query": {"bool": {"filter": list(filters)}},
+            "seq_no_primary_term": True,
+            "size": limit,
+            "_source": {"excludes": ["state", "metadata", "labels"]},
+        }
+        hits = await self.search(body)
+        return [Loaded(session_of(hit["_id"], hit["_source"]), hit["_seq_no"], hit["_primary_term"]) for hit in hits]
+
+    async def search(self, body: Query) -> list[Reply]:
+        params = {"allow_partial_search_results": "false"}
+        path = f"/{self._names.sessions}/_search"
+        reply = await self._client.request("POST", path, {"track_total_hits": False, **body}, params=params)
+        return reply["hits"]["hits"]
+
+    def _filters(self, scope: Scope, query: SessionQuery) -> list[Query]:
+        equal = {name: getattr(query, name) for name in ("user_id", "agent_name", "status", "parent_id")}
+        filters = [*_scope_filters(scope), _living(self._now())]
+        filters += [{"term": {name: value}} for name, value in equal.items() if value is not None]
+        filters += _label_filters(query.labels)
+        between = {"gt": query.updated_after, "lt": query.updated_before}
+        bounds = {name: micros(moment) for name, moment in between.items() if moment is not None}
+        if bounds:
+            filters.append({"range": {"updated_at": bounds}})
+        return filters
+
+
+def _label_filters(labels: Sequence[str]) -> list[Query]:
+    """A query may have 1,024 clauses by default, and metadata more entries."""
+    if len(labels) <= _MANY_LABELS:
+        return [{"term": {"labels": label}} for label in labels]
+    all_of = {"terms": labels, "minimum_should_match_script": {"source": "params.num_terms"}}
+    return [{"terms_set": {"labels": all_of}}]
+
+
+def _scope_filters(scope: Scope | None) -> list[Query]:
+    if scope is None:
+        return []
+    user = [] if scope.user_id is None else [{"term": {"user_id": scope.user_id}}]
+    return [{"term": {"tenant": scope.tenant}}, *user]
+
+
+def _living(now: datetime) -> Query:
+    return {"range": {"expires_at": {"gt": micros(now)}}}

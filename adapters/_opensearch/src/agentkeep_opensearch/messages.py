@@ -1,0 +1,168 @@
+"""The messages of an OpenSearch cluster."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+
+from agentkeep.errors import MessageNotFound
+from agentkeep.records import (
+    Append,
+    AppendedRecord,
+    HitRecord,
+    MessageDraft,
+    MessageRange,
+    MessageRecord,
+    Scope,
+    SearchQuery,
+)
+from agentkeep.spi.watch import watch
+from msgspec.structs import replace
+
+from agentkeep_opensearch import log
+from agentkeep_opensearch.appending import Appender
+from agentkeep_opensearch.client import Client
+from agentkeep_opensearch.commit import Store
+from agentkeep_opensearch.documents import Loaded, moment_of
+from agentkeep_opensearch.log import Log
+from agentkeep_opensearch.notify import SessionNotifier
+from agentkeep_opensearch.replacing import Replacer
+from agentkeep_opensearch.search import Search
+
+_ALL_BUT_LOG = ("pending", "state", "metadata", "labels")
+_WITH_PENDING = ("state", "metadata", "labels")
+
+
+class OpenSearchMessages:
+    def __init__(self, client: Client, store: Store, search: Search, notifier: SessionNotifier) -> None:
+        self._client = client
+        self._store = store
+        self._search = search
+        self._notifier = notifier
+        self._appender = Appender(client, store, notifier)
+        self._replacer = Replacer(client, store)
+
+    async def append(self, scope: Scope, append: Append) -> AppendedRecord:
+        with self._client.call():
+            return await self._appender.append(scope, append)
+
+    async def replace(
+        self, scope: Scope, session_id: str, message: MessageDraft, *, expected: str
+    ) -> MessageRecord | None:
+        with self._client.call():
+            return await self._store.again(lambda: self._replacer.replace(scope, session_id, message, expected))
+
+    async def list(self, scope: Scope, session_id: str, window: MessageRange) -> Sequence[MessageRecord]:
+        with self._client.call():
+            return (await self._window(scope, session_id, window))[1]
+
+    async def _window(
+        self, scope: Scope, session_id: str, window: MessageRange
+    ) -> tuple[Loaded, Sequence[MessageRecord]]:
+        async def attempt() -> tuple[Loaded, Sequence[MessageRecord]]:
+            loaded = await self._store.get(scope, session_id, without=_ALL_BUT_LOG)
+            found = await self._store.messages(loaded, log.window(loaded.session.log, window))
+            return loaded, [message.record() for message in found]
+
+        return await self._store.again(attempt)
+
+    async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:
+        found = await self.get_many(scope, session_id, [message_id])
+        if not found:
+            raise MessageNotFound(session_id, message_id)
+        return found[0]
+
+    async def get_many(self, scope: Scope, session_id: str, message_ids: Sequence[str]) -> Sequence[MessageRecord]:
+        with self._client.call():
+            return await self._store.again(lambda: self._get_many(scope, session_id, message_ids))
+
+    async def _get_many(self, scope: Scope, session_id: str, message_ids: Sequence[str]) -> Sequence[MessageRecord]:
+        found, pointers = await self._store.load(scope, session_id, message_ids, without=_ALL_BUT_LOG)
+        loaded = await self._store.living(scope, found, session_id)
+        session = loaded.session
+        seqs = [
+            pointed.seq
+            for pointed in pointers.values()
+            if pointed.life == session.life and log.contains(session.log, pointed.seq)
+        ]
+        messages = await self._store.messages(loaded, seqs)
+        wanted = set(message_ids)
+        by_id = {message.id: message for message in messages if message.id in wanted}
+        if len(by_id) < len(wanted):  # perhaps their writer has not given them documents yet
+            now = await self._store.get(scope, session_id, without=_WITH_PENDING)
+            by_id |= {each.id: each for each in now.session.pending if each.id in wanted and each.id not in by_id}
+        return [message.record() for message in by_id.values()]
+
+    async def truncate(self, scope: Scope, session_id: str, *, after_seq: int) -> int:
+        return len(await self._cut(scope, session_id, lambda held: log.clip(held, 0, after_seq)))
+
+    async def trim(self, scope: Scope, session_id: str, *, keep_last: int) -> int:
+        return len(await self._cut(scope, session_id, lambda held: log.kept(held, keep_last)))
+
+    async def pop(self, scope: Scope, session_id: str) -> MessageRecord | None:
+        async def attempt() -> MessageRecord | None:
+            loaded = await self._store.get(scope, session_id, without=_WITH_PENDING)
+            newest = log.newest(loaded.session.log, 1)
+            if not newest:
+                await self._commit_cut(loaded, loaded.session.log)
+                return None
+            (message,) = await self._store.messages(loaded, newest)
+            await self._commit_cut(loaded, log.clip(loaded.session.log, 0, newest[0] - 1))
+            self._notifier.notify((scope.tenant, session_id))
+            return message.record()
+
+        with self._client.call():
+            return await self._store.again(attempt)
+
+    async def _cut(self, scope: Scope, session_id: str, keep: Callable[[Log], Log]) -> range:
+        async def attempt() -> range:
+            loaded = await self._store.get(scope, session_id, without=_WITH_PENDING)
+            kept = keep(loaded.session.log)
+            await self._commit_cut(loaded, kept)
+            self._notifier.notify((scope.tenant, session_id))
+            return range(log.count(loaded.session.log) - log.count(kept))
+
+        with self._client.call():
+            return await self._store.again(attempt)
+
+    async def _commit_cut(self, loaded: Loaded, kept: Log) -> None:
+        session = loaded.session
+        record = replace(
+            session.record,
+            updated_at=max(self._store.now(), session.record.updated_at),
+            message_count=log.count(kept),
+            last_message_at=await self._last_message_at(loaded, kept),
+        )
+        removed = log.without(session.log, kept)
+        after = replace(
+            session,
+            record=record,
+            log=kept,
+            pending=tuple(each for each in session.pending if log.contains(kept, each.seq)),
+            cuts=log.of_seqs(sorted({*log.seqs(session.cuts), *log.seqs(removed)})),
+        )
+        committed = await self._store.commit(loaded, after)
+        if removed:
+            # the removed ones' ids stand in the document as it was before
+            await self._store.finish(committed, session.pending)
+
+    async def _last_message_at(self, loaded: Loaded, kept: Log) -> datetime | None:
+        session = loaded.session
+        if not kept:
+            return None
+        if session.log[-1][1] == kept[-1][1]:
+            return session.record.last_message_at
+        (newest,) = await self._store.messages(loaded, [kept[-1][1]])
+        return moment_of(newest.created_at)
+
+    async def search(self, scope: Scope, query: SearchQuery) -> Sequence[HitRecord]:
+        with self._client.call():
+            return await self._search.hits(scope, query)
+
+    def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
+        async def read(window: MessageRange) -> tuple[int, Sequence[MessageRecord]]:
+            with self._client.call():
+                loaded, records = await self._window(scope, session_id, window)
+                return loaded.session.life, records
+
+        return watch(self._notifier.notifier, scope, session_id, read, after_seq=after_seq)

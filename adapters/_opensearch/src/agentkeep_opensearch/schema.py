@@ -1,0 +1,80 @@
+"""The two indices of a prefix, their aliases, and the schema's version, which the mapping of the sessions holds."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from agentkeep.errors import Corrupt
+from agentkeep.spi.schema import SchemaVersion, missing_steps
+
+from agentkeep_opensearch.client import Client, Reply
+from agentkeep_opensearch.statements import Names, load_json
+
+VERSION = 1
+
+
+class IndexSettings(NamedTuple):
+    shards: int = 1
+    replicas: int | None = None
+    """None: as many as there are other nodes, one at most."""
+    refresh_interval: str | None = None
+    """None: the server's default."""
+
+
+class Found(NamedTuple):
+    version: SchemaVersion | None
+    durability: str
+    replicas: int
+
+
+async def prepare(client: Client, names: Names, settings: IndexSettings, *, manage: bool) -> Found:
+    """Check the schema's version, and create the indices if there are none (LIFE-1).
+
+    Raises `SchemaMissing`, `SchemaTooNew`, `Corrupt`.
+    """
+    found = await look(client, names)
+    missing = missing_steps(
+        found.version, known=VERSION, manage_schema=manage, name=f"prefix {names.prefix!r}", remedy=""
+    )
+    if not missing:
+        return found
+    # The sessions last: their index says that the schema is there.
+    await _create(client, names.messages, "messages", settings, analysis=load_json("analysis"))
+    await _create(client, names.sessions, "sessions", settings)
+    return await look(client, names)
+
+
+async def look(client: Client, names: Names) -> Found:
+    reply = await client.request("GET", f"/{names.sessions},{names.messages}", may_be_absent=True)
+    if "error" in reply:
+        return Found(None, "request", 0)
+    sessions = next(index for index in reply.values() if names.sessions in index["aliases"])
+    settings: Reply = sessions["settings"]["index"]
+    durability = str(settings.get("translog", {}).get("durability", "request")).lower()
+    return Found(_version(sessions, names), durability, int(settings.get("number_of_replicas", 0)))
+
+
+def _version(index: Reply, names: Names) -> SchemaVersion:
+    meta: Any = index["mappings"].get("_meta")
+    try:
+        return SchemaVersion(int(meta["version"]), int(meta["oldest"]))
+    except (LookupError, TypeError, ValueError) as error:
+        raise Corrupt(f"the mapping of {names.sessions}", "its _meta contains no version") from error
+
+
+async def _create(
+    client: Client, alias: str, mapping: str, settings: IndexSettings, *, analysis: Any = None
+) -> None:
+    index: dict[str, Any] = {"number_of_shards": settings.shards, "gc_deletes": "10m"}
+    if settings.replicas is None:
+        index["auto_expand_replicas"] = "0-1"
+    else:
+        index["number_of_replicas"] = settings.replicas
+    if settings.refresh_interval is not None:
+        index["refresh_interval"] = settings.refresh_interval
+    if analysis is not None:
+        index["analysis"] = analysis
+    body = {"settings": {"index": index}, "mappings": load_json(mapping), "aliases": {alias: {}}}
+    await client.create_index(f"{alias}-{VERSION}", body)
+
+

@@ -1,0 +1,113 @@
+"""Messages by parts of words, in any script (SRCH-1).
+
+The index holds each three adjacent letters of a text. A query asks for those of its words, which finds every message
+that has the words, and few others; the texts then decide. Two more letters at the end of each text let a prefix of
+three letters find words of one or two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from agentkeep.records import HitRecord, Scope, SearchQuery
+
+from agentkeep_opensearch import log
+from agentkeep_opensearch.client import Client, Reply
+from agentkeep_opensearch.commit import Store
+from agentkeep_opensearch.documents import Message, Session, stored_message
+from agentkeep_opensearch.listing import Refresher
+from agentkeep_opensearch.statements import session_key
+
+_LETTERS = 3
+_MOST_CLAUSES = 200
+_PAGE = 100
+
+
+class Search:
+    def __init__(self, client: Client, store: Store, refresher: Refresher) -> None:
+        self._client = client
+        self._store = store
+        self._refresher = refresher
+
+    async def hits(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
+        """The newest `limit` messages that have all words; those in which they occur most often first."""
+        if query.session_id is not None:
+            await self._store.get(scope, query.session_id, without=("pending", "state", "metadata", "labels"))
+        await self._refresher.refresh()
+        hits: list[HitRecord] = []
+        after: list[Any] | None = None
+        while len(hits) < query.limit:
+            page = await self._page(scope, query, after)
+            hits += await self._true_hits(scope, query, page)
+            if len(page) < _PAGE:
+                break
+            after = page[-1]["sort"]
+        return sorted(hits[: query.limit], key=lambda hit: (-hit.score, -hit.message.created_at.timestamp()))
+
+    async def _page(self, scope: Scope, query: SearchQuery, after: list[Any] | None) -> list[Reply]:
+        body = {
+            "query": {"bool": {"filter": [*_filters(scope, query), *_clauses(query.words)]}},
+            "sort": [{"created_at": "desc"}, {"order": "asc"}],
+            "size": _PAGE,
+            "track_total_hits": False,
+        }
+        if after is not None:
+            body["search_after"] = after
+        params = {"allow_partial_search_results": "false"}
+        if query.session_id is not None:
+            params["routing"] = session_key(scope.tenant, query.session_id)
+        reply = await self._client.request("POST", f"/{self._store.names.messages}/_search", body, params=params)
+        return reply["hits"]["hits"]
+
+    async def _true_hits(self, scope: Scope, query: SearchQuery, page: Sequence[Reply]) -> list[HitRecord]:
+        found = [hit["_source"] for hit in page if all(word in hit["_source"]["search_text"] for word in query.words)]
+        keys = list(dict.fromkeys(source["session"] for source in found))
+        sessions = {each.key: each for each in await self._store.load_keys(keys)}
+        now = self._store.now()
+        hits: list[HitRecord] = []
+        for source in found:
+            session = sessions.get(source["session"])
+            if session is not None and not session.is_expired(now) and _is_meant(scope, query, session, source):
+                message = stored_message(session.record.id, source)
+                hits.append(HitRecord(session.record.id, message.record(), _score(message, query)))
+        return hits
+
+
+def _is_meant(scope: Scope, query: SearchQuery, session: Session, source: Reply) -> bool:
+    """The session decides: it may have cut the message, or may belong to somebody else by now."""
+    record = session.record
+    return (
+        source["life"] == session.life
+        and log.contains(session.log, source["seq"])
+        and session.tenant == scope.tenant
+        and scope.user_id in (None, record.user_id)
+        and query.user_id in (None, record.user_id)
+        and query.agent_name in (None, record.agent_name)
+    )
+
+
+def _filters(scope: Scope, query: SearchQuery) -> list[Any]:
+    session = None if query.session_id is None else session_key(scope.tenant, query.session_id)
+    wanted = {"session": session, "agent_name": query.agent_name, "role": query.role}
+    filters: list[Any] = [{"term": {name: value}} for name, value in wanted.items() if value is not None]
+    users = [user for user in (scope.user_id, query.user_id) if user is not None]
+    return [{"term": {"tenant": scope.tenant}}, *filters, *({"term": {"user_id": user}} for user in users)]
+
+
+def _clauses(words: Sequence[str]) -> list[Any]:
+    clauses: list[Any] = []
+    parts: dict[str, None] = {}
+    for word in words:
+        if len(word) < _LETTERS:
+            clauses.append({"prefix": {"search_text": {"value": word}}})
+        else:
+            parts |= dict.fromkeys(word[at : at + _LETTERS] for at in range(len(word) - _LETTERS + 1))
+    kept = list(parts)
+    step = max(1, len(kept) // _MOST_CLAUSES)
+    clauses = clauses[:_MOST_CLAUSES]
+    return [*({"term": {"search_text": part}} for part in kept[::step][:_MOST_CLAUSES]), *clauses]
+
+
+def _score(message: Message, query: SearchQuery) -> float:
+    return float(sum(message.search_text.count(word) for word in query.words))

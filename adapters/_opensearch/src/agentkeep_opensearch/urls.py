@@ -1,0 +1,122 @@
+"""From a URL and its options to a client of opensearch-py, with every default of it that matters stated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from agentkeep.errors import ConfigurationError
+from agentkeep.spi.options import Reader, as_bool, as_count, as_is, as_prefix, as_seconds, one_of
+from agentkeep.spi.urls import redact, split_url
+from opensearchpy import AsyncOpenSearch, AWSV4SignerAsyncAuth
+from opensearchpy._async.http_aiohttp import AIOHttpConnection
+
+
+from agentkeep_opensearch.client import DriverClient
+
+
+def _as_file(name: str, value: Any) -> str:
+    if not Path(value).is_file():
+        raise ConfigurationError(f"{name} is {str(value)!r}: there is no such file")
+    return str(value)
+
+
+def _as_number(name: str, value: Any) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{name} is {value!r}: give an integer") from error
+    if number < 0:
+        raise ConfigurationError(f"{name} is {value!r}: give 0 or more")
+    return number
+
+
+def _as_text(name: str, value: Any) -> str:
+    return str(value)
+
+
+ADAPTER_OPTIONS: Mapping[str, Reader] = {
+    "prefix": as_prefix,
+    "manage_schema": as_bool,
+    "timeout": as_seconds,
+    "clock": as_is,
+    "shards": as_count,
+    "replicas": _as_number,
+    "refresh_interval": _as_text,
+}
+CLIENT_OPTIONS: Mapping[str, Reader] = {
+    "max_connections": as_count,
+    "ca_certs": _as_file,
+    "client_cert": _as_file,
+    "client_key": _as_file,
+    "aws_region": _as_text,
+    "aws_service": one_of("es", "aoss"),
+    "aws_credentials": as_is,
+}
+_PORT = 9200
+_CONNECTIONS = 20
+
+
+def client_factory(url: str, options: Mapping[str, Any]) -> Callable[[], DriverClient]:
+    """Makes a new client for each opening. Raises `ConfigurationError` for a URL that is not understood."""
+    parts = split_url(url)
+    if parts.scheme not in ("opensearch", "opensearchs") or parts.path.strip("/") or parts.fragment:
+        raise _wrong(url)
+    hosts = _hosts(url)
+    limit = options.get("max_connections", _CONNECTIONS)
+    settings: dict[str, Any] = {
+        "hosts": hosts,
+        "connection_class": AIOHttpConnection,
+        "use_ssl": parts.scheme == "opensearchs",
+        "max_retries": 0,  # client.py decides what is sent again
+        "retry_on_timeout": False,
+        "sniff_on_start": False,
+        "pool_maxsize": limit,
+        **_credentials(url, options),
+        **{name: options[name] for name in ("ca_certs", "client_cert", "client_key") if name in options},
+    }
+    named = ",".join(f"{host['host']}:{host['port']}" for host in hosts)
+
+    def make() -> DriverClient:
+        return DriverClient(AsyncOpenSearch(**settings), f"opensearch at {named}", limit, owned=True)
+
+    return make
+
+
+def over(client: AsyncOpenSearch) -> DriverClient:
+    """The caller's own client."""
+    connections = client.transport.hosts
+    named = ",".join(f"{host.get('host')}:{host.get('port', _PORT)}" for host in connections)
+    return DriverClient(client, f"opensearch at {named}", _CONNECTIONS)
+
+
+def _hosts(url: str) -> list[dict[str, Any]]:
+    addresses = urlsplit(url).netloc.rpartition("@")[2].split(",")
+    try:
+        found = [urlsplit(f"//{address}") for address in addresses]
+        hosts = [{"host": address.hostname or "", "port": address.port or _PORT} for address in found]
+    except ValueError as error:
+        raise _wrong(url) from error
+    if not all(host["host"] for host in hosts):
+        raise _wrong(url)
+    return hosts
+
+
+def _credentials(url: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    region, credentials = options.get("aws_region"), options.get("aws_credentials")
+    if (region is None) != (credentials is None):
+        raise ConfigurationError("aws_region and aws_credentials belong together: give both or none")
+    if region is not None:
+        signer = AWSV4SignerAsyncAuth(credentials, region, options.get("aws_service", "es"))
+        return {"http_auth": signer}
+    user, _, password = urlsplit(url).netloc.rpartition("@")[0].partition(":")
+    return {"http_auth": (unquote(user), unquote(password))} if user else {}
+
+
+def _wrong(url: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{redact(url)!r} is not an OpenSearch URL; use opensearch://user:password@host:9200, opensearchs:// for TLS, "
+        "or opensearch://host1:9200,host2:9200"
+    )
