@@ -1,11 +1,13 @@
 """The OpenSearch adapter keeps every clause, on one node of each line and on three nodes."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
 from agentkeep_conformance import AdapterConformance, OverClient, servers
-from agentkeep_conformance.storage.opensearch import OpenSearchStorage, client_of, over_opensearch
+from agentkeep_conformance.storage.opensearch import OpenSearchStorage
 from agentkeep_opensearch import OpenSearchAdapter
+from opensearchpy import AsyncOpenSearch
 
 
 class TestOpenSearch(OpenSearchStorage, AdapterConformance):
@@ -18,9 +20,14 @@ class TestOpenSearch(OpenSearchStorage, AdapterConformance):
     def open(self, dsn: str, namespace: str, **options: Any) -> OpenSearchAdapter:
         return OpenSearchAdapter.from_url(dsn, prefix=namespace, **options)
 
-    def over_client(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[OverClient]:
-        client = client_of(dsn)
-        return over_opensearch(client, OpenSearchAdapter(client, prefix=namespace))
+    @asynccontextmanager
+    async def over_client(self, dsn: str, namespace: str) -> AsyncGenerator[OverClient]:
+        async with AsyncOpenSearch(hosts=[dsn.replace("opensearch", "http", 1)]) as client:
+
+            async def client_works() -> bool:
+                return bool((await client.info())["version"])
+
+            yield OverClient(OpenSearchAdapter(client, prefix=namespace), client_works)
 
 
 class TestOpenSearchOldest(TestOpenSearch):

@@ -281,9 +281,7 @@ class _Steps:
         kept = session.log if append.truncate_after is None else log.clip(session.log, 0, append.truncate_after)
         version = session.record.version + (append.changes is not None)
         first = session.record.last_seq + 1
-        new = [
-            message_of(draft, seq=seq, version=version, now=self._now) for seq, draft in enumerate(drafts, first)
-        ]
+        new = [message_of(draft, seq=seq, version=version, now=self._now) for seq, draft in enumerate(drafts, first)]
         grown = log.extended(kept, first, len(new))
         final = grown if append.keep_last is None else log.kept(grown, append.keep_last)
         by_seq = self._by_seq | {message.seq: message for message in new}

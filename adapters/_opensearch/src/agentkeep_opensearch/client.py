@@ -63,6 +63,10 @@ class Client:
         self._none_left = asyncio.Event()
         self.server = "opensearch"
 
+    @property
+    def _is_closing(self) -> bool:
+        return self._loop is None
+
     async def open(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._driver = self._make()
@@ -99,7 +103,7 @@ class Client:
             self._calls -= 1
             if token is not None:
                 _deadline.reset(token)
-            if self._loop is None and self._calls == 0:
+            if self._is_closing and self._calls == 0:
                 self._none_left.set()
 
     @contextmanager
@@ -222,7 +226,7 @@ async def _perform(
         raise failed from None
     finally:
         _is_ours.reset(token)
-    return reply if isinstance(reply, dict) else {}
+    return cast("Reply", reply) if isinstance(reply, dict) else {}
 
 
 __all__ = ["Client", "DriverClient", "Effect", "Reply", "ServerError", "encode", "is_conflict"]

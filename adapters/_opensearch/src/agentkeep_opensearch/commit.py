@@ -42,8 +42,7 @@ _LARGE_PENDING = 256 * 1024
 _KNOWN_SESSIONS = 10_000
 _LONGEST_PAUSE = 0.2
 _FIRST_PAUSE = 0.005
-_WITHOUT_PENDING = ["pending"]
-_WITHOUT_CONTENT = ["state", "metadata", "labels"]
+_WITHOUT_PENDING = ("pending",)
 
 
 class Lost(Exception):
@@ -78,9 +77,7 @@ class Store:
         """A session's document, dead or alive, and what some message ids point to; one request, in real time."""
         key = session_key(scope.tenant, session_id)
         docs: list[Any] = [self._session_doc(key, without)]
-        docs += [
-            {"_index": self.names.messages, "_id": pointer_key(key, each), "routing": key} for each in message_ids
-        ]
+        docs += [{"_index": self.names.messages, "_id": pointer_key(key, each), "routing": key} for each in message_ids]
         first, *pointers = await self._mget(docs)
         found = {
             message_id: Pointed(int(each["_source"]["life"]), int(each["_source"]["seq"]))
@@ -104,11 +101,11 @@ class Store:
     async def load_many(self, tenant: str, session_ids: Sequence[str]) -> list[Session]:
         return await self.load_keys([session_key(tenant, each) for each in session_ids])
 
-    async def load_keys(self, keys: Sequence[str]) -> list[Session]:
-        """Those that are there; without their pending messages."""
+    async def load_keys(self, keys: Sequence[str], *, without: Iterable[str] = _WITHOUT_PENDING) -> list[Session]:
+        """Those that are there."""
         if not keys:
             return []
-        replies = await self._mget([self._session_doc(key, _WITHOUT_PENDING) for key in keys])
+        replies = await self._mget([self._session_doc(key, without) for key in keys])
         loaded = [_loaded(key, reply) for key, reply in zip(keys, replies, strict=True)]
         return [each.session for each in loaded if each is not None]
 
@@ -149,7 +146,8 @@ class Store:
                 tries += 1
                 pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 1.5**tries) * random.random()  # noqa: S311 - spreads the writers
                 if asyncio.get_running_loop().time() + pause > self._client.deadline:
-                    raise Unavailable(f"{self._client.server}: {tries} other commits of this session came first") from lost
+                    what = f"{tries} other commits of this session came first"
+                    raise Unavailable(f"{self._client.server}: {what}") from lost
             await asyncio.sleep(pause)
 
     async def commit(self, loaded: Loaded, after: Session) -> Loaded:
@@ -288,7 +286,8 @@ class Store:
             for seq in seqs
         ]
         replies = await self._mget(docs)
-        return {seq: str(each["_source"].get("id")) for seq, each in zip(seqs, replies, strict=True) if each.get("found")}
+        pairs = zip(seqs, replies, strict=True)
+        return {seq: str(each["_source"].get("id")) for seq, each in pairs if each.get("found")}
 
     async def erase_all(self, session: Session) -> None:
         """All messages of a dead session."""
@@ -315,8 +314,8 @@ class Store:
                 return
             now = loaded.session
             cuts = log.without(now.cuts, done.cuts)
-            is_same_owner = now.record.user_id == done.record.user_id and now.record.agent_name == done.record.agent_name
-            is_dirty = now.is_dirty and not (done.is_dirty and is_same_owner)
+            is_labelled = done.is_dirty and owner_of(now) == owner_of(done)
+            is_dirty = now.is_dirty and not is_labelled
             if (cuts, is_dirty) != (now.cuts, now.is_dirty):
                 await self.commit(loaded, replace(now, cuts=cuts, is_dirty=is_dirty))
 
@@ -324,7 +323,7 @@ class Store:
 
     async def _label(self, session: Session) -> None:
         """The session's user and agent, for the search, in each message's document."""
-        labels = {"user_id": session.record.user_id, "agent_name": session.record.agent_name}
+        labels = dict(zip(("user_id", "agent_name"), owner_of(session), strict=True))
         seqs = list(log.seqs(session.log))
         for start in range(0, len(seqs), _SLICE):
             lines: list[Any] = []
@@ -332,6 +331,11 @@ class Store:
                 own = {"_id": message_key(session.key, session.life, seq), "routing": session.key}
                 lines += [{"update": {**own, "retry_on_conflict": 3}}, {"doc": labels}]
             await self._client.bulk(self.names.messages, lines, done=True)
+
+
+def owner_of(session: Session) -> tuple[str | None, str | None]:
+    """Whose messages they are, for the search."""
+    return session.record.user_id, session.record.agent_name
 
 
 def _loaded(key: str, reply: Reply) -> Loaded | None:

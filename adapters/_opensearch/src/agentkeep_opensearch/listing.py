@@ -50,7 +50,7 @@ class Listing:
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> list[SessionRecord]:
         direction = "desc" if order.descending else "asc"
-        body = {
+        body: Query = {
             "query": {"bool": {"filter": self._filters(scope, query)}},
             "sort": [{order.field: direction}, {"id": direction}],
             "_source": {"excludes": ["pending"]},

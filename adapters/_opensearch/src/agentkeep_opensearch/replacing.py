@@ -21,9 +21,7 @@ class Replacer:
         self._client = client
         self._store = store
 
-    async def replace(
-        self, scope: Scope, session_id: str, draft: MessageDraft, expected: str
-    ) -> MessageRecord | None:
+    async def replace(self, scope: Scope, session_id: str, draft: MessageDraft, expected: str) -> MessageRecord | None:
         """None if the message has another content key than `expected`. Raises `Lost`, `MessageNotFound`.
 
         All pending messages get documents first, and the session forgets them. So nobody has the old content in

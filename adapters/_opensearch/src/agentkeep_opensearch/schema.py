@@ -62,9 +62,7 @@ def _version(index: Reply, names: Names) -> SchemaVersion:
         raise Corrupt(f"the mapping of {names.sessions}", "its _meta contains no version") from error
 
 
-async def _create(
-    client: Client, alias: str, mapping: str, settings: IndexSettings, *, analysis: Any = None
-) -> None:
+async def _create(client: Client, alias: str, mapping: str, settings: IndexSettings, *, analysis: Any = None) -> None:
     index: dict[str, Any] = {"number_of_shards": settings.shards, "gc_deletes": "10m"}
     if settings.replicas is None:
         index["auto_expand_replicas"] = "0-1"
@@ -74,7 +72,5 @@ async def _create(
         index["refresh_interval"] = settings.refresh_interval
     if analysis is not None:
         index["analysis"] = analysis
-    body = {"settings": {"index": index}, "mappings": load_json(mapping), "aliases": {alias: {}}}
+    body: Any = {"settings": {"index": index}, "mappings": load_json(mapping), "aliases": {alias: {}}}
     await client.create_index(f"{alias}-{VERSION}", body)
-
-

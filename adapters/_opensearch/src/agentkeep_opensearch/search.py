@@ -15,13 +15,15 @@ from agentkeep.records import HitRecord, Scope, SearchQuery
 from agentkeep_opensearch import log
 from agentkeep_opensearch.client import Client, Reply
 from agentkeep_opensearch.commit import Store
-from agentkeep_opensearch.documents import Message, Session, stored_message
+from agentkeep_opensearch.documents import Session, stored_message
 from agentkeep_opensearch.listing import Refresher
 from agentkeep_opensearch.statements import session_key
 
 _LETTERS = 3
 _MOST_CLAUSES = 200
+_MOST_SHOULD = 10
 _PAGE = 100
+_WITHOUT = ("pending", "state", "metadata", "labels")
 
 
 class Search:
@@ -31,9 +33,9 @@ class Search:
         self._refresher = refresher
 
     async def hits(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
-        """The newest `limit` messages that have all words; those in which they occur most often first."""
+        """The best `limit` messages that have all words: by how often, then the newest, then by a key of ours."""
         if query.session_id is not None:
-            await self._store.get(scope, query.session_id, without=("pending", "state", "metadata", "labels"))
+            await self._store.get(scope, query.session_id, without=_WITHOUT)
         await self._refresher.refresh()
         hits: list[HitRecord] = []
         after: list[Any] | None = None
@@ -43,12 +45,12 @@ class Search:
             if len(page) < _PAGE:
                 break
             after = page[-1]["sort"]
-        return sorted(hits[: query.limit], key=lambda hit: (-hit.score, -hit.message.created_at.timestamp()))
+        return hits[: query.limit]
 
     async def _page(self, scope: Scope, query: SearchQuery, after: list[Any] | None) -> list[Reply]:
         body = {
-            "query": {"bool": {"filter": [*_filters(scope, query), *_clauses(query.words)]}},
-            "sort": [{"created_at": "desc"}, {"order": "asc"}],
+            "query": {"bool": {"filter": _filters(scope, query), **_word_clauses(query.words)}},
+            "sort": [{"_score": "desc"}, {"created_at": "desc"}, {"order": "asc"}],
             "size": _PAGE,
             "track_total_hits": False,
         }
@@ -61,16 +63,17 @@ class Search:
         return reply["hits"]["hits"]
 
     async def _true_hits(self, scope: Scope, query: SearchQuery, page: Sequence[Reply]) -> list[HitRecord]:
-        found = [hit["_source"] for hit in page if all(word in hit["_source"]["search_text"] for word in query.words)]
-        keys = list(dict.fromkeys(source["session"] for source in found))
-        sessions = {each.key: each for each in await self._store.load_keys(keys)}
+        found = [hit for hit in page if all(word in hit["_source"]["search_text"] for word in query.words)]
+        keys = list(dict.fromkeys(hit["_source"]["session"] for hit in found))
+        sessions = {each.key: each for each in await self._store.load_keys(keys, without=_WITHOUT)}
         now = self._store.now()
         hits: list[HitRecord] = []
-        for source in found:
+        for hit in found:
+            source = hit["_source"]
             session = sessions.get(source["session"])
             if session is not None and not session.is_expired(now) and _is_meant(scope, query, session, source):
                 message = stored_message(session.record.id, source)
-                hits.append(HitRecord(session.record.id, message.record(), _score(message, query)))
+                hits.append(HitRecord(session.record.id, message.record(), float(hit["_score"])))
         return hits
 
 
@@ -95,19 +98,22 @@ def _filters(scope: Scope, query: SearchQuery) -> list[Any]:
     return [{"term": {"tenant": scope.tenant}}, *filters, *({"term": {"user_id": user}} for user in users)]
 
 
-def _clauses(words: Sequence[str]) -> list[Any]:
-    clauses: list[Any] = []
+def _word_clauses(words: Sequence[str]) -> dict[str, Any]:
+    """`must` is true of each message that has all words, and of few others; it also makes the score.
+
+    A prefix may stand for more letters than a scoring query may have terms. So it filters, and the most frequent ones
+    make the score.
+    """
     parts: dict[str, None] = {}
+    must: list[Any] = []
+    should: list[Any] = []
     for word in words:
         if len(word) < _LETTERS:
-            clauses.append({"prefix": {"search_text": {"value": word}}})
+            must.append({"constant_score": {"filter": {"prefix": {"search_text": {"value": word}}}, "boost": 0}})
+            should.append({"prefix": {"search_text": {"value": word, "rewrite": "top_terms_50"}}})
         else:
             parts |= dict.fromkeys(word[at : at + _LETTERS] for at in range(len(word) - _LETTERS + 1))
     kept = list(parts)
     step = max(1, len(kept) // _MOST_CLAUSES)
-    clauses = clauses[:_MOST_CLAUSES]
-    return [*({"term": {"search_text": part}} for part in kept[::step][:_MOST_CLAUSES]), *clauses]
-
-
-def _score(message: Message, query: SearchQuery) -> float:
-    return float(sum(message.search_text.count(word) for word in query.words))
+    must = must[:_MOST_CLAUSES] + [{"term": {"search_text": part}} for part in kept[::step][:_MOST_CLAUSES]]
+    return {"must": must, "should": should[:_MOST_SHOULD]}

@@ -210,5 +210,3 @@ class OpenSearchSessions:
 def check_version(session: Session, expected: int | None) -> None:
     if expected is not None and expected != session.record.version:
         raise version_conflict(expected, session.record.version)
-
-

@@ -13,7 +13,6 @@ from agentkeep.spi.urls import redact, split_url
 from opensearchpy import AsyncOpenSearch, AWSV4SignerAsyncAuth
 from opensearchpy._async.http_aiohttp import AIOHttpConnection
 
-
 from agentkeep_opensearch.client import DriverClient
 
 

@@ -58,10 +58,10 @@ class OpenSearch:
 
     def check(self, dsn: str) -> str:
         """A cluster that is red, or has fewer nodes than it began with, does not count as answering."""
-        health = _get(dsn, "/_cluster/health")
+        health = request(dsn, "GET", "/_cluster/health")
         if health["status"] == "red" or health["number_of_nodes"] < self._nodes:
             raise RuntimeError("the cluster is not whole")
-        return str(_get(dsn, "/")["version"]["number"])
+        return str(request(dsn, "GET", "/")["version"]["number"])
 
     def in_container(self) -> Running:
         if self._nodes > 1:
@@ -113,17 +113,24 @@ class OpenSearch:
         return str(folder)
 
 
-def _get(dsn: str, path: str) -> dict[str, Any]:
-    """JSON from the server; the URL's scheme says whether by TLS: opensearchs and https."""
+def request(dsn: str, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    """The reply. Raises `RuntimeError` if it is an error."""
+    status, reply = exchange(dsn, method, path, body)
+    if status not in (HTTPStatus.OK, HTTPStatus.CREATED):
+        raise RuntimeError(f"{path}: status {status}")
+    return reply
+
+
+def exchange(dsn: str, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
+    """The status and the JSON of a reply; the URL's scheme says whether by TLS: opensearchs and https."""
     parts = urlsplit(dsn)
     connect = HTTPSConnection if parts.scheme in ("opensearchs", "https") else HTTPConnection
-    headers: dict[str, str] = {}
+    headers = {"Content-Type": "application/json"}
     if parts.username:
         credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
         headers["Authorization"] = f"Basic {b64encode(credentials).decode()}"
-    with closing(connect(*address_of(dsn), timeout=10)) as connection:
-        connection.request("GET", path, headers=headers)
+    data = None if body is None else json.dumps(body)
+    with closing(connect(*address_of(dsn), timeout=30)) as connection:
+        connection.request(method, path, body=data, headers=headers)
         answer = connection.getresponse()
-        if answer.status != HTTPStatus.OK:
-            raise RuntimeError(f"{path}: {answer.status} {answer.reason}")
-        return json.load(answer)
+        return answer.status, json.load(answer)
