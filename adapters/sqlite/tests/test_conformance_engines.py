@@ -28,7 +28,7 @@ class TestSqliteEngine(SQLiteStorage, AdapterConformance):
 class TestSqliteMemory(AdapterConformance):
     """Two instances see the same data if they have the same connection."""
 
-    everyday, one_in = False, 8
+    everyday, one_in, one_loop = False, 8, True
 
     def open(self, dsn: str, namespace: str, **options: Any) -> SQLiteAdapter:
         if dsn not in _in_memory:

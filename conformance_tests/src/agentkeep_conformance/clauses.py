@@ -58,6 +58,11 @@ def needs_files(test: _Test) -> _Test:
     return pytest.mark.needs_files(test)
 
 
+def needs_two_loops(test: _Test) -> _Test:
+    """Say that a test uses two instances at once, each in an event loop of its own."""
+    return pytest.mark.needs_two_loops(test)
+
+
 def needs(hook: str, otherwise: str) -> Callable[[_Test], _Test]:
     """Say that a test acts through an attribute of the enrolment, one of `Enrolment`.
 

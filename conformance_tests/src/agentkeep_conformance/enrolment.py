@@ -67,6 +67,9 @@ class Enrolment:
     wire: ClassVar[Literal["with", "without", "only"]] = "with"
     """Whether it runs the tests that act on the wire. "without" is for a topology that a proxy can't stand before."""
 
+    one_loop: ClassVar[bool] = False
+    """True: all instances of a namespace share one client of the caller's, which belongs to one event loop."""
+
     one_connection: ClassVar[dict[str, Any]] = {}
     """Options of `open` that leave the adapter one connection. Empty: it has no pool, or always one connection."""
 

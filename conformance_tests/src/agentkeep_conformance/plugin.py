@@ -69,6 +69,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "proves(*clauses): the clauses of the contract that a test proves")
     config.addinivalue_line("markers", "needs_wire: the test acts on the socket between adapter and server")
     config.addinivalue_line("markers", "needs_files: the test acts on the files of an embedded database")
+    config.addinivalue_line(
+        "markers", "needs_two_loops: the test has two instances at once, each in its own event loop"
+    )
     config.addinivalue_line("markers", "needs(hook, otherwise): the test acts through a hook of the enrolment")
     config.stash[EVIDENCE] = Evidence()
     config.stash[REQUIRED] = config.getoption("--conformance-require") == "all"
@@ -151,6 +154,8 @@ def _not_applicable(item: pytest.Item, suite: type[Enrolment]) -> str | None:
         return "embedded: there is no wire"
     if item.get_closest_marker("needs_files") and not suite.server.embedded:
         return "the data is the server's: its files are not the adapter's"
+    if item.get_closest_marker("needs_two_loops") and suite.one_loop:
+        return "all instances share a client that belongs to one event loop"
     for marker in item.iter_markers("needs"):
         hook, otherwise = cast("tuple[str, str]", marker.args)
         if not getattr(suite, hook) or getattr(suite, hook) is getattr(Enrolment, hook):

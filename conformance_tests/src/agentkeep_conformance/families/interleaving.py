@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from agentkeep import AlreadyExists, Conflict, Keep, PersistenceError, SessionNotFound
 
-from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.clauses import needs_two_loops, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.interleaved import Call, Pair, Two
@@ -191,11 +191,13 @@ PAIRS: dict[str, Pair] = {
 
 class Interleaving:
     @proves("ORD-2", "ORD-4", "ORD-6", "IDEM-1", "CNT-1", "CNT-2", "SES-1", "SES-2", "SES-5", "ERR-1")
+    @needs_two_loops
     @pytest.mark.parametrize("name", PAIRS)
     async def test_a_call_may_come_between_any_two_lines_of_another(self, database: Database, name: str) -> None:
         await asyncio.to_thread(_all_lines, database, PAIRS[name])
 
     @proves("SRCH-1", "ERR-1")
+    @needs_two_loops
     async def test_a_session_may_be_made_between_any_two_lines_of_a_search(self, database: Database) -> None:
         if not database.unopened().capabilities.search:
             return database.refused("search")
