@@ -11,6 +11,7 @@ Arguments and results travel as JSON. A function may also `report()` values whil
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import importlib.util
 import json
@@ -23,12 +24,12 @@ from typing import Any, TextIO, cast
 
 from agentkeep import Keep
 
+from agentkeep_conformance.child_server import LINE_BYTES, ForkedProcess, child_environment, child_server
 from agentkeep_conformance.enrolment import Enrolment
 
 ChildFunction = Callable[..., Coroutine[Any, Any, Any]]
 """An importable `async def function(keep: View, *args)`, giving JSON."""
 
-_LINE_BYTES = 64 * 1024 * 1024
 _reports_to: TextIO | None = None
 
 
@@ -39,7 +40,7 @@ class ChildFailed(AssertionError):
 class Child:
     """A running child process."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | ForkedProcess) -> None:
         self.process = process
         self._stderr = asyncio.ensure_future(_all_of(process.stderr))
 
@@ -90,16 +91,6 @@ async def spawn(
     With `copies` it forks into that many processes before it opens anything: each runs `function(keep, number, *args)`
     on a keep of its own, and the result is the list of theirs. Cheaper than as many children, which import all anew.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        f"from {__name__} import main; main()",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=_LINE_BYTES,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
     request = {
         "enrolment": _where(enrolment),
         "function": _where(function),
@@ -110,10 +101,25 @@ async def spawn(
         "idle_ttl": idle_ttl and idle_ttl.total_seconds(),
         "copies": copies,
     }
+    server = child_server()
+    return Child(await (server.fork(request) if server else _execute(request)))
+
+
+async def _execute(request: dict[str, Any]) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        f"from {__name__} import main; main()",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=LINE_BYTES,
+        env=child_environment(),
+    )
     stdin = cast("asyncio.StreamWriter", process.stdin)
     stdin.write(json.dumps(request).encode())
     stdin.close()
-    return Child(process)
+    return process
 
 
 def report(value: Any) -> None:
@@ -149,10 +155,16 @@ def _find(where: dict[str, str]) -> Any:
     return module
 
 
+def import_all(request: dict[str, Any]) -> None:
+    """Import what the request names, if that can be done; whoever runs the request says what is missing."""
+    for name in ("enrolment", "function"):
+        with contextlib.suppress(Exception):
+            _find(request[name])
+
+
 def _run_all(request: dict[str, Any]) -> Any:
     """What the function returned, in this process or in copies of it."""
-    for name in ("enrolment", "function"):
-        _find(request[name])  # imported once, before any copy is made
+    import_all(request)  # once, before any copy is made
     if request["copies"] is None:
         return asyncio.run(_run(request))
     copies = [_fork(request | {"args": [number, *request["args"]]}) for number in range(request["copies"])]

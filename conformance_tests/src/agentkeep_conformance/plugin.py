@@ -16,6 +16,7 @@ from zlib import crc32
 
 import pytest
 
+from agentkeep_conformance.child_server import use_child_server
 from agentkeep_conformance.clauses import CLAUSES, clauses_of, faults_of, tests_of
 from agentkeep_conformance.enrolment import Enrolment, KnownFailure, Tier, name_of
 from agentkeep_conformance.outcomes import (
@@ -73,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "needs_two_loops: the test has two instances at once, each in its own event loop"
     )
     config.addinivalue_line("markers", "needs(hook, otherwise): the test acts through a hook of the enrolment")
+    use_child_server()
     config.stash[EVIDENCE] = Evidence()
     config.stash[REQUIRED] = config.getoption("--conformance-require") == "all"
     config.stash[TIER] = cast("Tier", config.getoption("--conformance-tier"))
