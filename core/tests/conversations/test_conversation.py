@@ -215,6 +215,28 @@ async def test_a_stale_save_is_a_conflict_and_retry_applies_it_again(keep: Keep)
     assert mine.data == {"left": 5}, "what was collected stays"
 
 
+async def test_what_others_only_appended_is_no_conflict_and_any_other_change_is(keep: Keep) -> None:
+    mine = await SessionManager(keep, auto_save=False).get_or_create("s")
+    await mine.add_message("user", "mine")
+    await keep.messages.append("s", [NewMessage(role="user", content="theirs")])
+    await mine.save()
+    await mine.add_message("user", "decided by data that is stale")
+    await keep.sessions.update("s", state={"a": 1})
+    with pytest.raises(Conflict):
+        await mine.save()
+    assert [message.content for message in await mine.history()] == ["theirs", "mine"]
+
+
+async def test_a_rewrite_keeps_what_others_wrote_meanwhile(keep: Keep, manager: SessionManager) -> None:
+    conversation = await manager.get_or_create("s")
+    for rewrite in (conversation.clear_history, conversation.reset, lambda: conversation.set_history([])):
+        await keep.sessions.update("s", metadata={"topic": "parcel"})
+        await rewrite()
+        assert (await keep.sessions.get("s")).metadata == {"topic": "parcel"}
+        await keep.sessions.update("s", metadata={})
+        await conversation.reload()
+
+
 async def test_retry_counts_each_of_many_writers(manager: SessionManager) -> None:
     await (await manager.get_or_create("s")).set_data({"left": 8})
     calls = 0
