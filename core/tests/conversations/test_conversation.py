@@ -99,13 +99,16 @@ async def test_set_data_merges_top_level_keys_or_replaces_all(manager: SessionMa
         await conversation.set_data([("a", 1)])  # pyright: ignore[reportArgumentType]
 
 
-async def test_what_data_returns_is_a_copy(manager: SessionManager) -> None:
-    conversation = await manager.get_or_create()
+@pytest.mark.parametrize("auto_save", [True, False])
+async def test_what_data_takes_and_returns_is_a_copy(keep: Keep, *, auto_save: bool) -> None:
+    conversation = await SessionManager(keep, auto_save=auto_save).get_or_create()
     given: dict[str, Any] = {"list": [1]}
     await conversation.set_data(given)
     given["list"].append(2)
     conversation.data["list"].append(3)
     assert conversation.data == {"list": [1]}
+    await conversation.save()
+    assert (await conversation.reload()).state == {"list": [1]}
 
 
 async def test_merges_of_racing_writers_are_all_kept(manager: SessionManager) -> None:
