@@ -13,7 +13,7 @@ from agentkeep_conformance.clauses import needs_two_loops, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.interleaved import Call, Pair, Two
-from agentkeep_conformance.samples import ids, log, said, seqs
+from agentkeep_conformance.samples import ids, log, numbered, said, seqs
 
 _STRIDE = 9
 """Everyday, each such line of an adapter whose data is outside of the process: its lines do not do the work."""
@@ -65,6 +65,11 @@ async def is_none_or_both(keep: Keep, name: str, first: Any, second: Any) -> Non
     assert len(first.items) in (0, 2), first
 
 
+async def is_a_page_of_one_moment(keep: Keep, name: str, first: Any, second: Any) -> None:
+    """Before the trim or after it: a page skips no message that is there."""
+    assert ids(first.items) in (["m2", "m3"], ["m4", "m5"]), first
+
+
 async def finds_none_or_both(keep: Keep, name: str, first: Any, second: Any) -> None:
     assert list(first) in ([], ["a1", "a2"]), first
 
@@ -104,6 +109,10 @@ async def rewinds_whole(keep: Keep, name: str, first: Any, second: Any) -> None:
 
 async def _filled(keep: Keep, name: str) -> None:
     await keep.messages.append(name, batch("a"), create={})
+
+
+async def _with_six(keep: Keep, name: str) -> None:
+    await keep.messages.append(name, numbered(6), create={})
 
 
 async def _with_one(keep: Keep, name: str) -> None:
@@ -172,6 +181,12 @@ PAIRS: dict[str, Pair] = {
     "resume and append": Pair(resume, turn, is_whole, within_lines=True),
     "append and resume": Pair(turn, resume, is_whole),
     "list messages": Pair(lambda keep, name: keep.messages.list(name), append("a"), is_none_or_both, within_lines=True),
+    "list messages and trim": Pair(
+        lambda keep, name: keep.messages.list(name, after=1, limit=2),
+        lambda keep, name: keep.messages.trim(name, keep_last=3),
+        is_a_page_of_one_moment,
+        _with_six,
+    ),
     "get messages": Pair(
         lambda keep, name: keep.messages.get_many(name, ["a1", "a2"]), append("a"), finds_none_or_both
     ),
