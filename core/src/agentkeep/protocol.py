@@ -405,6 +405,15 @@ class CreatesDatabases(Protocol):
 
 
 @runtime_checkable
+class ListsTenants(Protocol):
+    """An adapter that can say which tenants have sessions, for whoever looks after the database."""
+
+    async def tenants(self) -> list[str]:
+        """The tenants that have sessions, in the order of their names; an expired one counts until it is swept."""
+        ...
+
+
+@runtime_checkable
 class SupportsMigrations(Protocol):
     """An adapter whose schema may belong to somebody else, who runs its script (LIFE-1)."""
 

@@ -149,3 +149,23 @@ def test_completion_knows_the_commands() -> None:
     }
     done = subprocess.run([SCRIPT], env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["sweep"]
+
+
+def test_tenants(run: Run) -> None:
+    with connect("sqlite:///chat.db") as keep:
+        assert run("tenants").out == ""
+        for tenant in ("b b", "a", "c"):
+            for _ in range(3):
+                keep.for_tenant(tenant).sessions.create()
+        gone = keep.for_tenant("gone")
+        gone.sessions.delete(gone.sessions.create().id)
+    assert run("tenants").out == "a\nb b\nc\n"
+    assert run("tenants", "--json").lines() == [{"tenant": "a"}, {"tenant": "b b"}, {"tenant": "c"}]
+
+
+def test_an_adapter_that_can_not_list_tenants_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from agentkeep_memory import MemoryAdapter
+
+    monkeypatch.delattr(MemoryAdapter, "tenants")
+    ran = run("tenants", "--url", "memory://")
+    assert (ran.code, "can't list its tenants" in ran.err) == (2, True)

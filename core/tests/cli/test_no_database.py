@@ -19,6 +19,7 @@ from .conftest import Run
         ["search", "word"],
         ["stats"],
         ["sweep"],
+        ["tenants"],
         ["config", "--check"],
         ["doctor"],
         ["export"],

@@ -248,7 +248,7 @@ def test_help_of_every_command(run: Run) -> None:
         "doctor",
         "sweep",
     )
-    for command in (*commands, "adapters", "config"):
+    for command in (*commands, "tenants", "adapters", "config"):
         ran = run(command, "--help")
         assert ran.code == 0
         assert all(option in ran.out for option in ("--url", "--tenant", "--json"))

@@ -75,6 +75,10 @@ class MemoryAdapter:
         await asyncio.sleep(0)  # the next step comes after whoever waits (COST-3)
         return removed
 
+    async def tenants(self) -> list[str]:
+        with self._client.lock:
+            return sorted({tenant for tenant, _ in self._client.database.entries})
+
     def snapshot(self) -> Snapshot:
         """All data as it is now, for a test to come back to."""
         with self._client.lock:

@@ -188,3 +188,7 @@ class PostgresAdapter:
     async def sweep(self, scope: Scope | None, *, limit: int) -> int:
         """Remove up to `limit` expired sessions with their messages (TTL-2)."""
         return await self._sweep.expired(scope, limit=limit)
+
+    async def tenants(self) -> list[str]:
+        """The tenants that have sessions."""
+        return [tenant for (tenant,) in await self._client.read(self._statements["tenants"], {})]

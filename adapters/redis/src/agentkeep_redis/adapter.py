@@ -155,3 +155,7 @@ class RedisAdapter:
 
     async def sweep(self, scope: Scope | None, *, limit: int) -> int:
         return await self._sweeper.sweep(scope, limit)
+
+    async def tenants(self) -> list[str]:
+        """The tenants that have sessions."""
+        return await self._sweeper.tenants()

@@ -29,7 +29,7 @@ class Sweeper:
         """How many expired sessions of a scope, or of all tenants, were removed. Fewer than `limit`: none is left."""
         if scope is not None:
             return await self._sweep_tenant(scope, limit)
-        left = self._tenants_left = self._tenants_left or await self._tenants()
+        left = self._tenants_left = self._tenants_left or await self.tenants()
         removed = 0
         while left and removed < limit:
             try:
@@ -40,7 +40,8 @@ class Sweeper:
                 left.pop()
         return removed
 
-    async def _tenants(self) -> list[str]:
+    async def tenants(self) -> list[str]:
+        """The tenants that have sessions."""
         key = self._keys.tenants()
         (reply,) = await self._client.commands(key, [("SMEMBERS", key)])
         return sorted(tenant.decode() for tenant in checked(reply, self._client.server))

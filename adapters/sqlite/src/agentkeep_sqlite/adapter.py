@@ -131,6 +131,10 @@ class SQLiteAdapter:
         """Remove expired sessions in batches, and what removed texts left in the index and the log (TTL-2)."""
         return await self._sweep.run(scope, limit=limit)
 
+    async def tenants(self) -> list[str]:
+        """The tenants that have sessions."""
+        return await self._client.read(lambda db: [tenant for (tenant,) in db.all(self._tables.sql["tenants"], {})])
+
 
 def _client(
     database: AsyncEngine | str | os.PathLike[str],

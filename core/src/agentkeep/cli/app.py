@@ -55,6 +55,7 @@ for command in (
     changing.prune,
     changing.sweep,
     reading.stats,
+    reading.tenants,
     about.doctor,
     moving.migrate,
     about.adapters,

@@ -1,3 +1,13 @@
+-- name: tenants
+-- One look into the index for each tenant, however many sessions it has.
+WITH RECURSIVE found AS (
+    (SELECT s.tenant FROM {prefix}sessions AS s ORDER BY s.tenant LIMIT 1)
+    UNION ALL
+    SELECT (SELECT s.tenant FROM {prefix}sessions AS s WHERE s.tenant > found.tenant ORDER BY s.tenant LIMIT 1)
+    FROM found WHERE found.tenant IS NOT NULL
+)
+SELECT found.tenant FROM found WHERE found.tenant IS NOT NULL
+
 -- name: session_columns
 -- A session as a row: the fields of `records.SessionRecord` in their order.
 s.id, s.user_id, s.agent_name, s.title, s.status, s.current_route, s.current_step, s.state, s.metadata,

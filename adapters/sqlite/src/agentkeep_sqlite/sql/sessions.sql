@@ -73,6 +73,15 @@ UPDATE {prefix}session_data
 SET title = :title, current_route = :current_route, current_step = :current_step, state = :state, metadata = :metadata
 WHERE session = :key;
 
+-- name: tenants
+-- One look into the index for each tenant, however many sessions it has.
+WITH RECURSIVE found (tenant) AS (
+    SELECT min(tenant) FROM {prefix}session
+    UNION ALL
+    SELECT (SELECT min(tenant) FROM {prefix}session WHERE tenant > found.tenant) FROM found WHERE tenant IS NOT NULL
+)
+SELECT tenant FROM found WHERE tenant IS NOT NULL;
+
 -- name: update_log
 -- The columns that an append without other changes writes (CNT-1).
 UPDATE {prefix}session

@@ -11,12 +11,15 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from agentkeep._drafts import SessionFilters
+from agentkeep.cli.failures import CommandError
 from agentkeep.cli.output import Output, counted, moment, say, visible, visible_line
 from agentkeep.cli.settings import Settings
 from agentkeep.cli.transcript_view import show_message, show_session
 from agentkeep.errors import CapabilityNotSupported
 from agentkeep.keep import Keep
 from agentkeep.models import Message, Session
+from agentkeep.protocol import ListsTenants
+from agentkeep.wrappers import find_ability
 
 _PAGE = 500
 
@@ -129,6 +132,19 @@ async def search(
         out.line(f"{visible_line(message.session_id)} #{message.seq} {visible_line(message.role)}", "bold")
         for highlight in hit.highlights:
             out.highlighted(f"  {visible_line(highlight)}", "bold yellow")
+    return 0
+
+
+async def tenants(keep: Keep, out: Output, settings: Settings) -> int:
+    """Print the tenants that have sessions."""
+    adapter = find_ability(keep.adapter, ListsTenants)
+    if adapter is None:
+        raise CommandError(f"the adapter of {settings.shown_url} can't list its tenants")
+    for tenant in await adapter.tenants():
+        if out.as_json:
+            out.record({"tenant": tenant})
+        else:
+            out.line(visible_line(tenant))
     return 0
 
 

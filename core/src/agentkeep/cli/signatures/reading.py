@@ -1,4 +1,4 @@
-"""`sessions`, `show`, `search` and `stats`."""
+"""`sessions`, `show`, `search`, `stats` and `tenants`."""
 
 from __future__ import annotations
 
@@ -97,3 +97,10 @@ def stats(context: typer.Context, url: Url = None, tenant: Tenant = None, as_jso
 
     given = common_options(context, url, tenant, as_json)
     given.run_on(work)
+
+
+def tenants(context: typer.Context, url: Url = None, tenant: Tenant = None, as_json: Json = False) -> None:
+    """List the tenants that have sessions."""
+    from agentkeep.cli.commands.reading import tenants as work
+
+    common_options(context, url, tenant, as_json).run_on(work)
