@@ -8,6 +8,7 @@ from agentkeep_memory import MemoryAdapter
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_tenants_with_sessions_are_listed() -> None:
     adapter = MemoryAdapter()
     async with Keep(adapter) as keep:
