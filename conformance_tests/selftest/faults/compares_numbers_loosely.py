@@ -16,9 +16,10 @@ CLAUSE = "IDEM-1"
 
 class Messages(MemoryMessages):
     async def append(self, scope: Scope, append: Append) -> AppendedRecord:
-        by_id = self._client.find(scope, append.session_id, self._client.now()).by_id
+        entry = self._client.find_any(scope, append.session_id, self._client.now())
+        by_id = entry.by_id if entry else {}
         same = [
-            replace(draft, payload=by_id[draft.id].payload)
+            replace(draft, content_key=by_id[draft.id].content_key)
             if draft.id in by_id and json.loads(draft.payload) == json.loads(by_id[draft.id].payload)
             else draft
             for draft in append.messages

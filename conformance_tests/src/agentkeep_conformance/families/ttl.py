@@ -73,9 +73,10 @@ class TimeToLive:
     async def test_without_idle_ttl_only_a_given_ttl_moves_the_end(self, keep: Keep) -> None:
         end = (await keep.sessions.create("s", ttl=HOUR)).expires_at
         await keep.messages.append("s", numbered(3), update={"title": "t"})
-        await keep.sessions.update("s", title="u", metadata={"k": 1})
+        assert (await keep.sessions.update("s", title="u", metadata={"k": 1})).expires_at == end
         await keep.messages.pop("s")
         await keep.messages.trim("s", keep_last=1)
+        assert (await keep.sessions.get("s")).expires_at == end
         assert (await keep.sessions.touch("s")).expires_at == end
         assert (await keep.sessions.get_or_create("s", ttl=HOUR * 9)).expires_at == end
         await keep.sessions.create("forever")
