@@ -15,6 +15,7 @@ from agentkeep.spi.options import as_prefix, read_options
 from msgspec.structs import replace
 from opensearchpy import AsyncOpenSearch
 
+from agentkeep_opensearch.analysis import Analysis
 from agentkeep_opensearch.client import Client, DriverClient
 from agentkeep_opensearch.commit import Store
 from agentkeep_opensearch.listing import Listing, Refresher
@@ -39,7 +40,8 @@ class OpenSearchAdapter:
     `manage_schema=False`: `open` creates nothing, and raises `SchemaMissing` if there are no indices.
     `timeout`: how long a call may take, waiting for a connection included (FLT-5).
     `clock`: decides expiry and sets times, in aware UTC; by default this machine's.
-    `shards`, `replicas`, `refresh_interval`: of indices that `open` creates.
+    `shards`, `replicas`, `refresh_interval`, `languages`: of indices that `open` creates.
+    `analysis` is this adapter's own verb: analysed search with counts, see `agentkeep_opensearch.analysis`.
     One opened adapter belongs to the event loop that opened it (LIFE-3).
     """
 
@@ -56,6 +58,7 @@ class OpenSearchAdapter:
         shards: int = 1,
         replicas: int | None = None,
         refresh_interval: str | None = None,
+        languages: tuple[str, ...] = (),
     ) -> None:
         self._set_up(
             lambda: over(client),
@@ -66,6 +69,7 @@ class OpenSearchAdapter:
             shards=shards,
             replicas=replicas,
             refresh_interval=refresh_interval,
+            languages=languages,
         )
 
     @classmethod
@@ -92,10 +96,11 @@ class OpenSearchAdapter:
         shards: int = 1,
         replicas: int | None = None,
         refresh_interval: str | None = None,
+        languages: tuple[str, ...] = (),
     ) -> None:
         self.capabilities = Capabilities(search=True, watch=True, durability="fsync")
         self._manage_schema = manage_schema
-        self._settings = IndexSettings(shards, replicas, refresh_interval)
+        self._settings = IndexSettings(shards, replicas, refresh_interval, languages)
         self._is_open = False
         names = self._names = Names(as_prefix("prefix", prefix))
         now = never_back(clock)
@@ -104,7 +109,9 @@ class OpenSearchAdapter:
         listing = Listing(client, names, now, Refresher(client, names.sessions))
         notifier = self._notifier = SessionNotifier(client, names)
         remover = Remover(store, listing, notifier)
-        search = Search(client, store, Refresher(client, names.messages))
+        refresher = Refresher(client, names.messages)
+        search = Search(client, store, refresher)
+        self.analysis = Analysis(client, store, refresher, languages)
         self._sweeper = Sweeper(store, listing, remover)
         self.sessions = OpenSearchSessions(client, store, listing, remover, notifier)
         self.messages = OpenSearchMessages(client, store, search, notifier)

@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from agentkeep_opensearch import log
+from agentkeep_opensearch.facts import facts_of
 from agentkeep_opensearch.log import Log
 from agentkeep_opensearch.statements import message_key, pointer_key
 
@@ -273,9 +274,16 @@ def message_source(session: Session, message: Message) -> dict[str, Any]:
         "agent_name": session.record.agent_name,
         "life": session.life,
         "order": f"{session.key}{message.seq:017d}",
+        "at": message.created_at // 1000,
+        **_facts(message.payload),
         **msgspec.structs.asdict(message),
         "search_text": message.search_text + _END,
     }
+
+
+def _facts(payload: str) -> dict[str, Any]:
+    facts = facts_of(payload)
+    return {"tools": facts.tools, "facts": [f"{key}\0{text}" for key, text in facts.metadata.items()]}
 
 
 def index_lines(session: Session, messages: Iterable[Message]) -> list[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 from agentkeep.errors import Corrupt
@@ -19,6 +21,8 @@ class IndexSettings(NamedTuple):
     """None: as many as there are other nodes, one at most."""
     refresh_interval: str | None = None
     """None: the server's default."""
+    languages: tuple[str, ...] = ()
+    """Further ones in which the text of messages is analysed: names of the server's analyzers."""
 
 
 class Found(NamedTuple):
@@ -39,8 +43,8 @@ async def prepare(client: Client, names: Names, settings: IndexSettings, *, mana
     if not missing:
         return found
     # The sessions last: their index says that the schema is there.
-    await _create(client, names.messages, "messages", settings, analysis=load_json("analysis"))
-    await _create(client, names.sessions, "sessions", settings)
+    await _create(client, names.messages, _with_languages(settings.languages), settings, load_json("analysis"))
+    await _create(client, names.sessions, load_json("sessions"), settings)
     return await look(client, names)
 
 
@@ -54,6 +58,14 @@ async def look(client: Client, names: Names) -> Found:
     return Found(_version(sessions, names), durability, int(settings.get("number_of_replicas", 0)))
 
 
+def _with_languages(languages: Sequence[str]) -> dict[str, Any]:
+    """The mapping of messages, with a field for each language."""
+    mapping = deepcopy(load_json("messages"))
+    fields = mapping["properties"]["search_text"]["fields"]
+    fields |= {language: {"type": "text", "analyzer": language} for language in languages}
+    return mapping
+
+
 def _version(index: Reply, names: Names) -> SchemaVersion:
     meta: Any = index["mappings"].get("_meta")
     try:
@@ -62,7 +74,9 @@ def _version(index: Reply, names: Names) -> SchemaVersion:
         raise Corrupt(f"the mapping of {names.sessions}", "its _meta contains no version") from error
 
 
-async def _create(client: Client, alias: str, mapping: str, settings: IndexSettings, *, analysis: Any = None) -> None:
+async def _create(
+    client: Client, alias: str, mapping: dict[str, Any], settings: IndexSettings, analysis: Any = None
+) -> None:
     index: dict[str, Any] = {"number_of_shards": settings.shards, "gc_deletes": "10m"}
     if settings.replicas is None:
         index["auto_expand_replicas"] = "0-1"
@@ -72,5 +86,5 @@ async def _create(client: Client, alias: str, mapping: str, settings: IndexSetti
         index["refresh_interval"] = settings.refresh_interval
     if analysis is not None:
         index["analysis"] = analysis
-    body: Any = {"settings": {"index": index}, "mappings": load_json(mapping), "aliases": {alias: {}}}
+    body: Any = {"settings": {"index": index}, "mappings": mapping, "aliases": {alias: {}}}
     await client.create_index(f"{alias}-{VERSION}", body)

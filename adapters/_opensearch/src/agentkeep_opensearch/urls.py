@@ -36,6 +36,14 @@ def _as_text(name: str, value: Any) -> str:
     return str(value)
 
 
+def _as_languages(name: str, value: Any) -> tuple[str, ...]:
+    found: list[Any] = value.split(",") if isinstance(value, str) else list(value)
+    for language in found:
+        if not (isinstance(language, str) and language.isascii() and language.isalpha() and language.islower()):
+            raise ConfigurationError(f"{name} holds {language!r}: give names of analyzers, such as english,german")
+    return tuple(found)
+
+
 ADAPTER_OPTIONS: Mapping[str, Reader] = {
     "prefix": as_prefix,
     "manage_schema": as_bool,
@@ -44,6 +52,7 @@ ADAPTER_OPTIONS: Mapping[str, Reader] = {
     "shards": as_count,
     "replicas": _as_number,
     "refresh_interval": _as_text,
+    "languages": _as_languages,
 }
 CLIENT_OPTIONS: Mapping[str, Reader] = {
     "max_connections": as_count,
