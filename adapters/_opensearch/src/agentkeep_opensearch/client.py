@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, NamedTuple, cast
 
+import aiohttp
+import aiohttp.payload
 import msgspec
 from agentkeep.errors import Closed, ConfigurationError, OutcomeUnknown, PersistenceError
 from agentkeep.spi.resend import Attempt, Effect, Resend
@@ -26,6 +29,20 @@ _deadline: ContextVar[float | None] = ContextVar("agentkeep_opensearch_deadline"
 _is_ours: ContextVar[bool] = ContextVar("agentkeep_opensearch_is_ours", default=False)
 
 Reply = dict[str, Any]
+_LARGE = 1024 * 1024
+
+
+class _Large(bytes):
+    """A body over 1 MiB. aiohttp warns of plain bytes of that size, and reads a stream in parts."""
+
+
+class _LargePayload(aiohttp.BytesIOPayload):
+    def __init__(self, value: bytes, *args: Any, **kwargs: Any) -> None:
+        super().__init__(io.BytesIO(value), *args, **kwargs)
+
+
+aiohttp.payload.PAYLOAD_REGISTRY.register(_LargePayload, _Large, order=aiohttp.payload.Order.try_first)
+
 encode = msgspec.json.Encoder().encode
 
 
@@ -136,6 +153,8 @@ class Client:
         `body`: an object, or bytes. Raises what `agentkeep_opensearch.errors` makes of OpenSearch's errors.
         """
         data = body if body is None or isinstance(body, bytes) else encode(body)
+        if data is not None and len(data) > _LARGE:
+            data = _Large(data)
         seconds = max(0.0, self.deadline - asyncio.get_running_loop().time())
 
         async def send(attempt: Attempt) -> Reply:
