@@ -50,8 +50,8 @@ def session_key(tenant: str, session_id: str) -> str:
 
 
 def message_key(session: str, life: int, seq: int) -> str:
-    """The `_id` of a message's document."""
-    return f"{session}:{life}:{seq}"
+    """The `_id` of a message's document; as long for a large seq as for a small one (READ-3)."""
+    return f"{session}:{life}:{seq:014x}"
 
 
 def pointer_key(session: str, message_id: str) -> str:

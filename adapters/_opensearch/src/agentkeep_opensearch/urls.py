@@ -10,8 +10,7 @@ from urllib.parse import unquote, urlsplit
 from agentkeep.errors import ConfigurationError
 from agentkeep.spi.options import Reader, as_bool, as_count, as_is, as_prefix, as_seconds, one_of
 from agentkeep.spi.urls import redact, split_url
-from opensearchpy import AsyncOpenSearch, AWSV4SignerAsyncAuth
-from opensearchpy._async.http_aiohttp import AIOHttpConnection
+from opensearchpy import AsyncHttpConnection, AsyncOpenSearch, AWSV4SignerAsyncAuth
 
 from agentkeep_opensearch.client import DriverClient
 
@@ -76,7 +75,7 @@ def client_factory(url: str, options: Mapping[str, Any]) -> Callable[[], DriverC
     limit = options.get("max_connections", _CONNECTIONS)
     settings: dict[str, Any] = {
         "hosts": hosts,
-        "connection_class": AIOHttpConnection,
+        "connection_class": AsyncHttpConnection,
         "use_ssl": parts.scheme == "opensearchs",
         "max_retries": 0,  # client.py decides what is sent again
         "retry_on_timeout": False,
@@ -114,10 +113,15 @@ def _hosts(url: str) -> list[dict[str, Any]]:
 
 def _credentials(url: str, options: Mapping[str, Any]) -> dict[str, Any]:
     region, credentials = options.get("aws_region"), options.get("aws_credentials")
+    if options.get("aws_service") == "aoss":
+        raise ConfigurationError(
+            "aws_service is 'aoss': OpenSearch Serverless refreshes no index on request, so a listing would miss "
+            "writes (ORD-5); use a domain of the OpenSearch Service, 'es'"
+        )
     if (region is None) != (credentials is None):
         raise ConfigurationError("aws_region and aws_credentials belong together: give both or none")
     if region is not None:
-        signer = AWSV4SignerAsyncAuth(credentials, region, options.get("aws_service", "es"))
+        signer = AWSV4SignerAsyncAuth(credentials, region, "es")
         return {"http_auth": signer}
     user, _, password = urlsplit(url).netloc.rpartition("@")[0].partition(":")
     return {"http_auth": (unquote(user), unquote(password))} if user else {}
