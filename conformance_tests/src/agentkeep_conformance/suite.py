@@ -8,7 +8,9 @@ class TestName(AdapterConformance):
         return NameAdapter(dsn, prefix=namespace, **options)
 """
 
+from agentkeep_conformance.families.after_writes import AfterWrites
 from agentkeep_conformance.families.archive import Archive
+from agentkeep_conformance.families.beside_expired import BesideExpired
 from agentkeep_conformance.families.bounded_steps import BoundedSteps
 from agentkeep_conformance.families.cancellation import Cancellation
 from agentkeep_conformance.families.capabilities import CapabilitiesDeclared
@@ -53,6 +55,7 @@ from agentkeep_conformance.families.skipping import Skipping
 from agentkeep_conformance.families.stateful import Stateful
 from agentkeep_conformance.families.steps import Steps
 from agentkeep_conformance.families.sync_faces import SyncFaces
+from agentkeep_conformance.families.sync_verbs import SyncVerbs
 from agentkeep_conformance.families.timeouts import Timeouts
 from agentkeep_conformance.families.ttl import TimeToLive
 from agentkeep_conformance.families.upgrade import Upgrade
@@ -68,6 +71,7 @@ class AdapterConformance(
     LifeCycle,
     Loops,
     SyncFaces,
+    SyncVerbs,
     Sessions,
     Forks,
     Messages,
@@ -84,6 +88,8 @@ class AdapterConformance(
     Isolation,
     Prefixes,
     Reading,
+    AfterWrites,
+    BesideExpired,
     Moving,
     Searching,
     SearchWords,

@@ -31,7 +31,7 @@ class CLASSAdapter:
 
     # Declare only what the suite has proved: core refuses an undeclared capability for you. If the server has a clock,
     # use that: `server_clock=True`, and no `clock` option.
-    capabilities = Capabilities(durability="fsync")
+    capabilities = Capabilities(durability="process")
 
     def __init__(
         self,
