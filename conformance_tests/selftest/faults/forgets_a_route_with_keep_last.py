@@ -8,7 +8,7 @@ from agentkeep_memory.messages import MemoryMessages
 from msgspec.structs import replace
 from over import OverMemory
 
-FAMILY = "stateful"
+FAMILY = "messages"
 CLAUSE = "ORD-6"
 
 

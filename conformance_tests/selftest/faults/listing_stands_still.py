@@ -7,7 +7,7 @@ from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
 from agentkeep_memory.sessions import MemorySessions
 from over import OverMemory
 
-FAMILY = "reading"
+FAMILY = "moving"
 CLAUSE = "READ-5"
 
 

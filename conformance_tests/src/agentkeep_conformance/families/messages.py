@@ -162,7 +162,16 @@ class Messages:
         stored = await keep.messages.append(
             "s",
             [said("new 1"), said("new 2")],
-            update={"title": "t", "state": {"a": 1}, "metadata": {"k": 1}, "status": "completed"},
+            update={
+                "title": "t",
+                "state": {"a": 1},
+                "metadata": {"k": 1},
+                "status": "completed",
+                "current_route": "r",
+                "current_step": "p",
+                "agent_name": "a",
+                "schema_version": 2,
+            },
             expected_version=before.version,
             expected_last_seq=5,
             truncate_after=3,
@@ -172,6 +181,7 @@ class Messages:
         after, messages = await whole(twin, "s")
         assert seqs(messages) == [2, 3, 6, 7]
         assert (after.title, after.state, after.metadata, after.status) == ("t", {"a": 1}, {"k": 1}, "completed")
+        assert (after.current_route, after.current_step, after.agent_name, after.schema_version) == ("r", "p", "a", 2)
         assert (after.version, after.message_count, after.last_seq) == (before.version + 1, 4, 7)
         assert (stored.version, stored.last_seq, stored.new) == (after.version, 7, 2)
         assert after.completed_at is not None
