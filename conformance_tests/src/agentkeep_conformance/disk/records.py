@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import struct
@@ -75,7 +76,9 @@ def _recorder() -> Path:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if not sys.platform.startswith("linux") or compiler is None:
         raise NotRun("the recorder of file calls needs Linux and a C compiler: cc or gcc")
-    library = Path(mkdtemp(prefix="agentkeep-recorder-"), "recorder.so")
+    folder = mkdtemp(prefix="agentkeep-recorder-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    library = Path(folder, "recorder.so")
     source = Path(__file__).with_name("recorder.c")
     done = subprocess.run(
         [compiler, "-shared", "-fPIC", "-O1", "-o", library, source], capture_output=True, text=True, check=False
