@@ -28,4 +28,4 @@ class TestMongoReplicaSet(TestMongo):
 
 
 class TestMongoSet(TestMongo):  # three members tell their own addresses, so a proxy can't stand before them
-    server, wire = servers.MONGO_SET, "without"
+    everyday, server, wire = False, servers.MONGO_SET, "without"

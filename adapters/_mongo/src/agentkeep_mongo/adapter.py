@@ -122,8 +122,10 @@ class MongoAdapter:
         self._client.open()
         try:
             async with self._client.call():
-                await schema.prepare(self._client, manage_schema=self._manage_schema)
+                is_missing = await schema.is_missing(self._client, manage_schema=self._manage_schema)
                 server = await ask(self._client)
+            if is_missing:
+                await schema.make(self._client)
         except BaseException:
             await self._client.close()
             raise

@@ -2,76 +2,51 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Container, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-from agentkeep.errors import OutcomeUnknown, PersistenceError, SessionNotFound
-from agentkeep.records import (
-    Append,
-    AppendedRecord,
-    MessageDraft,
-    MessageRecord,
-    Scope,
-    SessionRecord,
-    expiry,
-    new_session,
-)
-from agentkeep.spi.outcomes import (
-    added,
-    batch_conflict,
-    changed_fields,
-    check_owner,
-    check_visible,
-    last_seq_conflict,
-    message_id_conflict,
-    version_conflict,
-)
+from agentkeep.errors import OutcomeUnknown, PersistenceError
+from agentkeep.records import Append, AppendedRecord, Scope, SessionRecord, expiry
+from agentkeep.spi.outcomes import added, changed_fields
 from bson import Int64, ObjectId
 from pymongo import ReturnDocument
 
 from agentkeep_mongo import statements
+from agentkeep_mongo.batches import (
+    Batch,
+    Recent,
+    check_expected,
+    first_batch,
+    is_plain,
+    living_session,
+    message_records,
+    new_session_with,
+    owner_filter,
+    stored_already,
+)
 from agentkeep_mongo.client import Client, Document, Recheck
-from agentkeep_mongo.commit import Change, Commits, Log, State, Stored, logged
+from agentkeep_mongo.commit import Change, Commits
 from agentkeep_mongo.documents import Life, batch_entry, ids_of, micros, session_document, session_key, size_of, time_of
+from agentkeep_mongo.log import Log, logged
 from agentkeep_mongo.moving import MAX_PENDING_BYTES, STAGE_ABOVE_BYTES, Mover, is_time_to_move
 from agentkeep_mongo.reading import Reading
+from agentkeep_mongo.state import State, Stored
 
-_REMEMBERED = 20_000
-
-
-class Recent:
-    """The first ids of this repository's latest appends: a record that is sent twice is seen here (IDEM-2)."""
-
-    def __init__(self) -> None:
-        self._ids: OrderedDict[tuple[str, str, str], None] = OrderedDict()
-
-    def has(self, scope: Scope, append: Append) -> bool:
-        """Whether it was sent before; from now on it was."""
-        key = (scope.tenant, append.session_id, append.messages[0].id)
-        if key in self._ids:
-            return True
-        self._ids[key] = None
-        if len(self._ids) > _REMEMBERED:
-            self._ids.popitem(last=False)
-        return False
+_AFTER_APPEND: Document = {
+    "life": 1,
+    "last_seq": 1,
+    "version": 1,
+    "updated_at": 1,
+    "pending": 1,
+    "pending_bytes": 1,
+    "batch_count": {"$size": "$batches"},
+}
 
 
-class Batch(NamedTuple):
-    """New messages, as they will stand in a session's document; or only their id, if they went ahead."""
-
-    drafts: Sequence[MessageDraft]
-    entries: list[Document] | ObjectId
-    size: int
-
-    @property
-    def staged(self) -> ObjectId | None:
-        return self.entries if isinstance(self.entries, ObjectId) else None
-
-    def times(self, moment: int) -> list[int]:
-        return [moment if each.created_at is None else int(micros(each.created_at) or 0) for each in self.drafts]
+def _expects_nothing(append: Append) -> bool:
+    return append.expected_version in (None, 0) and append.expected_last_seq in (None, 0)
 
 
 class Appending:
@@ -84,9 +59,12 @@ class Appending:
 
     async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         is_new = bool(append.messages) and not self._recent.has(scope, append) and not append.may_be_stored
-        if is_new and _is_plain(append) and (size := size_of(append.messages)) <= STAGE_ABOVE_BYTES:
+        if is_new and is_plain(append) and (size := size_of(append.messages)) <= STAGE_ABOVE_BYTES:
             batch = Batch(append.messages, [batch_entry(each) for each in append.messages], size)
             result = await self._append_plain(scope, append, batch, None)
+            if result is None and append.create is not None and _expects_nothing(append):
+                record = await self._append_to_new(scope, append, None, batch)
+                result = None if record is None else await self._result(scope, append, batch, [], record)
             if result is not None:
                 return result
         return await self._append_looking(scope, append)
@@ -104,8 +82,8 @@ class Appending:
             "_id": session_key(scope.tenant, append.session_id),
             "batches.messages.id": {"$nin": [each["id"] for each in entries]},
             "pending_bytes": {"$lte": MAX_PENDING_BYTES},
-            **_owner(scope, append),
-            **statements.ALIVE_AND_FREE,
+            **owner_filter(scope, append),
+            **statements.MAY_APPEND,
         }
         if append.expected_version is not None:
             guard["version"] = append.expected_version
@@ -127,7 +105,7 @@ class Appending:
         if is_time_to_move(done, count, batch.size):
             await self._mover.relieve(Life(done["_id"], done["life"]), done["batch_count"])
         last_seq = int(done["last_seq"])
-        records = _records(batch, last_seq - count, int(done["updated_at"]))
+        records = message_records(batch, last_seq - count, int(done["updated_at"]))
         return AppendedRecord(records, int(done["version"]), last_seq, count)
 
     async def _append_looking(self, scope: Scope, append: Append) -> AppendedRecord:
@@ -135,18 +113,18 @@ class Appending:
         staged: dict[tuple[str, ...], Batch] = {}
 
         async def attempt(state: State | None) -> AppendedRecord | None:
-            living = _living(scope, append, state)
-            stored = [] if living is None else _stored_already(living, append)
+            living = living_session(scope, append, state)
+            stored = [] if living is None else stored_already(living, append)
             if append.messages and len(stored) == len(append.messages):
                 return await self._repeated(scope, append, stored)
-            _check_expected(append, living)
+            check_expected(append, living)
             known = {each.id for each in stored}
             batch = await self._batch(scope, append, known, staged)
             if living is not None:
                 if living.document["pending_bytes"] > MAX_PENDING_BYTES:
                     await self._mover.move(living.life)
                     return None
-                if not known and batch.drafts and batch.staged is None and _is_plain(append) and not living.held_by:
+                if not known and batch.drafts and batch.staged is None and is_plain(append) and not living.held_by:
                     return await self._append_plain(scope, append, batch, living)
                 done = await self._append_to(append, living, batch)
             else:
@@ -213,7 +191,7 @@ class Appending:
         if append.keep_last is not None:
             await log.keep_last(append.keep_last)
         if batch.staged is not None:
-            fields["staged_batches"] = 1
+            fields["unsettled"] = 1
         record = await logged(msgspec.structs.replace(record, **changes), log, moment)
         ends = expiry(record.ends_at, record.idle_ttl, record.updated_at)
         record = msgspec.structs.replace(record, expires_at=ends)
@@ -234,28 +212,20 @@ class Appending:
         self, scope: Scope, append: Append, state: State | None, batch: Batch
     ) -> SessionRecord | None:
         """Make the session with all that the call does to it. None: somebody else was first."""
-        assert append.create is not None  # noqa: S101 - `_living` raised otherwise
-        moment = await self._commits.server_time() if state is None else state.moment
-        record = new_session(append.create, time_of(moment))
-        labels = append.create.labels
-        if append.changes is not None:
-            changes = changed_fields(record, append.changes, record.created_at)
-            labels = append.changes.get("labels", labels)
-            record = msgspec.structs.replace(record, **changes, version=record.version + 1)
-        if append.add is not None:
-            record = msgspec.structs.replace(record, counters=added({}, append.add))
-        count = len(batch.drafts)
-        kept = count if append.keep_last is None else min(count, append.keep_last)
-        times = batch.times(moment)
-        record = msgspec.structs.replace(
-            record, last_seq=count, message_count=kept, last_message_at=time_of(times[-1]) if kept else None
-        )
+        moment = statements.BEGINNING if state is None else time_of(state.moment)
+        record, labels = new_session_with(append, batch, moment)
         document = session_document(scope, record, labels)
-        if kept:
-            document |= _first_batch(batch, kept, record.version, moment)
-        document["floor"] = Int64(count - kept)
-        done = await self._commits.create(document, state, is_repeatable=append.is_repeatable)
-        if done is not True:
+        if record.message_count:
+            document |= first_batch(batch, record.message_count, record.version, int(micros(moment) or 0))
+        document["floor"] = Int64(record.last_seq - record.message_count)
+        if state is None:
+            is_now = bool(record.message_count) and batch.drafts[-1].created_at is None
+            relative = statements.relative_times(record, last_message=is_now)
+            made = await self._commits.create_absent(document, relative, is_repeatable=append.is_repeatable)
+            if not isinstance(made, int):
+                return None
+            record, _ = new_session_with(append, batch, time_of(made))
+        elif await self._commits.create(document, state, is_repeatable=append.is_repeatable) is not True:
             return None
         if batch.staged is not None:
             await self._mover.relieve(Life(document["_id"], document["life"]), 0)
@@ -264,7 +234,7 @@ class Appending:
     async def _result(
         self, scope: Scope, append: Append, batch: Batch, stored: Sequence[Stored], record: SessionRecord
     ) -> AppendedRecord:
-        new = _records(batch, record.last_seq - len(batch.drafts), int(micros(record.updated_at) or 0))
+        new = message_records(batch, record.last_seq - len(batch.drafts), int(micros(record.updated_at) or 0))
         by_id = {each.id: each for each in new}
         if stored:
             known = await self._reading.by_ids(scope, append.session_id, [each.id for each in stored])
@@ -279,80 +249,3 @@ class Appending:
             return None  # some were removed since
         by_id = {each.id: each for each in found}
         return AppendedRecord([by_id[each.id] for each in append.messages], newest.version, newest.seq, 0)
-
-
-_AFTER_APPEND: Document = {
-    "life": 1,
-    "last_seq": 1,
-    "version": 1,
-    "updated_at": 1,
-    "pending": 1,
-    "pending_bytes": 1,
-    "batch_count": {"$size": "$batches"},
-}
-
-
-def _is_plain(append: Append) -> bool:
-    """Whether it only adds messages."""
-    others = (append.changes, append.add, append.truncate_after, append.keep_last)
-    return all(each is None for each in others)
-
-
-def _owner(scope: Scope, append: Append) -> Document:
-    """The session is one that the call may use without a look (ISO-1, ISO-4)."""
-    users = {scope.user_id, None if append.create is None else append.create.user_id} - {None}
-    return {"user_id": {"$in": list(users)}} if users else {}
-
-
-def _living(scope: Scope, append: Append, state: State | None) -> State | None:
-    """The session to append to, if there is one alive (SES-4, SES-7, ISO-4)."""
-    if state is None or not state.is_alive:
-        if append.create is None:
-            raise SessionNotFound(append.session_id)
-        return None
-    if append.create is not None:
-        check_owner(scope, append.create, state.record.user_id)
-    check_visible(scope, append.session_id, state.record.user_id)
-    return state
-
-
-def _stored_already(state: State, append: Append) -> list[Stored]:
-    """The call's messages that the session holds (IDEM-1, IDEM-3). Raises `Conflict`."""
-    stored = state.stored()
-    if append.stored == "skip":
-        return stored
-    if stored and len(stored) < len(append.messages):
-        raise batch_conflict(len(stored), len(append.messages))
-    keys = {each.id: each.key for each in stored}
-    for draft in append.messages:
-        if draft.id in keys and keys[draft.id] != draft.content_key:
-            raise message_id_conflict(draft.id)
-    return stored
-
-
-def _check_expected(append: Append, state: State | None) -> None:
-    version, last_seq = (0, 0) if state is None else (state.record.version, state.record.last_seq)
-    if append.expected_version not in (None, version):
-        raise version_conflict(append.expected_version or 0, version)
-    if append.expected_last_seq not in (None, last_seq):
-        raise last_seq_conflict(append.expected_last_seq or 0, last_seq)
-
-
-def _first_batch(batch: Batch, kept: int, version: int, moment: int) -> Document:
-    """The fields of a new session's document that hold its messages."""
-    count = len(batch.drafts)
-    fields: Document = {"last": Int64(count), "version": Int64(version), "at": Int64(moment), "bytes": batch.size}
-    if batch.staged is not None:
-        return {"batches": [{"first": Int64(1), **fields, "staged": batch.staged}], "staged_batches": 1}
-    entries = batch.entries[-kept:] if isinstance(batch.entries, list) else []
-    stored = {"first": Int64(count - kept + 1), **fields, "messages": entries}
-    return {"batches": [stored], "pending": kept, "pending_bytes": batch.size}
-
-
-def _records(batch: Batch, last_seq: int, moment: int) -> list[MessageRecord]:
-    return [
-        MessageRecord(
-            id=draft.id, seq=seq, role=draft.role, payload=draft.payload, created_at=draft.created_at or time_of(moment)
-        )
-        for seq, draft in enumerate(batch.drafts, last_seq + 1)
-    ]

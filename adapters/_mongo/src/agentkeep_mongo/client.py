@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
-from agentkeep.errors import Closed, ConfigurationError, OutcomeUnknown, Unavailable
+from agentkeep.errors import Closed, ConfigurationError, OutcomeUnknown, Refused, Unavailable
 from agentkeep.spi.resend import Attempt, Effect, Resend
 from bson import CodecOptions
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
@@ -57,8 +57,15 @@ class Collections(NamedTuple):
 def collections_of(client: Driver, database: str, prefix: str) -> Collections:
     found = client.get_database(database, CODEC, ReadPreference.PRIMARY, _WRITES, ReadConcern("local"))
     seen = found.get_collection(f"{prefix}_sessions", read_concern=ReadConcern("majority"))
-    names = ("sessions", "messages", "search", "staged", "schema")
-    return Collections(found, *(found[f"{prefix}_{name}"] for name in names), seen)
+    return Collections(
+        database=found,
+        sessions=found[f"{prefix}_sessions"],
+        messages=found[f"{prefix}_messages"],
+        search=found[f"{prefix}_search"],
+        staged=found[f"{prefix}_staged"],
+        schema=found[f"{prefix}_schema"],
+        seen=seen,
+    )
 
 
 class _Call:
@@ -132,8 +139,9 @@ class Client:
         call = _Call()
         token = _current.set(call)
         self._under_way += 1
+        timer = asyncio.timeout(self.seconds)
         try:
-            async with asyncio.timeout(self.seconds) as timer:
+            async with timer:
                 yield
         except TimeoutError as error:
             if not timer.expired():
@@ -142,6 +150,10 @@ class Client:
             if call.may_have_written:
                 raise OutcomeUnknown(f"{what}; a write was sent, so it may have happened") from error
             raise Unavailable(what) from error
+        except (Unavailable, Refused) as error:
+            if call.may_have_written:  # an earlier statement of this call
+                raise OutcomeUnknown(f"{error}; a write was sent before, so it may have happened") from error
+            raise
         finally:
             with suppress(ValueError):  # a generator's end may run in another context
                 _current.reset(token)

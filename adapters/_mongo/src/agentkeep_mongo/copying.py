@@ -11,9 +11,9 @@ from agentkeep.records import Fork, RestoredMessage, Scope, SessionRecord
 from agentkeep.spi.outcomes import check_visible, forked_at, forked_session
 from bson import Int64, ObjectId
 
-from agentkeep_mongo import statements
+from agentkeep_mongo import queries, statements
 from agentkeep_mongo.client import Client, Collections, Document
-from agentkeep_mongo.commit import Commits, State, pause
+from agentkeep_mongo.commit import Commits, pause
 from agentkeep_mongo.documents import (
     Life,
     batch_entry,
@@ -24,6 +24,7 @@ from agentkeep_mongo.documents import (
     time_of,
 )
 from agentkeep_mongo.moving import Mover
+from agentkeep_mongo.state import State
 from agentkeep_mongo.terms import search_documents
 
 
@@ -75,38 +76,37 @@ class Copying:
         fields = {"batches": 1, "cuts": 1, "labels": 1}
 
         async def attempt(target: State | None) -> SessionRecord | None:
+            parent = await self._parent(scope, fork, key)
             if target is not None and target.is_alive:
                 raise AlreadyExists(fork.new_id)
-            parent = await self._parent(scope, fork, key)
+            at = forked_at(fork, parent.record.last_seq)
             found = await self._client.read(
                 lambda to: to.sessions.find_one({"_id": key, "life": parent.life.id, "writes": parent.writes}, fields)
             )
             if found is None:
                 return None
-            return await self._copy(scope, fork, parent, found, target)
+            return await self._copy(scope, fork, parent, found, target, at)
 
         return await self._commits.change(Scope(scope.tenant), fork.new_id, attempt)
 
     async def _parent(self, scope: Scope, fork: Fork, key: str) -> State:
-        """Raises `SessionNotFound`, `InvalidInput`."""
+        """Raises `SessionNotFound`."""
         tries = 0
         while True:
             parent = await self._commits.head(key)
             if parent is None or not parent.is_alive:
                 raise SessionNotFound(fork.session_id)
             check_visible(scope, fork.session_id, parent.record.user_id)
-            forked_at(fork, parent.record.last_seq)
-            if not parent.has_staged:
+            if not parent.is_unsettled:
                 return parent
-            await self._mover.move(parent.life)
+            await self._mover.settle(parent.life)
             tries += 1
             await pause(tries)
 
     async def _copy(
-        self, scope: Scope, fork: Fork, parent: State, found: Document, target: State | None
+        self, scope: Scope, fork: Fork, parent: State, found: Document, target: State | None, at: int
     ) -> SessionRecord | None:
         """None: the parent's log was cut or changed meanwhile, or somebody else took the id."""
-        at = forked_at(fork, parent.record.last_seq)
         life = Life(session_key(scope.tenant, fork.new_id), ObjectId())
         moved = min(at, int(parent.document["moved"]))
         user = (fork.changes or {}).get("user_id", parent.record.user_id)
@@ -162,11 +162,11 @@ def _up_to(batches: Sequence[Document], at: int, version: int) -> list[Document]
 
 async def _copy_moved(to: Collections, parent: State, life: Life, moved: int, version: int, user: str | None) -> None:
     """The server copies, so the messages do not go over the wire."""
-    wanted = statements.visible(parent.life, parent.segments, after=int(parent.document["floor"]), before=moved + 1)
+    wanted = queries.visible(parent.life, parent.segments, after=int(parent.document["floor"]), before=moved + 1)
 
     def copied(name: str, collection: str, fields: Document) -> list[Document]:
         place: dict[str, Any] = {"s": statements.literal(life.key), "l": life.id, "q": "$_id.q"}
-        place |= {"c": "$_id.c"} if name == "search" else {}
+        place |= {"n": "$_id.n", "c": "$_id.c"} if name == "search" else {}
         return [
             {"$match": wanted},
             {"$set": {"e": 0, **fields}},

@@ -27,9 +27,6 @@ NEVER = Int64(2**62)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-MAY_BE_ABSENT = ("user_id", "agent_name", "title", "current_route", "current_step", "parent_id", "forked_at_seq")
-MAY_BE_ABSENT += ("schema_version", "last_message_at", "completed_at", "ends_at", "idle_ttl")
-
 
 def micros(moment: datetime | None) -> Int64 | None:
     return None if moment is None else Int64((moment - _EPOCH) // _MICROSECOND)
@@ -185,7 +182,7 @@ def message_record(document: Mapping[str, Any]) -> MessageRecord:
 
 def batch_entry(draft: MessageDraft) -> Document:
     """A message as it stands in a batch."""
-    entry = {
+    entry: Document = {
         "id": draft.id,
         "role": draft.role,
         "payload": draft.payload,

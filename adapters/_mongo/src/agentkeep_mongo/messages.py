@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+import msgspec
 from agentkeep.errors import MessageNotFound
 from agentkeep.records import (
     Append,
@@ -16,14 +17,18 @@ from agentkeep.records import (
     SearchQuery,
 )
 from agentkeep.spi.notify import Notifier
+from bson import Int64
 
 from agentkeep_mongo.appending import Appending
 from agentkeep_mongo.client import Client
-from agentkeep_mongo.commit import Change, Commits, Log, Raced, State, logged
+from agentkeep_mongo.commit import Change, Commits
+from agentkeep_mongo.documents import time_of
+from agentkeep_mongo.log import Log, logged
 from agentkeep_mongo.moving import Mover
 from agentkeep_mongo.reading import Reading
-from agentkeep_mongo.replacing import replace_message
+from agentkeep_mongo.replacing import replaced_in
 from agentkeep_mongo.search import search
+from agentkeep_mongo.state import Raced, State
 from agentkeep_mongo.watch import watch_session
 
 
@@ -46,7 +51,42 @@ class MongoMessages:
         self, scope: Scope, session_id: str, message: MessageDraft, *, expected: str
     ) -> MessageRecord | None:
         async with self._client.call():
-            return await replace_message(self._commits, self._reading, scope, session_id, message, expected)
+            replaced = await self._commits.change(
+                scope,
+                session_id,
+                lambda state: self._replace(self._commits.living(scope, session_id, state), message, expected),
+                ids=[message.id],
+            )
+            if not replaced:
+                return None
+            found = await self._reading.by_ids(scope, session_id, [message.id])
+        if not found:
+            raise MessageNotFound(session_id, message.id)
+        return found[0]
+
+    async def _replace(self, state: State, message: MessageDraft, expected: str) -> bool | None:
+        """None: somebody else wrote first."""
+        stored = state.stored()
+        if not stored:
+            raise MessageNotFound(state.record.id, message.id)
+        if stored[0].key != expected:
+            return False
+        new = {
+            "role": message.role,
+            "payload": message.payload,
+            "key": message.content_key,
+            "text": message.search_text,
+        }
+        record = msgspec.structs.replace(state.record, updated_at=time_of(state.moment))
+        cuts = state.document["cuts"] + 1
+        if state.document["pending_hits"]:
+            change = Change(record, {"cuts": cuts}, {"batches": replaced_in("$batches", message.id, new)})
+        else:
+            edit = {"q": Int64(stored[0].seq), "n": Int64(state.writes + 1), **new}
+            change = Change(record, {"cuts": cuts, "edits": [edit], "unsettled": 1}, {})
+        if await self._commits.update(state, change) is not True:
+            return None
+        return True
 
     async def list(self, scope: Scope, session_id: str, window: MessageRange) -> Sequence[MessageRecord]:
         async with self._client.call():

@@ -17,12 +17,11 @@ from agentkeep.errors import PersistenceError
 from agentkeep.records import Scope
 from bson import Int64, ObjectId
 from pymongo import ReturnDocument
-from pymongo.errors import BulkWriteError
 
 from agentkeep_mongo import statements
-from agentkeep_mongo.client import Client, Collection, Collections, Document
+from agentkeep_mongo.client import Client, Collections, Document
 from agentkeep_mongo.documents import Life, Segment, message_document
-from agentkeep_mongo.errors import only_duplicates
+from agentkeep_mongo.replacing import apply_edits, insert_missing
 from agentkeep_mongo.terms import search_documents
 
 _MANY_BATCHES = 64
@@ -75,6 +74,18 @@ class Mover:
         await self._insert(life, claimed, batches)
         await self._complete(life, claimed, batches)
 
+    async def settle(self, life: Life) -> None:
+        """Do what a commit has left to do before anybody may read the log. Raises `Unavailable`."""
+        wanted = {"_id": life.key, "life": life.id, "unsettled": {"$gt": 0}}
+        fields = {"edits": 1, "tenant": 1, "user_id": 1, "batches.staged": 1}
+        session = await self._client.read(lambda to: to.sessions.find_one(wanted, fields))
+        if session is None:
+            return
+        if session.get("edits"):
+            await apply_edits(self._client, life, session)
+        if any("staged" in each for each in session["batches"]):
+            await self.move(life)
+
     async def _insert(self, life: Life, session: Document, batches: Sequence[Document]) -> None:
         messages: list[Document] = []
         entries: list[Document] = []
@@ -91,8 +102,8 @@ class Mover:
         await self.insert_missing(messages, entries)
 
     async def insert_missing(self, messages: Sequence[Document], entries: Sequence[Document]) -> None:
-        await self._client.read(lambda to: _insert_missing(to.messages, messages))
-        await self._client.read(lambda to: _insert_missing(to.search, entries))
+        await self._client.read(lambda to: insert_missing(to.messages, messages))
+        await self._client.read(lambda to: insert_missing(to.search, entries))
 
     async def _admit(self, life: Life, session: Document, batch: Document) -> None:
         """Copy a staged batch to its seqs; the server does it, so nothing goes over the wire again."""
@@ -102,7 +113,7 @@ class Mover:
 
         def copied(name: str, fields: Document) -> list[Document]:
             place = {"s": "$_id.s", "l": life.id, "q": {"$add": ["$_id.q", Int64(first)]}}
-            place |= {"c": "$_id.c"} if name == "search" else {}
+            place |= {"n": "$_id.n", "c": "$_id.c"} if name == "search" else {}
             return [
                 {"$match": {"_id": staged.seqs(after)}},
                 {"$set": {"e": session["epoch"], **fields}},
@@ -208,13 +219,3 @@ class Mover:
     async def _remove(self, wanted: Any) -> None:
         await self._client.read(lambda to: to.messages.delete_many(wanted))
         await self._client.read(lambda to: to.search.delete_many(wanted))
-
-
-async def _insert_missing(collection: Collection, documents: Sequence[Document]) -> None:
-    if not documents:
-        return
-    try:
-        await collection.insert_many(list(documents), ordered=False)
-    except BulkWriteError as error:
-        if not only_duplicates(error):
-            raise

@@ -12,11 +12,12 @@ from agentkeep.errors import SessionNotFound
 from agentkeep.records import MessageRange, MessageRecord, Scope
 from agentkeep.spi.decode import decode_all, message_name
 
-from agentkeep_mongo import statements
+from agentkeep_mongo import queries, statements
 from agentkeep_mongo.client import Client, Collections, Document
-from agentkeep_mongo.commit import is_admitted, pause
+from agentkeep_mongo.commit import pause
 from agentkeep_mongo.documents import Life, Segment, message_record, session_key
 from agentkeep_mongo.moving import Mover
+from agentkeep_mongo.state import is_admitted
 
 
 class Window(NamedTuple):
@@ -40,9 +41,7 @@ class Reading:
         while True:
             found = await self._settled(
                 session_id,
-                lambda to, extra=extra: statements.window(
-                    key, scope, wanted, to.messages.name, extra=extra, whole=whole
-                ),
+                lambda to, extra=extra: queries.window(key, scope, wanted, to.messages.name, extra=extra, whole=whole),
                 latest=latest,
             )
             moved = _admitted(found)
@@ -56,13 +55,13 @@ class Reading:
     async def by_ids(self, scope: Scope, session_id: str, ids: Sequence[str]) -> list[MessageRecord]:
         """Raises `SessionNotFound`."""
         key = session_key(scope.tenant, session_id)
-        found = await self._settled(session_id, lambda to: statements.by_ids(key, scope, ids, to.messages.name))
+        found = await self._settled(session_id, lambda to: queries.by_ids(key, scope, ids, to.messages.name))
         return _records(session_id, [*_admitted(found), *found["pending"]])
 
     async def _settled(
         self, session_id: str, pipeline: Callable[[Collections], statements.Pipeline], *, latest: bool = False
     ) -> Document:
-        """The one document of a pipeline, read again until no batch of it is still staged."""
+        """The one document of a pipeline, read again until nothing of it is unsettled."""
 
         async def send(to: Collections) -> Document | None:
             sessions = to.sessions if latest else to.seen
@@ -73,9 +72,9 @@ class Reading:
             found = await self._client.read(send)
             if found is None:
                 raise SessionNotFound(session_id)
-            if not found.get("staged_batches"):
+            if not found.get("unsettled"):
                 return found
-            await self._mover.move(Life(found["_id"], found["life"]))
+            await self._mover.settle(Life(found["_id"], found["life"]))
             tries += 1
             await pause(tries)
 

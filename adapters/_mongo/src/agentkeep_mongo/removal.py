@@ -6,10 +6,9 @@ Whatever stops it in between, a sweep finds the expired session and goes on (SES
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
-from agentkeep.errors import PersistenceError
+from agentkeep.errors import OutcomeUnknown, PersistenceError
 from bson import ObjectId
 
 from agentkeep_mongo.client import Client, Collections, Document
@@ -33,9 +32,12 @@ class Removal:
         return await self._client.write(send) or 0
 
     async def remove_ended(self, removal: ObjectId, keys: Sequence[str]) -> None:
-        """Go on after `end`, which was the commit. If it fails, a sweep does it."""
-        with suppress(PersistenceError):
+        """Go on after `end`, which was the commit. Raises `OutcomeUnknown` if it fails; then a sweep does it."""
+        try:
             await self.remove({"_id": {"$in": list(keys)}, "removal": removal})
+        except PersistenceError as error:
+            what = "the sessions are gone, but what they stored is not removed yet: a sweep removes it"
+            raise OutcomeUnknown(f"{self._client.server}: {what}") from error
 
     async def remove(self, wanted: Document) -> int:
         """Remove the documents of sessions that have expired; return how many sessions."""

@@ -1,87 +1,59 @@
-"""Replacing one message, wherever it stands (redaction)."""
+"""Replacing one message, wherever it stands (redaction).
+
+A message that was moved is replaced in two steps. One update of the session's document is the commit: it sets
+`updated_at` and says in `edits` what the message is now. Then the edit is applied to the message and to its search
+entries. A reader that meets an edit applies it first; applying it twice changes nothing.
+"""
 
 from __future__ import annotations
 
-import msgspec
-from agentkeep.errors import MessageNotFound
-from agentkeep.records import MessageDraft, MessageRecord, Scope
+from collections.abc import Sequence
+
+from bson import Int64
+from pymongo.errors import BulkWriteError
 
 from agentkeep_mongo import statements
-from agentkeep_mongo.client import Collections, Document
-from agentkeep_mongo.commit import Change, Commits, State, Stored
-from agentkeep_mongo.documents import time_of
-from agentkeep_mongo.reading import Reading
+from agentkeep_mongo.client import Client, Collection, Document
+from agentkeep_mongo.documents import Life
+from agentkeep_mongo.errors import only_duplicates
 from agentkeep_mongo.terms import search_documents
 
 
-async def replace_message(
-    commits: Commits, reading: Reading, scope: Scope, session_id: str, draft: MessageDraft, expected: str
-) -> MessageRecord | None:
-    """Raises `SessionNotFound`, `MessageNotFound`."""
-    new = {
-        "role": draft.role,
-        "payload": draft.payload,
-        "key": draft.content_key,
-        "text": draft.search_text,
-    }
-
-    async def attempt(state: State | None) -> bool | None:
-        state = commits.living(scope, session_id, state)
-        stored = state.stored()
-        if not stored:
-            raise MessageNotFound(session_id, draft.id)
-        if stored[0].key != expected:
-            return False
-        if not state.document["pending_hits"]:
-            if not await _replace_moved(commits, state, stored[0], new, expected):
-                return False
-            await _touch(commits, state)
-            return True
-        record = msgspec.structs.replace(state.record, updated_at=time_of(state.moment))
-        change = Change(record, {"cuts": state.document["cuts"] + 1}, {"batches": _replaced(draft.id, new)})
-        return True if await commits.update(state, change) is True else None
-
-    if not await commits.change(scope, session_id, attempt, ids=[draft.id]):
-        return None
-    found = await reading.by_ids(scope, session_id, [draft.id])
-    if not found:
-        raise MessageNotFound(session_id, draft.id)
-    return found[0]
-
-
-def _replaced(message_id: str, new: Document) -> Document:
+def replaced_in(batches: str, message_id: str, new: Document) -> Document:
+    """An expression: the batches with another content of one message."""
     is_it = {"$eq": ["$$m.id", statements.literal(message_id)]}
     one = {"$cond": [is_it, {"$mergeObjects": ["$$m", statements.literal(new)]}, "$$m"]}
-    messages = {"$map": {"input": {"$ifNull": ["$$b.messages", []]}, "as": "m", "in": one}}
-    return {"$map": {"input": "$batches", "as": "b", "in": {"$mergeObjects": ["$$b", {"messages": messages}]}}}
+    messages: Document = {"$map": {"input": {"$ifNull": ["$$b.messages", []]}, "as": "m", "in": one}}
+    return {"$map": {"input": batches, "as": "b", "in": {"$mergeObjects": ["$$b", {"messages": messages}]}}}
 
 
-async def _replace_moved(commits: Commits, state: State, stored: Stored, new: Document, expected: str) -> bool:
-    """One update of the message's document; what the search then finds is only what has the message's content key."""
-    place = state.life.at(stored.seq)
-    fields = {name: value for name, value in new.items() if name != "text"}
-
-    async def send(to: Collections) -> Document | None:
-        return await to.messages.find_one_and_update({"_id": place, "key": expected}, {"$set": fields})
-
-    before = await commits.client.write(send)
-    if before is None:
-        return False
-    entries = search_documents(
-        {**before, **fields}, new["text"], state.document["tenant"], state.document.get("user_id")
-    )
-    await commits.client.read(
-        lambda to: to.search.delete_many({"_id": state.life.seqs(stored.seq - 1, stored.seq + 1)})
-    )
-    await commits.mover.insert_missing([], entries)
-    return True
+async def apply_edits(client: Client, life: Life, session: Document) -> None:
+    """Bring what was moved up to date. `n` orders the edits, so one that comes late does nothing."""
+    for edit in session["edits"]:
+        await _apply(client, life, session, edit)
+    same = {"_id": life.key, "life": life.id, "edits": session["edits"]}
+    await client.read(lambda to: to.sessions.update_one(same, statements.applied_edits()))
 
 
-async def _touch(commits: Commits, state: State) -> None:
-    """The session's `updated_at`, and a sign for a fork that is copying."""
-    pipeline = [
-        statements.LATEST,
-        {"$set": {"writes": statements.added("writes", 1), "cuts": statements.added("cuts", 1)}},
-    ]
-    session = {"_id": state.life.key, "life": state.life.id}
-    await commits.client.read(lambda to: to.sessions.update_one(session, pipeline))
+async def _apply(client: Client, life: Life, session: Document, edit: Document) -> None:
+    place, number = life.at(Int64(edit["q"])), edit["n"]
+    fields = {name: edit[name] for name in ("n", "role", "payload", "key")}
+    earlier = {"_id": place, "n": {"$not": {"$gt": number}}}
+    message = await client.read(lambda to: to.messages.find_one_and_update(earlier, {"$set": fields}))
+    if message is None:  # it was cut off, or replaced again
+        return
+    entries = search_documents({**message, **fields}, edit["text"], session["tenant"], session.get("user_id"))
+    await client.read(lambda to: insert_missing(to.search, entries))
+    stale = {"_id": {"$gte": place, "$lt": {**place, "n": number}}}
+    await client.read(lambda to: to.search.delete_many(stale))
+
+
+async def insert_missing(collection: Collection, documents: Sequence[Document]) -> None:
+    """Insert what is not there yet."""
+    if not documents:
+        return
+    try:
+        await collection.insert_many(list(documents), ordered=False)
+    except BulkWriteError as error:
+        if not only_duplicates(error):
+            raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
-from typing import Any
 
 from agentkeep.errors import Corrupt
 from agentkeep.spi.schema import SchemaVersion, missing_steps
@@ -12,19 +11,18 @@ from bson import Int64
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
-from agentkeep_mongo.client import Client, Collections, Document
+from agentkeep_mongo.client import Client, Collection, Collections, Document
 
 VERSION = 1
 OLDEST = 1
 _ID = "schema"
 
 
-async def prepare(client: Client, *, manage_schema: bool) -> None:
-    """Raises `SchemaMissing`, `SchemaTooNew`. Many processes may do it at once: each step may be done twice."""
+async def is_missing(client: Client, *, manage_schema: bool) -> bool:
+    """Whether the schema has to be made. Raises `SchemaMissing`, `SchemaTooNew`."""
     name = f"prefix {client.prefix!r} of database {client.database!r}"
     found = await find(client)
-    if missing_steps(found, known=VERSION, manage_schema=manage_schema, name=name):
-        await client.read(_make)
+    return bool(missing_steps(found, known=VERSION, manage_schema=manage_schema, name=name))
 
 
 async def find(client: Client) -> SchemaVersion | None:
@@ -37,15 +35,20 @@ async def find(client: Client) -> SchemaVersion | None:
     return SchemaVersion(int(version), int(oldest))
 
 
-async def _make(to: Collections) -> None:
-    by_collection: dict[str, Any] = {
-        "sessions": to.sessions,
-        "messages": to.messages,
-        "search": to.search,
-        "staged": to.staged,
-    }
+async def make(client: Client) -> None:
+    """Many processes may do it at once: each step may be done twice. The time limit holds for each step alone."""
     for name, indexes in json.loads(files("agentkeep_mongo").joinpath("mappings/indexes.json").read_text()).items():
-        await by_collection[name].create_indexes([_model(each) for each in indexes])
+        models = [_model(each) for each in indexes]
+        await client.read(lambda to, name=name, models=models: _collection(to, name).create_indexes(models))
+    await client.read(_store_version)
+
+
+def _collection(to: Collections, name: str) -> Collection:
+    found = {"sessions": to.sessions, "messages": to.messages, "search": to.search, "staged": to.staged}
+    return found[name]
+
+
+async def _store_version(to: Collections) -> None:
     version: Document = {"version": Int64(VERSION), "oldest": Int64(OLDEST)}
     try:
         await to.schema.update_one({"_id": _ID}, {"$set": version}, upsert=True)

@@ -63,6 +63,10 @@ def _sessions(scope: Scope, query: SearchQuery, user: str | None) -> Document:
 
 async def _move_some(client: Client, mover: Mover, sessions: Document) -> None:
     """Upkeep in bounded steps: what is moved is in the index for all later searches."""
+    unsettled = {**sessions, "unsettled": {"$gt": 0}}
+    found = await client.read(lambda to: to.sessions.find(unsettled, {"life": 1}).limit(_MOVED_FIRST).to_list())
+    for each in found:
+        await mover.settle(Life(each["_id"], each["life"]))
     wanted = {**sessions, "pending": {"$gt": 0}}
     found = await client.read(lambda to: to.sessions.find(wanted, {"life": 1}).limit(_MOVED_FIRST).to_list())
     for each in found:
@@ -121,7 +125,7 @@ async def _moved_hits(
         wanted["_id"] = {"$gte": {"s": key}, "$lt": {"s": key + "\x01"}}
     if query.role is not None:
         wanted["role"] = query.role
-    pipeline = [
+    pipeline: list[Document] = [
         {"$match": wanted},
         {"$match": {"$expr": {"$or": [{"$gt": ["$of", 1]}, _contains("$text", query.words)]}}},
         {"$project": {"terms": 0}},
@@ -139,13 +143,13 @@ async def _moved_hits(
 
 
 def _whole_text(collection: str) -> Document:
-    same = {"$and": [{"$gte": ["$_id", "$$low"]}, {"$lt": ["$_id", "$$high"]}]}
+    same = {"$and": [{"$gte": ["$_id", "$$low"]}, {"$lt": ["$_id", "$$high"]}, {"$eq": ["$key", "$$key"]}]}
     place = {"s": "$_id.s", "l": "$_id.l"}
     # a text of one document is not read again
     high = {"$cond": [{"$gt": ["$of", 1]}, {**place, "q": {"$add": ["$_id.q", Int64(1)]}}, {**place, "q": "$_id.q"}]}
     return {
         "from": collection,
-        "let": {"low": {**place, "q": "$_id.q"}, "high": high},
+        "let": {"low": {**place, "q": "$_id.q"}, "high": high, "key": "$key"},
         "pipeline": [{"$match": {"$expr": same}}, {"$sort": {"_id": 1}}, {"$project": {"text": 1}}],
         "as": "parts",
     }

@@ -29,12 +29,13 @@ from bson import ObjectId
 
 from agentkeep_mongo import statements
 from agentkeep_mongo.client import Client, Collections, Document
-from agentkeep_mongo.commit import Change, Commits, State
+from agentkeep_mongo.commit import Change, Commits
 from agentkeep_mongo.copying import Copying
 from agentkeep_mongo.documents import session_document, session_key, session_record, time_of
 from agentkeep_mongo.listing import FIELDS, conditions, hint, page_filter, sorting
 from agentkeep_mongo.reading import Reading
 from agentkeep_mongo.removal import Removal
+from agentkeep_mongo.state import State
 
 
 class MongoSessions:
@@ -61,13 +62,23 @@ class MongoSessions:
                     raise AlreadyExists(draft.id)
                 check_owner(scope, draft, state.record.user_id)
                 return state.record
-            moment = await self._commits.server_time() if state is None else state.moment
-            record = new_session(draft, time_of(moment))
+            if state is None:
+                return await self._create_absent(scope, draft)
+            record = new_session(draft, time_of(state.moment))
             document = session_document(scope, record, draft.labels)
             return record if await self._commits.create(document, state) else None
 
         async with self._client.call():
-            return await self._commits.change(scope, draft.id, attempt)
+            made = None if or_get else await self._create_absent(scope, draft)
+            return made or await self._commits.change(scope, draft.id, attempt)
+
+    async def _create_absent(self, scope: Scope, draft: SessionDraft) -> SessionRecord | None:
+        """None: there is a document of that id, whether it is alive or not."""
+        record = new_session(draft, statements.BEGINNING)
+        document = session_document(scope, record, draft.labels)
+        relative = statements.relative_times(record, last_message=False)
+        moment = await self._commits.create_absent(document, relative)
+        return new_session(draft, time_of(moment)) if isinstance(moment, int) else None
 
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
         wanted = {"_id": session_key(scope.tenant, session_id), **statements.of_scope(scope), **statements.ALIVE}

@@ -6,13 +6,13 @@ wrapped by `literal`, in a filter it is compared with `$eq` or `$in`, or is a pl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from agentkeep.records import MessageRange, Scope
+from agentkeep.records import Scope, SessionRecord
 from bson import Int64, ObjectId
 
-from agentkeep_mongo.documents import Document, Life, Segment
+from agentkeep_mongo.documents import Document, Segment, time_of
 
 Pipeline = list[Document]
 
@@ -22,16 +22,21 @@ NOW: Document = {"$multiply": [{"$toLong": "$$NOW"}, Int64(1000)]}
 _LIVES: Document = {"$gt": ["$expires_at", NOW]}
 _IS_FREE: Document = {"$not": [{"$gt": ["$hold.until", NOW]}]}
 ALIVE: Document = {"$expr": _LIVES}
-ALIVE_AND_FREE: Document = {"$expr": {"$and": [_LIVES, _IS_FREE]}}
-"""No writer holds the session for itself (see `commit.py`)."""
 
-_ABOVE_ALL = Int64(2**62)
+_RESERVE: Document = {"$min": [50_000, {"$divide": [{"$subtract": ["$expires_at", "$updated_at"]}, 10]}]}
+_LIVES_ON: Document = {"$gt": ["$expires_at", {"$add": [NOW, _RESERVE]}]}
+LIVES_ON: Document = {"$expr": _LIVES_ON}
+"""For a write that moves the expiry. `$$NOW` is the start of the request, and the write is seen a moment later. So it
+is refused in the last 50 ms, or the last tenth of a shorter life: otherwise it could bring back what readers saw as
+expired (TTL-1)."""
+
+_MAY_APPEND: Document = {"$cond": [{"$gt": ["$idle_ttl", None]}, _LIVES_ON, _LIVES]}
+MAY_APPEND: Document = {"$expr": {"$and": [_MAY_APPEND, _IS_FREE]}}
+"""And no writer holds the session for itself (see `commit.py`)."""
+
 _MOVES_SECONDS = 3
 """Then another mover may begin: what both insert is the same, and the first to complete wins."""
 HOLD_SECONDS = 2
-
-HEAD: Document = {"life": 1, "segments": 1, "staged_batches": 1}
-"""What a reader must know of a session to judge its messages."""
 
 
 def literal(value: Any) -> Document:
@@ -44,145 +49,6 @@ def of_scope(scope: Scope) -> Document:
 
 def after_now(seconds: float) -> Document:
     return {"$add": [NOW, Int64(int(seconds * 1_000_000))]}
-
-
-# ---- reading
-
-
-def _sized(expression: Any, count: Any, side: Literal[1, -1]) -> Document:
-    """The first or last `count` of an array; `count` may be an expression, and 0 or less."""
-    sliced = {"$slice": [expression, {"$multiply": [count, side]}]}
-    return {"$cond": [{"$gt": [count, 0]}, sliced, []]}
-
-
-def pending(batches: Any) -> Document:
-    """The single messages of batches, in order, as `documents.message_record` reads them."""
-    message = {
-        "$let": {
-            "vars": {"m": {"$arrayElemAt": ["$$this.messages", "$$n"]}},
-            "in": {
-                "q": {"$add": ["$$this.first", "$$n"]},
-                "id": "$$m.id",
-                "role": "$$m.role",
-                "payload": "$$m.payload",
-                "key": "$$m.key",
-                "at": {"$ifNull": ["$$m.at", "$$this.at"]},
-                "version": "$$this.version",
-            },
-        }
-    }
-    numbers = {"$range": [0, {"$size": {"$ifNull": ["$$this.messages", []]}}]}
-    one = {"$map": {"input": numbers, "as": "n", "in": message}}
-    return {"$reduce": {"input": batches, "initialValue": [], "in": {"$concatArrays": ["$$value", one]}}}
-
-
-def window(key: str, scope: Scope, wanted: MessageRange, collection: str, *, extra: int, whole: bool) -> Pipeline:
-    """A living session with its messages of a range: `moved` of their own collection, `pending` of its document.
-
-    `extra`: how many more documents to read, because some may be leftovers. `whole`: with the session's own fields.
-    """
-    side: Literal[1, -1] = -1 if wanted.newest_first else 1
-    before = _ABOVE_ALL if wanted.before is None else Int64(wanted.before)
-    limit = wanted.limit + extra
-    low: Document = {"$max": [Int64(wanted.after), "$floor"]}
-    if wanted.newest_first and wanted.before is None:  # the document itself holds enough
-        low = {"$cond": [{"$gte": ["$pending", limit]}, _ABOVE_ALL, low]}
-    of_range: Pipeline = [
-        {"$match": {"$expr": {"$and": [{"$gt": ["$_id", _id(key, "$$low")]}, {"$lt": ["$_id", _id(key, before)]}]}}},
-        {"$sort": {"_id": side}},
-        {"$limit": limit},
-        {"$project": {"_id": 0, "q": "$_id.q", "e": 1, "id": 1, "role": 1, "payload": 1, "at": 1}},
-    ]
-    return [
-        {"$match": {"_id": key, **of_scope(scope), **ALIVE}},
-        {"$lookup": _lookup(collection, {"life": "$life", "low": low}, of_range)},
-        {"$set": {"pending": _pending_of(wanted, before, side)}},
-        {"$set": _cut_to(limit, newest_first=wanted.newest_first)},
-        {"$unset": ["batches", "labels"]} if whole else {"$project": {**HEAD, "moved": 1, "pending": 1}},
-    ]
-
-
-def _lookup(collection: str, variables: Document, pipeline: Pipeline) -> Document:
-    return {"from": collection, "let": variables, "pipeline": pipeline, "as": "moved"}
-
-
-def _id(key: str, seq: Any) -> Document:
-    return {"s": literal(key), "l": "$$life", "q": seq}
-
-
-def _pending_of(wanted: MessageRange, before: int, side: Literal[1, -1]) -> Document:
-    after = Int64(wanted.after)
-    batches = {
-        "$filter": {
-            "input": "$batches",
-            "as": "b",
-            "cond": {"$and": [{"$gt": ["$$b.last", after]}, {"$lt": ["$$b.first", before]}]},
-        }
-    }
-    inside = {"$and": [{"$gt": ["$$m.q", after]}, {"$lt": ["$$m.q", before]}]}
-    # no batch is empty, so `limit` batches are enough
-    messages = pending(_sized(batches, wanted.limit, side))
-    return _sized({"$filter": {"input": messages, "as": "m", "cond": inside}}, wanted.limit, side)
-
-
-def _cut_to(limit: int, *, newest_first: bool) -> Document:
-    """Of the two parts of a log no more than are wanted together: the pending ones are the newest."""
-    if newest_first:
-        return {"moved": _sized("$moved", {"$subtract": [limit, {"$size": "$pending"}]}, 1)}
-    return {"pending": _sized("$pending", {"$subtract": [limit, {"$size": "$moved"}]}, 1)}
-
-
-def by_ids(key: str, scope: Scope, ids: Sequence[str], collection: str) -> Pipeline:
-    """A living session with those of these messages that it holds."""
-    return [
-        {"$match": {"_id": key, **of_scope(scope), **ALIVE}},
-        _lookup_ids(key, ids, collection, {"_id": 0, "q": "$_id.q", "e": 1, "id": 1, "role": 1, "payload": 1, "at": 1}),
-        {"$set": {"pending": _pending_with(ids)}},
-        {"$project": {**HEAD, "moved": 1, "pending": 1}},
-    ]
-
-
-def _lookup_ids(key: str, ids: Sequence[str], collection: str, fields: Document) -> Document:
-    match = {"_id.s": key, "id": {"$in": list(ids)}, "$expr": {"$eq": ["$_id.l", "$$life"]}}
-    return {"$lookup": _lookup(collection, {"life": "$life"}, [{"$match": match}, {"$project": fields}])}
-
-
-def _pending_with(ids: Sequence[str]) -> Document:
-    return {"$filter": {"input": pending("$batches"), "as": "m", "cond": {"$in": ["$$m.id", literal(list(ids))]}}}
-
-
-def head(key: str, ids: Sequence[str], collection: str) -> Pipeline:
-    """A session, alive or not, with the shape of its batches and the server's time, but without payloads.
-
-    `ids`: and which of these it holds, with their seqs, versions and content keys.
-    """
-    times = {
-        "$map": {
-            "input": {"$ifNull": ["$$b.messages", []]},
-            "as": "m",
-            "in": {"$ifNull": ["$$m.at", "$$b.at"]},
-        }
-    }
-    shape = {"first": "$$b.first", "last": "$$b.last", "times": times}
-    found: Document = {"now": NOW, "shape": {"$map": {"input": "$batches", "as": "b", "in": shape}}}
-    stages: Pipeline = [{"$match": {"_id": key}}]
-    if ids:
-        fields = {"_id": 0, "q": "$_id.q", "e": 1, "id": 1, "key": 1, "version": 1}
-        # `moved` is a field of the session too, which the lookup must not replace
-        lookup = _lookup_ids(key, ids, collection, fields)
-        lookup["$lookup"]["as"] = "moved_hits"
-        stages.append(lookup)
-        found["pending_hits"] = _pending_with(ids)
-    return [*stages, {"$set": found}, {"$unset": ["batches", "pending_hits.payload"]}]
-
-
-def visible(life: Life, segments: Sequence[Segment], *, after: int, before: int | None = None) -> Document:
-    """A filter for the messages of their own collection that a session holds: what is left over has another epoch."""
-    admitted = [{"e": segment.epoch, "_id.q": {"$lte": Int64(segment.to)}} for segment in segments]
-    return {"_id": life.seqs(after, before), "$or": admitted or [{"e": -1}]}
-
-
-# ---- writing
 
 
 def new_batch(
@@ -234,6 +100,28 @@ def append_batch(batch: Document, count: int, size: int, last_at: int | None) ->
             }
         },
     ]
+
+
+BEGINNING = time_of(0)
+"""The moment of a session that is to be made: the server adds its own time (see `new_document`)."""
+
+
+def new_document(document: Document, relative: Collection[str]) -> Pipeline:
+    """An upsert of a session that begins now. Its `relative` times, and those of its batches, count from now."""
+    fields: Document = {name: literal(value) for name, value in document.items() if name not in ("_id", "life")}
+    fields |= {name: {"$add": [NOW, document[name]]} for name in relative if name in document}
+    fields["batches"] = [
+        {name: NOW if name == "at" else literal(value) for name, value in batch.items()}
+        for batch in document["batches"]
+    ]
+    return [{"$set": fields}]
+
+
+def relative_times(record: SessionRecord, *, last_message: bool) -> list[str]:
+    """The times of a record that was made at `BEGINNING`. `last_message`: that one's too."""
+    names = ["created_at", "updated_at", "completed_at", "ends_at"]
+    names += ["expires_at"] if record.expires_at is not None else []
+    return [*names, *(["last_message_at"] if last_message else [])]
 
 
 def keep_up_to(batches: Any, seq: int) -> Document:
@@ -293,16 +181,26 @@ def not_moving(but: ObjectId) -> Document:
     return {"$expr": {"$or": [{"$eq": ["$move.by", but]}, {"$not": [{"$gt": ["$move.until", NOW]}]}]}}
 
 
+def unsettled(batches: Any, *, edits: Any = "$edits") -> Document:
+    """How much a reader has to settle first: staged batches, and replaced messages that were moved before."""
+    staged = {"$filter": {"input": batches, "as": "b", "cond": {"$gt": ["$$b.staged", None]}}}
+    return {"$add": [{"$size": staged}, {"$size": {"$ifNull": [edits, []]}}]}
+
+
+def applied_edits() -> Pipeline:
+    """The replaced messages stand where they were moved to."""
+    return [{"$set": {"unsettled": unsettled("$batches", edits=[])}}, {"$unset": "edits"}]
+
+
 def complete_move(upto: int, segments: Sequence[Segment]) -> Pipeline:
     left = {"$filter": {"input": "$batches", "as": "b", "cond": {"$gt": ["$$b.last", Int64(upto)]}}}
-    staged = {"$size": {"$filter": {"input": left, "as": "b", "cond": {"$gt": ["$$b.staged", None]}}}}
     return [
         {
             "$set": {
                 **counted_batches(left),
                 "moved": Int64(upto),
                 "segments": literal([segment_list(each) for each in segments]),
-                "staged_batches": staged,
+                "unsettled": unsettled(left),
                 "writes": added("writes", 1),
             }
         },

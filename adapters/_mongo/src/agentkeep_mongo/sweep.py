@@ -25,7 +25,9 @@ class Sweeper:
 
     async def sweep(self, scope: Scope | None, *, limit: int) -> int:
         wanted = expired(scope)
-        found = await self._client.read(lambda to: to.sessions.find(wanted, {"_id": 1}).limit(limit).to_list())
+        found = await self._client.read(
+            lambda to: to.sessions.find(wanted, {"_id": 1}, hint="expired", limit=limit).to_list()
+        )
         removed = 0
         if found:
             removed = await self._removal.remove({**wanted, "_id": {"$in": [each["_id"] for each in found]}})

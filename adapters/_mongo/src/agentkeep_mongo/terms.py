@@ -28,12 +28,15 @@ def entries_of(text: str) -> Iterator[str]:
 
 
 def search_documents(message: Document, text: str, tenant: str, user_id: str | None) -> list[Document]:
-    """What stands in the search collection for a message; several documents if the text is very long."""
+    """What stands in the search collection for a message; several documents if the text is very long.
+
+    `n` is the message's number of edits, so the entries of its earlier texts never stand in the way.
+    """
     parts = [text[start : start + _LETTERS] for start in range(0, len(text), _LETTERS)]
     found = list(zip_longest(parts, _in_groups(entries_of(text))))
     return [
         {
-            "_id": {**message["_id"], "c": number},
+            "_id": {**message["_id"], "n": message.get("n", 0), "c": number},
             "e": message["e"],
             "tenant": tenant,
             "user": user_id,
