@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
@@ -74,7 +74,7 @@ def _signature(secret: str, request: web.Request, body: bytes) -> str:
 
 
 @asynccontextmanager
-async def _aws(seen: list[tuple[str, bool]]) -> AsyncIterator[str]:
+async def _aws(seen: list[tuple[str, bool]]) -> AsyncGenerator[str]:
     """A server that checks each signature, and knows no index."""
 
     async def answer(request: web.Request) -> web.Response:

@@ -111,7 +111,7 @@ class Analysis:
             session = sessions.get(source["session"])
             if session is not None and not session.is_expired(now) and _is_meant(scope, query, session, source):
                 message = stored_message(session.record.id, source).record()
-                highlights = next(iter(hit.get("highlight", {}).values()), [])
+                highlights: list[str] = next(iter(hit["highlight"].values())) if "highlight" in hit else []
                 hits.append(AnalysisHit(session.record.id, message, float(hit["_score"]), highlights))
         return hits
 

@@ -5,30 +5,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agentkeep.errors import OutcomeUnknown, PersistenceError, SessionNotFound, Unavailable
-from agentkeep.records import Append, AppendedRecord, Scope, SessionRecord, expiry, new_session
-from agentkeep.spi.outcomes import (
-    added,
-    batch_conflict,
-    changed_fields,
-    check_owner,
-    check_visible,
-    last_seq_conflict,
-    message_id_conflict,
-    version_conflict,
-)
-from msgspec.structs import replace
+from agentkeep.errors import OutcomeUnknown, PersistenceError, Unavailable
+from agentkeep.records import Append, AppendedRecord, Scope
 
 from agentkeep_opensearch import log
 from agentkeep_opensearch.client import Client
 from agentkeep_opensearch.commit import Pointed, Store, new_life
-from agentkeep_opensearch.documents import Loaded, Message, Session, message_of, moment_of
+from agentkeep_opensearch.documents import Loaded, Message, Session, moment_of
+from agentkeep_opensearch.erasing import erase_all, finish
 from agentkeep_opensearch.notify import SessionNotifier
-from agentkeep_opensearch.statements import session_key
+from agentkeep_opensearch.steps import Needs, Steps
 
 _WITHOUT = ("state", "metadata", "labels")
 _MOST_APPENDS = 64
@@ -47,14 +37,6 @@ class _Item:
     result: asyncio.Future[AppendedRecord]
     deadline: float
     is_taken: bool = False
-
-
-class _Needs(Exception):
-    """The computation needs a message that only its document has."""
-
-    def __init__(self, seq: int) -> None:
-        super().__init__(seq)
-        self.seq = seq
 
 
 class Appender:
@@ -182,10 +164,10 @@ class _Batch:
         """The results, and the session after all of them; None if nothing changes."""
         by_seq: dict[int, Message] = {}
         while True:
-            steps = _Steps(None if living is None else living.session, stored, by_seq, now, new_life(loaded))
+            steps = Steps(None if living is None else living.session, stored, by_seq, now, new_life(loaded))
             try:
-                results = [steps.result(item) for item in self._items]
-            except _Needs as need:
+                results = [steps.result(item.scope, item.append) for item in self._items]
+            except Needs as need:
                 if living is None:
                     raise
                 (by_seq[need.seq],) = await self._store.messages(living, [need.seq])
@@ -195,7 +177,7 @@ class _Batch:
     async def _commit(self, loaded: Loaded | None, living: Loaded | None, after: Session) -> None:
         if living is None:
             if loaded is not None:
-                await self._store.erase_all(loaded.session)
+                await erase_all(self._store, loaded.session)
             committed = await self._store.put(loaded, after)
         else:
             if after.is_dirty or self._store.has_many_pending(living.session):
@@ -204,159 +186,8 @@ class _Batch:
         self._notifier.notify(self._key)
         await self._store.move(committed.session)
         if committed.session.cuts or committed.session.is_dirty:
-            await self._store.finish(committed, () if living is None else living.session.pending)
+            await finish(self._store, committed, () if living is None else living.session.pending)
 
 
 def _with_margin(now: datetime) -> datetime:
     return now + (moment_of(_MARGIN_MICROS) - moment_of(0))
-
-
-class _Steps:
-    """The steps that `records.Append` states, for one append after the other. Nothing here waits."""
-
-    def __init__(
-        self,
-        session: Session | None,
-        stored: Mapping[str, Message],
-        by_seq: Mapping[int, Message],
-        now: datetime,
-        life: int,
-    ) -> None:
-        self.session = session
-        self.is_changed = False
-        self._known = dict(stored)
-        self._by_seq = dict(by_seq)
-        self._now = now
-        self._life = life
-        if session is not None:
-            self._by_seq |= {message.seq: message for message in session.pending}
-
-    def result(self, item: _Item) -> AppendedRecord | PersistenceError:
-        try:
-            return self._append(item.scope, item.append)
-        except PersistenceError as error:
-            return error
-
-    def _append(self, scope: Scope, append: Append) -> AppendedRecord:
-        session, is_new = self._session_for(scope, append)
-        stored = self._stored_already(session, append)
-        if append.messages and len(stored) == len(append.messages):
-            return _repeated(stored, append)
-        record = session.record
-        version, last_seq = (0, 0) if is_new else (record.version, record.last_seq)
-        if append.expected_version not in (None, version):
-            raise version_conflict(append.expected_version or 0, version)
-        if append.expected_last_seq not in (None, last_seq):
-            raise last_seq_conflict(append.expected_last_seq or 0, last_seq)
-        if append.add is not None:
-            record = replace(record, counters=added(record.counters, append.add))
-        return self._write(replace(session, record=record), append, stored)
-
-    def _session_for(self, scope: Scope, append: Append) -> tuple[Session, bool]:
-        session = self.session
-        if session is None:
-            if append.create is None:
-                raise SessionNotFound(append.session_id)
-            return begun(scope, new_session(append.create, self._now), append.create.labels, self._life), True
-        if append.create is not None:
-            check_owner(scope, append.create, session.record.user_id)
-        check_visible(scope, append.session_id, session.record.user_id)
-        return session, False
-
-    def _stored_already(self, session: Session, append: Append) -> list[Message]:
-        found = [self._known[draft.id] for draft in append.messages if draft.id in self._known]
-        stored = [message for message in found if log.contains(session.log, message.seq)]
-        if append.stored == "skip":
-            return stored
-        if stored and len(stored) < len(append.messages):
-            raise batch_conflict(len(stored), len(append.messages))
-        for message, draft in zip(stored, append.messages, strict=False):
-            if message.content_key != draft.content_key:
-                raise message_id_conflict(draft.id)
-        return stored
-
-    def _write(self, session: Session, append: Append, stored: Sequence[Message]) -> AppendedRecord:
-        known = {message.id for message in stored}
-        drafts = [draft for draft in append.messages if draft.id not in known]
-        kept = session.log if append.truncate_after is None else log.clip(session.log, 0, append.truncate_after)
-        version = session.record.version + (append.changes is not None)
-        first = session.record.last_seq + 1
-        new = [message_of(draft, seq=seq, version=version, now=self._now) for seq, draft in enumerate(drafts, first)]
-        grown = log.extended(kept, first, len(new))
-        final = grown if append.keep_last is None else log.kept(grown, append.keep_last)
-        by_seq = self._by_seq | {message.seq: message for message in new}
-        record = changed_record(session, append, final, self._now, last_seq=first - 1 + len(new), by_seq=by_seq)
-        labels = session.labels
-        if append.changes is not None and "labels" in append.changes:
-            labels = append.changes["labels"]
-        removed = (*log.without(session.log, kept), *log.without(grown, final))
-        self.session = replace(
-            session,
-            record=record,
-            labels=labels,
-            log=final,
-            pending=tuple(each for each in (*session.pending, *new) if log.contains(final, each.seq)),
-            cuts=log.of_seqs(sorted({*log.seqs(session.cuts), *log.seqs(removed)})),
-            is_dirty=session.is_dirty or changes_owner(session.record, record),
-        )
-        self.is_changed = True
-        self._by_seq = by_seq
-        self._known |= {message.id: message for message in new}
-        by_id = {message.id: message for message in (*stored, *new)}
-        records = [by_id[draft.id].record() for draft in append.messages]
-        return AppendedRecord(records, record.version, record.last_seq, len(new))
-
-
-def changed_record(
-    session: Session, append: Append, final: log.Log, now: datetime, *, last_seq: int, by_seq: Mapping[int, Message]
-) -> SessionRecord:
-    """The session's record after an append (CNT-1, SES-2, TTL-3)."""
-    moment = max(now, session.record.updated_at)
-    record = replace(
-        session.record,
-        updated_at=moment,
-        message_count=log.count(final),
-        last_message_at=last_message_at(session, final, by_seq),
-        last_seq=last_seq,
-    )
-    if append.changes is not None:
-        fields = changed_fields(record, append.changes, moment)
-        record = replace(record, **fields, version=record.version + 1)
-    return replace(record, expires_at=expiry(record.ends_at, record.idle_ttl, moment))
-
-
-def last_message_at(session: Session, final: log.Log, by_seq: Mapping[int, Message]) -> datetime | None:
-    if not final:
-        return None
-    newest = final[-1][1]
-    if newest in by_seq:
-        return moment_of(by_seq[newest].created_at)
-    if session.log and session.log[-1][1] == newest:
-        return session.record.last_message_at
-    raise _Needs(newest)
-
-
-def changes_owner(before: SessionRecord, after: SessionRecord) -> bool:
-    return (before.user_id, before.agent_name) != (after.user_id, after.agent_name)
-
-
-def begun(scope: Scope, record: SessionRecord, labels: Iterable[str], life: int) -> Session:
-    """A new session without messages."""
-    return Session(
-        tenant=scope.tenant,
-        key=session_key(scope.tenant, record.id),
-        record=record,
-        labels=tuple(labels),
-        life=life,
-        log=(),
-        pending=(),
-        tokens=(),
-        cuts=(),
-        is_dirty=False,
-    )
-
-
-def _repeated(stored: Sequence[Message], append: Append) -> AppendedRecord:
-    newest = max(stored, key=lambda message: message.seq)
-    by_id = {message.id: message for message in stored}
-    return AppendedRecord([by_id[draft.id].record() for draft in append.messages], newest.version, newest.seq, 0)

@@ -16,7 +16,6 @@ from agentkeep.records import Scope
 from agentkeep.spi.decode import message_name
 from msgspec.structs import replace
 
-from agentkeep_opensearch import log
 from agentkeep_opensearch.client import Client, Effect, Reply, is_conflict
 from agentkeep_opensearch.documents import (
     Loaded,
@@ -24,18 +23,14 @@ from agentkeep_opensearch.documents import (
     Session,
     commit_params,
     index_lines,
-    removal_lines,
     session_of,
     stored_message,
     whole_source,
 )
-from agentkeep_opensearch.log import Log
 from agentkeep_opensearch.statements import Names, load, message_key, pointer_key, session_key
 
 T = TypeVar("T")
 
-_SLICE = 250
-"""Messages in one request."""
 _MANY_PENDING = 64
 _LARGE_PENDING = 256 * 1024
 """Characters. More are moved before the next commit."""
@@ -60,7 +55,7 @@ class Store:
     """The documents of one adapter."""
 
     def __init__(self, client: Client, names: Names, now: Callable[[], datetime]) -> None:
-        self._client = client
+        self.client = client
         self.names = names
         self.now = now
         self._moved: OrderedDict[tuple[str, int], int] = OrderedDict()
@@ -76,26 +71,26 @@ class Store:
     ) -> tuple[Loaded | None, dict[str, Pointed]]:
         """A session's document, dead or alive, and what some message ids point to; one request, in real time."""
         key = session_key(scope.tenant, session_id)
-        docs: list[Any] = [self._session_doc(key, without)]
+        docs: list[Any] = [self.session_doc(key, without)]
         docs += [{"_index": self.names.messages, "_id": pointer_key(key, each), "routing": key} for each in message_ids]
-        first, *pointers = await self._mget(docs)
+        first, *pointers = await self.mget(docs)
         found = {
             message_id: Pointed(int(each["_source"]["life"]), int(each["_source"]["seq"]))
             for message_id, each in zip(message_ids, pointers, strict=True)
             if each.get("found")
         }
-        return _loaded(key, first), found
+        return loaded_of(key, first), found
 
-    def _session_doc(self, key: str, without: Iterable[str]) -> dict[str, Any]:
+    def session_doc(self, key: str, without: Iterable[str]) -> dict[str, Any]:
         return {"_index": self.names.sessions, "_id": key, "_source": {"exclude": list(without)}}
 
-    async def _mget(self, docs: Sequence[Any]) -> list[Reply]:
-        reply = await self._client.request("POST", "/_mget", {"docs": docs})
+    async def mget(self, docs: Sequence[Any]) -> list[Reply]:
+        reply = await self.client.request("POST", "/_mget", {"docs": docs})
         found: list[Reply] = reply["docs"]
         for each in found:
             if "error" in each:
                 kind = each["error"].get("type")
-                raise Unavailable(f"{self._client.server}: {kind}: is the index there, and its shard?")
+                raise Unavailable(f"{self.client.server}: {kind}: is the index there, and its shard?")
         return found
 
     async def load_many(self, tenant: str, session_ids: Sequence[str]) -> list[Session]:
@@ -105,8 +100,8 @@ class Store:
         """Those that are there."""
         if not keys:
             return []
-        replies = await self._mget([self._session_doc(key, without) for key in keys])
-        loaded = [_loaded(key, reply) for key, reply in zip(keys, replies, strict=True)]
+        replies = await self.mget([self.session_doc(key, without) for key in keys])
+        loaded = [loaded_of(key, reply) for key, reply in zip(keys, replies, strict=True)]
         return [each.session for each in loaded if each is not None]
 
     async def living(self, scope: Scope, loaded: Loaded | None, session_id: str) -> Loaded:
@@ -145,9 +140,9 @@ class Store:
             except Lost as lost:
                 tries += 1
                 pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 1.5**tries) * random.random()  # noqa: S311 - spreads the writers
-                if asyncio.get_running_loop().time() + pause > self._client.deadline:
+                if asyncio.get_running_loop().time() + pause > self.client.deadline:
                     what = f"{tries} other commits of this session came first"
-                    raise Unavailable(f"{self._client.server}: {what}") from lost
+                    raise Unavailable(f"{self.client.server}: {what}") from lost
             await asyncio.sleep(pause)
 
     async def commit(self, loaded: Loaded, after: Session) -> Loaded:
@@ -158,7 +153,7 @@ class Store:
         script = {"source": load("commit.painless"), "params": commit_params(before, after, token)}
         params = {"if_seq_no": seq_no, "if_primary_term": primary_term, "require_alias": "true"}
         path = f"/{self.names.sessions}/_update/{before.key}"
-        reply = await self._client.request("POST", path, {"script": script}, effect=Effect.REPEATABLE, params=params)
+        reply = await self.client.request("POST", path, {"script": script}, effect=Effect.REPEATABLE, params=params)
         return await self._committed(reply, before, after, token)
 
     async def put(self, dead: Loaded | None, session: Session, *, held_until: int = 0) -> Loaded:
@@ -169,14 +164,14 @@ class Store:
         if dead is not None:
             params = {"if_seq_no": dead.seq_no, "if_primary_term": dead.primary_term, "require_alias": "true"}
         path = f"/{self.names.sessions}/_doc/{session.key}"
-        reply = await self._client.request("PUT", path, source, effect=Effect.REPEATABLE, params=params)
+        reply = await self.client.request("PUT", path, source, effect=Effect.REPEATABLE, params=params)
         return await self._committed(reply, session, session, token)
 
     async def _committed(self, reply: Reply, before: Session, after: Session, token: str) -> Loaded:
         """If a reply was lost and the request sent again, the conflict may be with our own commit."""
         if is_conflict(reply):
-            (found,) = await self._mget([self._session_doc(before.key, ())])
-            loaded = _loaded(before.key, found)
+            (found,) = await self.mget([self.session_doc(before.key, ())])
+            loaded = loaded_of(before.key, found)
             if loaded is None or token not in loaded.session.tokens:
                 raise Lost
             is_newest = loaded.session.tokens[-1] == token
@@ -189,9 +184,7 @@ class Store:
         """Remove a dead session's document, unless a new session has its place."""
         params = {"if_seq_no": loaded.seq_no, "if_primary_term": loaded.primary_term}
         path = f"/{self.names.sessions}/_doc/{loaded.session.key}"
-        await self._client.request("DELETE", path, effect=Effect.REPEATABLE, params=params)
-
-    # --- messages -----------------------------------------------------------------------------------------------
+        await self.client.request("DELETE", path, effect=Effect.REPEATABLE, params=params)
 
     def _without_moved(self, session: Session) -> Session:
         moved = self._moved.get((session.key, session.life), 0)
@@ -212,7 +205,7 @@ class Store:
                 self._moved.popitem(last=False)
 
     async def index(self, session: Session, messages: Sequence[Message], *, done: bool = False) -> None:
-        await self._client.bulk(self.names.messages, index_lines(session, messages), done=done)
+        await self.client.bulk(self.names.messages, index_lines(session, messages), done=done)
 
     async def read(self, session: Session, seqs: Sequence[int], *, whole: bool = False) -> dict[int, Message]:
         """The messages of these seqs that have documents. `whole`: with their search texts."""
@@ -229,7 +222,7 @@ class Store:
             }
             for seq in seqs
         ]
-        found = await self._mget(docs)
+        found = await self.mget(docs)
         read = [stored_message(session.record.id, each["_source"]) for each in found if each.get("found")]
         return {message.seq: message for message in read}
 
@@ -246,8 +239,8 @@ class Store:
     async def _missing(self, loaded: Loaded, missing: Sequence[int]) -> Mapping[int, Message]:
         """Its writer has not given it a document yet, or was killed before: then the session has it."""
         session = loaded.session
-        (reply,) = await self._mget([self._session_doc(session.key, ())])
-        now = _loaded(session.key, reply)
+        (reply,) = await self.mget([self.session_doc(session.key, ())])
+        now = loaded_of(session.key, reply)
         if now is not None and now.session.life == session.life:
             pending = {message.seq: message for message in now.session.pending}
             if all(seq in pending for seq in missing):
@@ -260,85 +253,13 @@ class Store:
                 raise Corrupt(message_name(session.record.id, f"with seq {seq}"), "its document is missing")
         return again
 
-    # --- removal ------------------------------------------------------------------------------------------------
-
-    async def erase(self, session: Session, removed: Log, known: Iterable[Message] = ()) -> None:
-        """Remove the documents of these seqs, and refuse those that a slow writer sends later.
-
-        `known`: messages that may not have documents yet.
-        """
-        pending = {message.seq: message.id for message in (*session.pending, *known)}
-        seqs = list(log.seqs(removed))
-        for start in range(0, len(seqs), _SLICE):
-            part = seqs[start : start + _SLICE]
-            ids = {**pending, **await self._ids(session, part)}
-            lines = [line for seq in part for line in removal_lines(session.key, session.life, seq, ids.get(seq))]
-            await self._client.bulk(self.names.messages, lines, done=True)
-
-    async def _ids(self, session: Session, seqs: Sequence[int]) -> dict[int, str]:
-        docs = [
-            {
-                "_index": self.names.messages,
-                "_id": message_key(session.key, session.life, seq),
-                "routing": session.key,
-                "_source": ["id"],
-            }
-            for seq in seqs
-        ]
-        replies = await self._mget(docs)
-        pairs = zip(seqs, replies, strict=True)
-        return {seq: str(each["_source"].get("id")) for seq, each in pairs if each.get("found")}
-
-    async def erase_all(self, session: Session) -> None:
-        """All messages of a dead session."""
-        pending = log.of_seqs(message.seq for message in session.pending)
-        seqs = sorted({*log.seqs(session.log), *log.seqs(session.cuts), *log.seqs(pending)})
-        await self.erase(session, log.of_seqs(seqs))
-
-    async def finish(self, loaded: Loaded, known: Iterable[Message] = ()) -> None:
-        """What a verb does after its commit: removes documents, gives the others their owner. Then the mark goes."""
-        session = loaded.session
-        await self.erase(session, session.cuts, known)
-        if session.is_dirty:
-            await self._label(session)
-        try:
-            await self.commit(loaded, replace(session, cuts=(), is_dirty=False))
-        except Lost:
-            await self._unmark(session)
-
-    async def _unmark(self, done: Session) -> None:
-        async def attempt() -> None:
-            (reply,) = await self._mget([self._session_doc(done.key, ())])
-            loaded = _loaded(done.key, reply)
-            if loaded is None or loaded.session.life != done.life or loaded.session.is_dead:
-                return
-            now = loaded.session
-            cuts = log.without(now.cuts, done.cuts)
-            is_labelled = done.is_dirty and owner_of(now) == owner_of(done)
-            is_dirty = now.is_dirty and not is_labelled
-            if (cuts, is_dirty) != (now.cuts, now.is_dirty):
-                await self.commit(loaded, replace(now, cuts=cuts, is_dirty=is_dirty))
-
-        await self.again(attempt)
-
-    async def _label(self, session: Session) -> None:
-        """The session's user and agent, for the search, in each message's document."""
-        labels = dict(zip(("user_id", "agent_name"), owner_of(session), strict=True))
-        seqs = list(log.seqs(session.log))
-        for start in range(0, len(seqs), _SLICE):
-            lines: list[Any] = []
-            for seq in seqs[start : start + _SLICE]:
-                own = {"_id": message_key(session.key, session.life, seq), "routing": session.key}
-                lines += [{"update": {**own, "retry_on_conflict": 3}}, {"doc": labels}]
-            await self._client.bulk(self.names.messages, lines, done=True)
-
 
 def owner_of(session: Session) -> tuple[str | None, str | None]:
     """Whose messages they are, for the search."""
     return session.record.user_id, session.record.agent_name
 
 
-def _loaded(key: str, reply: Reply) -> Loaded | None:
+def loaded_of(key: str, reply: Reply) -> Loaded | None:
     if not reply.get("found"):
         return None
     return Loaded(session_of(key, reply["_source"]), reply["_seq_no"], reply["_primary_term"])

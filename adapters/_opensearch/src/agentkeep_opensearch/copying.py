@@ -9,9 +9,10 @@ from agentkeep.spi.outcomes import forked_at, forked_session
 from msgspec.structs import replace
 
 from agentkeep_opensearch import log
-from agentkeep_opensearch.appending import begun
 from agentkeep_opensearch.commit import Store, new_life
 from agentkeep_opensearch.documents import Loaded, Message, Session, micros, moment_of, restored
+from agentkeep_opensearch.erasing import erase_all
+from agentkeep_opensearch.steps import begun
 
 _SLICE = 200
 _SMALL = 64
@@ -78,7 +79,7 @@ class Copier:
         self, session: Session, first: list[Message], dead: Loaded | None, rest: AsyncIterator[Sequence[Message]]
     ) -> None:
         if dead is not None:
-            await self._store.erase_all(dead.session)
+            await erase_all(self._store, dead.session)
         is_small = len(first) <= _SMALL and sum(len(message.payload) for message in first) <= _SMALL_CHARACTERS
         if is_small and log.count(session.log) == len(first):
             committed = await self._store.put(dead, replace(session, pending=tuple(first)))

@@ -24,6 +24,7 @@ from agentkeep_opensearch.appending import Appender
 from agentkeep_opensearch.client import Client
 from agentkeep_opensearch.commit import Store
 from agentkeep_opensearch.documents import Loaded, moment_of
+from agentkeep_opensearch.erasing import finish
 from agentkeep_opensearch.log import Log
 from agentkeep_opensearch.notify import SessionNotifier
 from agentkeep_opensearch.replacing import Replacer
@@ -144,7 +145,7 @@ class OpenSearchMessages:
         committed = await self._store.commit(loaded, after)
         if removed:
             # the removed ones' ids stand in the document as it was before
-            await self._store.finish(committed, session.pending)
+            await finish(self._store, committed, session.pending)
 
     async def _last_message_at(self, loaded: Loaded, kept: Log) -> datetime | None:
         session = loaded.session

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from agentkeep_opensearch.commit import Lost, Store
 from agentkeep_opensearch.documents import Loaded
+from agentkeep_opensearch.erasing import erase_all
 from agentkeep_opensearch.listing import Listing
 from agentkeep_opensearch.notify import SessionNotifier
 
@@ -27,7 +28,7 @@ class Remover:
 
     async def remove(self, dead: Sequence[Loaded]) -> None:
         for each in dead:
-            await self._store.erase_all(each.session)
+            await erase_all(self._store, each.session)
             await self._store.drop(each)
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:

@@ -29,14 +29,15 @@ from agentkeep.spi.outcomes import (
 from msgspec.structs import replace
 
 from agentkeep_opensearch import log
-from agentkeep_opensearch.appending import begun, changes_owner
 from agentkeep_opensearch.client import Client
 from agentkeep_opensearch.commit import Store, new_life
 from agentkeep_opensearch.copying import Copier
 from agentkeep_opensearch.documents import Loaded, Session
+from agentkeep_opensearch.erasing import erase_all, finish
 from agentkeep_opensearch.listing import Listing
 from agentkeep_opensearch.notify import SessionNotifier
 from agentkeep_opensearch.removal import Remover
+from agentkeep_opensearch.steps import begun, changes_owner
 
 _PENDING = ("pending",)
 _CONTENT = ("pending", "state", "metadata", "labels")
@@ -65,7 +66,7 @@ class OpenSearchSessions:
                 return living.session.record
             session = begun(scope, new_session(draft, now), draft.labels, new_life(dead))
             if dead is not None:
-                await self._store.erase_all(dead.session)
+                await erase_all(self._store, dead.session)
             await self._store.put(dead, session)
             self._notifier.notify((scope.tenant, draft.id))
             return session.record
@@ -130,7 +131,7 @@ class OpenSearchSessions:
                 await self._store.move(session, done=False)
             committed = await self._store.commit(loaded, after)
             if owner_changes:
-                await self._store.finish(committed)
+                await finish(self._store, committed)
             return record
 
         with self._client.call():

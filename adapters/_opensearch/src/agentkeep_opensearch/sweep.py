@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentkeep.records import Scope
 
 from agentkeep_opensearch.commit import Store
+from agentkeep_opensearch.erasing import finish
 from agentkeep_opensearch.listing import Listing
 from agentkeep_opensearch.removal import Remover
 
@@ -19,5 +20,5 @@ class Sweeper:
         removed = await self._remover.sweep(scope, limit=limit)
         if removed < limit:
             for loaded in await self._listing.dirty(limit):
-                await self._store.finish(loaded)
+                await finish(self._store, loaded)
         return removed

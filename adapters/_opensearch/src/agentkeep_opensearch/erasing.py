@@ -1,0 +1,93 @@
+"""What follows a commit that removed messages or changed their owner: the documents follow the session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from agentkeep_opensearch import log
+from agentkeep_opensearch.commit import Lost, Store, loaded_of, owner_of
+from agentkeep_opensearch.documents import Loaded, Message, Session, removal_lines
+from agentkeep_opensearch.log import Log
+from agentkeep_opensearch.statements import message_key
+
+_SLICE = 250
+"""Messages in one request."""
+
+
+async def erase(store: Store, session: Session, removed: Log, known: Iterable[Message] = ()) -> None:
+    """Remove the documents of these seqs, and refuse those that a slow writer sends later.
+
+    `known`: messages that may not have documents yet.
+    """
+    pending = {message.seq: message.id for message in (*session.pending, *known)}
+    seqs = list(log.seqs(removed))
+    for start in range(0, len(seqs), _SLICE):
+        part = seqs[start : start + _SLICE]
+        ids = {**pending, **await _ids(store, session, part)}
+        lines = [line for seq in part for line in removal_lines(session.key, session.life, seq, ids.get(seq))]
+        await store.client.bulk(store.names.messages, lines, done=True)
+
+
+async def _ids(store: Store, session: Session, seqs: Sequence[int]) -> dict[int, str]:
+    docs = [
+        {
+            "_index": store.names.messages,
+            "_id": message_key(session.key, session.life, seq),
+            "routing": session.key,
+            "_source": ["id"],
+        }
+        for seq in seqs
+    ]
+    replies = await store.mget(docs)
+    pairs = zip(seqs, replies, strict=True)
+    return {seq: str(each["_source"].get("id")) for seq, each in pairs if each.get("found")}
+
+
+async def erase_all(store: Store, session: Session) -> None:
+    """All messages of a dead session."""
+    pending = log.of_seqs(message.seq for message in session.pending)
+    seqs = sorted({*log.seqs(session.log), *log.seqs(session.cuts), *log.seqs(pending)})
+    await erase(store, session, log.of_seqs(seqs))
+
+
+async def finish(store: Store, loaded: Loaded, known: Iterable[Message] = ()) -> None:
+    """What a verb does after its commit: removes documents, gives the others their owner. Then the mark goes."""
+    session = loaded.session
+    await erase(store, session, session.cuts, known)
+    if session.is_dirty:
+        await _label(store, session)
+    try:
+        await store.commit(loaded, replace(session, cuts=(), is_dirty=False))
+    except Lost:
+        await _unmark(store, session)
+
+
+async def _unmark(store: Store, done: Session) -> None:
+    async def attempt() -> None:
+        (reply,) = await store.mget([store.session_doc(done.key, ())])
+        loaded = loaded_of(done.key, reply)
+        if loaded is None or loaded.session.life != done.life or loaded.session.is_dead:
+            return
+        now = loaded.session
+        cuts = log.without(now.cuts, done.cuts)
+        is_labelled = done.is_dirty and owner_of(now) == owner_of(done)
+        is_dirty = now.is_dirty and not is_labelled
+        if (cuts, is_dirty) != (now.cuts, now.is_dirty):
+            await store.commit(loaded, replace(now, cuts=cuts, is_dirty=is_dirty))
+
+    await store.again(attempt)
+
+
+async def _label(store: Store, session: Session) -> None:
+    """The session's user and agent, for the search, in each message's document."""
+    labels = dict(zip(("user_id", "agent_name"), owner_of(session), strict=True))
+    seqs = list(log.seqs(session.log))
+    for start in range(0, len(seqs), _SLICE):
+        lines: list[Any] = []
+        for seq in seqs[start : start + _SLICE]:
+            own = {"_id": message_key(session.key, session.life, seq), "routing": session.key}
+            lines += [{"update": {**own, "retry_on_conflict": 3}}, {"doc": labels}]
+        await store.client.bulk(store.names.messages, lines, done=True)
