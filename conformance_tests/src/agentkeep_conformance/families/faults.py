@@ -163,7 +163,8 @@ class Faults:
                 plan = bench.proxy.arm(fault, then_refuse=False)
                 error = await error_of(WRITES[name].run(victim))
                 assert plan.struck.is_set()
-                assert error is not None, "no answer came"
+                # an append of several round trips begins with a read, which may be asked again on another connection
+                assert error is not None or database.enrolment.round_trips.get("append", 1) > 1, "no answer came"
                 expected.check(await world_of(witness), error)
                 bench.proxy.restore()
                 await self._works_again(victim, witness, expected, error)
