@@ -1,18 +1,16 @@
 """The SQLite adapter keeps every clause, on a file that it opens itself."""
 
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
-from unittest.mock import patch
 
 from agentkeep import PersistenceAdapter
 from agentkeep_conformance import AdapterConformance, OverClient, released
 from agentkeep_conformance.storage.engines import over_engine
-from agentkeep_conformance.storage.sqlite import SQLiteStorage, execute
+from agentkeep_conformance.storage.sqlite import SQLiteStorage, counted, execute
 from agentkeep_sqlite import SQLiteAdapter
-from agentkeep_sqlite.client import DriverConnection
 from agentkeep_sqlite.commit import Job
 from agentkeep_sqlite.threads import ThreadClient
 
@@ -45,28 +43,3 @@ class TestSqlite(SQLiteStorage, AdapterConformance):
         with counted(Job, "run") as steps, counted(ThreadClient, "_run_idle_step") as idle_steps:
             await call()
         return max([*steps, *idle_steps])
-
-
-@contextmanager
-def counted(kind: type, name: str) -> Generator[list[int]]:
-    """The steps of SQLite's virtual machine during each call of a method that is given a connection first."""
-    steps: list[int] = []
-    run = getattr(kind, name)
-
-    def run_counted(self: Any, db: DriverConnection, *arguments: Any) -> Any:
-        count = 0
-
-        def step() -> int:
-            nonlocal count
-            count += 1
-            return 0
-
-        db.driver.set_progress_handler(step, 1)
-        try:
-            return run(self, db, *arguments)
-        finally:
-            db.driver.set_progress_handler(None, 1)
-            steps.append(count)
-
-    with patch.object(kind, name, run_counted):
-        yield steps

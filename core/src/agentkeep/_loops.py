@@ -16,7 +16,7 @@ from agentkeep.errors import Closed, ConfigurationError, InvalidInput, OutcomeUn
 Result = TypeVar("Result")
 
 _CHECK_SECONDS = 1.0
-"""How often a waiting thread checks that the loop which it waits for still exists."""
+"""How often a caller checks that the loop which it waits for still exists."""
 
 
 def forked(opened_in: int) -> Closed:
@@ -78,7 +78,7 @@ class Loop:
             call.close()
             raise ConfigurationError("this coroutine runs neither in asyncio nor in trio: use agentkeep.sync")
         started = self._start(call)
-        cancel = started.cancel if is_cancellable else _do_nothing
+        cancel = started.cancel if is_cancellable else lambda: None
         if waiting is None:
             return await _wait_in_trio(started, cancel)
         return await _wait_in_asyncio(started, cancel, waiting)
@@ -177,7 +177,7 @@ class _Call(Generic[Result]):
             self._loop.call_soon_threadsafe(self._cancel)
 
     def _cancel(self) -> None:
-        if self._task is not None:
+        if self._task:
             self._task.cancel()
 
     def wait(self) -> Result:
@@ -231,7 +231,7 @@ async def _wait_in_asyncio(
 
 
 class _Checks:
-    """Checks once a second that the loop of a call still exists, until `stop`."""
+    """Checks once a second that the loop of a call still exists."""
 
     def __init__(self, started: _Call[Any], waiting: asyncio.AbstractEventLoop) -> None:
         self._started = started
@@ -286,10 +286,6 @@ async def _wait_in_trio(started: _Call[Result], cancel: Callable[[], None]) -> R
         cancel()
         raise
     return started.ended.result()
-
-
-def _do_nothing() -> None:
-    """In the place of a cancel."""
 
 
 END: Any = object()

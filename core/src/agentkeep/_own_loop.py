@@ -17,7 +17,10 @@ Row = TypeVar("Row")
 
 
 class OnLoop:
-    """Runs each call of the adapter `inner` on one loop, and waits for it in the caller's."""
+    """Runs each call of the adapter `inner` on one loop, and waits for it in the caller's.
+
+    It is no `Wrapper`, which has a method for each verb: here one `__getattr__` does the same for all of them.
+    """
 
     def __init__(self, inner: PersistenceAdapter, loop: Loop) -> None:
         self.inner: PersistenceAdapter = inner

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from agentkeep_conformance.enrolment import Enrolment
 from agentkeep_conformance.storage.names import CORPUS_NAMESPACE
@@ -56,6 +57,34 @@ async def rows_of_engine(engine: Any) -> AsyncIterator[bytes]:
         for table in tables.scalars().all():
             for row in await connection.exec_driver_sql(f"SELECT * FROM {table}"):  # noqa: S608 - SQLite's own name
                 yield repr(tuple(row)).encode()
+
+
+@contextmanager
+def counted(kind: type, name: str) -> Generator[list[int]]:
+    """The steps of SQLite's virtual machine during each call of a method that is given a connection first.
+
+    The connection has that of `sqlite3` in its attribute `driver`.
+    """
+    steps: list[int] = []
+    run = getattr(kind, name)
+
+    def run_counted(self: Any, db: Any, *arguments: Any) -> Any:
+        count = 0
+
+        def step() -> int:
+            nonlocal count
+            count += 1
+            return 0
+
+        db.driver.set_progress_handler(step, 1)
+        try:
+            return run(self, db, *arguments)
+        finally:
+            db.driver.set_progress_handler(None, 1)
+            steps.append(count)
+
+    with patch.object(kind, name, run_counted):
+        yield steps
 
 
 def _copy_renamed(source: Path, namespace: str, target: Path, new_namespace: str) -> None:

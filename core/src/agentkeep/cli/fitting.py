@@ -16,18 +16,21 @@ Columns = Mapping[str, Sequence[str]]
 
 
 def fitted(columns: Columns, width: int, *, cut: str, spare: Sequence[str]) -> Columns:
-    """The columns as they fit, a row a line: those without a value left out, then `cut` shortened, then `spare` left
-    out one by one. All of them where that is not enough: the terminal folds the lines.
+    """The columns that fit into lines of this width.
+
+    If they are too wide, this leaves out the columns without a value. Then it shortens the cells of the column `cut`.
+    Then it leaves out the columns `spare`, one after another. If nothing of this is enough, it returns all columns as
+    they are, and the terminal folds the lines.
     """
     if _width(columns) <= width:
         return columns
-    told = {name: cells for name, cells in columns.items() if set(cells) != {"-"}}
+    filled = {name: cells for name, cells in columns.items() if set(cells) != {"-"}}
     for number in range(len(spare) + 1):
-        kept = {name: cells for name, cells in told.items() if name not in spare[:number]}
-        over = _width(kept) - width
-        if over <= 0:
+        kept = {name: cells for name, cells in filled.items() if name not in spare[:number]}
+        excess = _width(kept) - width
+        if excess <= 0:
             return kept
-        room = _widest(cut, kept[cut]) - over if cut in kept else 0
+        room = _widest(cut, kept[cut]) - excess if cut in kept else 0
         if room >= _LEAST:
             return {**kept, cut: [shortened(cell, room) for cell in kept[cut]]}
     return columns

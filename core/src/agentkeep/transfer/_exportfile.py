@@ -5,8 +5,8 @@
     {"message": {…all fields of `Message`…}}
     {"end": {"sessions": 1, "messages": 1}}
 
-An export streams, whatever a session's length; an import holds one session at a time for each that is under way. The
-last line tells a whole export from one that was cut short.
+An export streams, whatever a session's length. An import holds in memory only the sessions that it stores at the
+moment. The last line shows that an export is whole.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class End(msgspec.Struct, kw_only=True):
 
 
 class ExportedSession(Session, frozen=True, kw_only=True):
-    """A session as a file holds it: without its version, which is never given twice, so an import draws a new one."""
+    """A session as a file holds it: without its version, which is never given twice, so an import gets a new one."""
 
     version: int = 0
 

@@ -28,7 +28,7 @@ _decode = msgspec.json.Decoder().decode
 class InputFile:
     """A file that can be read more than once. A pipe can't, so it is copied to a temporary file first.
 
-    Raises `InvalidInput` where there is nothing to read.
+    Raises `InvalidInput` if it can't be read.
     """
 
     def __init__(self, source: Path | BinaryIO) -> None:

@@ -37,19 +37,19 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str | None = None
 
 
-async def bring_in(keep: View, transcript: Transcript) -> Outcome:
-    """Raises `Differs`, and what the keep raises."""
+async def import_transcript(keep: View, transcript: Transcript) -> Outcome:
+    """Store one transcript, or add what is new in it. Raises `Differs`, and what the keep raises."""
     if transcript.original is not None:
-        return await _bring_back(keep, transcript, transcript.original)
+        return await _restore_export(keep, transcript, transcript.original)
     try:
         session = await keep.sessions.create(transcript.id, **cast("SessionFields", transcript.fields))
     except AlreadyExists:
         return await _add_to(keep, transcript)
-    added = await _Load(keep, transcript, session).append_rest()
+    added = await _Import(keep, transcript, session).append_rest()
     return Outcome(session=transcript.id, result="created", added=added)
 
 
-async def _bring_back(keep: View, transcript: Transcript, original: Session) -> Outcome:
+async def _restore_export(keep: View, transcript: Transcript, original: Session) -> Outcome:
     """Restore what was exported, unless it has expired since then (TTL-1)."""
     if original.expires_at is not None and original.expires_at <= datetime.now(UTC):
         return Outcome(session=transcript.id, result="expired")
@@ -65,15 +65,15 @@ async def _bring_back(keep: View, transcript: Transcript, original: Session) -> 
 
 async def _add_to(keep: View, transcript: Transcript) -> Outcome:
     """Compare with the stored session, and append the messages that it does not have."""
-    load = _Load(keep, transcript, await keep.sessions.get(transcript.id))
-    await load.compare()
-    added = 0 if load.is_ahead else await load.append_rest()
-    updated = not added and not load.is_ahead and await load.update_fields()
+    import_ = _Import(keep, transcript, await keep.sessions.get(transcript.id))
+    await import_.compare()
+    added = 0 if import_.is_ahead else await import_.append_rest()
+    updated = not added and not import_.is_ahead and await import_.update_fields()
     result = "grown" if added else "updated" if updated else "unchanged"
     return Outcome(session=transcript.id, result=result, added=added)
 
 
-class _Load:
+class _Import:
     """The import of one transcript into one session."""
 
     def __init__(self, keep: View, transcript: Transcript, session: Session) -> None:

@@ -9,18 +9,18 @@ from agentkeep.errors import Closed, OutcomeUnknown, PersistenceError, SchemaMis
 from agentkeep.keep import View
 from agentkeep.transfer._chatfiles import ChatFile
 from agentkeep.transfer._exportfile import ExportFile
-from agentkeep.transfer._importing import Differs, Outcome, bring_in
+from agentkeep.transfer._importing import Differs, Outcome, import_transcript
 from agentkeep.transfer._transcripts import Transcript
 
 AT_ONCE = 16
-_OF_ALL = (Unavailable, OutcomeUnknown, SchemaMissing, SchemaTooNew, Closed)
+_STOPPING = (Unavailable, OutcomeUnknown, SchemaMissing, SchemaTooNew, Closed)
 """Errors that would refuse every other transcript too."""
 
 
 async def import_files(keep: View, files: Sequence[ExportFile | ChatFile], report: Callable[[Outcome], None]) -> None:
     """Import all transcripts of checked files, file by file; `report` is called with each one when it is stored.
 
-    A refused transcript is reported, and the import continues. Raises the first error of `_OF_ALL`.
+    A refused transcript is reported, and the import continues. Raises the first error of `_STOPPING`.
     """
     for file in files:
         slots = asyncio.Semaphore(AT_ONCE)
@@ -35,10 +35,10 @@ async def import_files(keep: View, files: Sequence[ExportFile | ChatFile], repor
 
 async def _one(keep: View, transcript: Transcript, report: Callable[[Outcome], None], slots: asyncio.Semaphore) -> None:
     try:
-        outcome = await bring_in(keep, transcript)
+        outcome = await import_transcript(keep, transcript)
     except Differs as error:
         outcome = _refused(transcript, f"it is stored already and {error}")
-    except _OF_ALL:
+    except _STOPPING:
         raise
     except PersistenceError as error:
         outcome = _refused(transcript, str(error))

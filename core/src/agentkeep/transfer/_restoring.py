@@ -1,7 +1,7 @@
-"""Sessions as they once were, for imports and copies between databases.
+"""Stores whole sessions with their seqs and times, for imports and copies between databases.
 
-Not part of the agent's API: an agent creates and appends. A tool that moves sessions wants every field back, with the
-seqs and times that no verb lets a caller set.
+This is not part of the agent's API: an agent creates and appends. A tool that moves sessions must keep every field, and
+no other verb lets a caller set seqs and times.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from agentkeep.records import Scope
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """One session as a file has it."""
+    """One session in a file."""
 
     id: str
     where: str
@@ -24,13 +24,16 @@ class Transcript:
     fields: SessionUpdate
     """What the file says of the session."""
     entries: Callable[[], Iterator[NewMessage | Message]]
-    """Returns its messages from the first one, at each call. They are `Message` if the file is our own export."""
+    """Each call returns an iterator over all messages. They are `Message` if the file is our own export."""
     original: Session | None = None
     """The exported session, if the file is our own export."""
 
 
 def check(id: str, fields: SessionUpdate, messages: Sequence[NewMessage], capabilities: Capabilities) -> None:
-    """Raises what core would raise if these were created and appended: `InvalidInput`, with the message's number."""
+    """Check what core would check if these were created and appended.
+
+    Raises `InvalidInput`, with the message's number.
+    """
     scope = Scope("default")
     check_id(id, "id")
     if fields:
