@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -59,3 +61,49 @@ async def test_a_slow_append_within_its_sessions_life_lands_whole(database: Data
         assert after.expires_at is not None
         assert session.expires_at is not None
         assert after.expires_at > session.expires_at
+
+
+_SLOW_COMMIT = """
+CREATE FUNCTION {p}slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.8); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON {p}messages DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION {p}slow();
+"""
+_READS: dict[str, Callable[[Keep], Awaitable[object]]] = {
+    "find": lambda keep: keep.sessions.find("s"),
+    "get_many": lambda keep: keep.sessions.get_many(["s"]),
+    "list": lambda keep: _items(keep),
+    "count": lambda keep: keep.sessions.count(),
+    "messages": lambda keep: _log(keep),
+}
+
+
+async def _items(keep: Keep) -> object:
+    return (await keep.sessions.list()).items
+
+
+async def _log(keep: Keep) -> object:
+    try:
+        return [await keep.messages.list("s")]
+    except SessionNotFound:
+        return None
+
+
+@pytest.mark.parametrize("read", _READS)
+async def test_nobody_sees_a_session_expired_that_a_commit_on_its_way_keeps(database: Database, read: str) -> None:
+    """TTL-1: the append judged the expiry in time, prolonged it, and its commit is done after the old end."""
+    async with Keep(database.adapter(), idle_ttl=0.5) as keep:
+        await database.run(_SLOW_COMMIT)
+        await keep.sessions.create("s")
+        try:
+            append = keep.messages.append("s", [NewMessage(role="user")], update={"idle_ttl": 60})
+            appending = asyncio.create_task(append)
+            seen: list[bool] = []
+            while not appending.done():
+                seen.append(bool(await _READS[read](keep)))
+                await asyncio.sleep(0.02)
+            await appending
+            seen.append(await keep.sessions.find("s") is not None)
+        finally:
+            await database.run("DROP TRIGGER slow ON {p}messages")
+        assert True in seen
+        assert sorted(seen, reverse=True) == seen, "expired, and alive again"

@@ -117,6 +117,11 @@ def lacks_right(error: PersistenceError) -> bool:
     return _state_of(error) == _LACKS_RIGHT
 
 
+def is_refusal(error: PersistenceError) -> bool:
+    """Whether the server itself refused the statement: for the lack of a right, as a replica, for want of space."""
+    return _state_of(error) is not None
+
+
 def _state_of(error: PersistenceError) -> str | None:
     return None if error.__cause__ is None else sqlstate(error.__cause__)
 

@@ -16,9 +16,6 @@ _LEADS = ("owner", "agent_name", "status", "parent_id", "labels")
 _TIMES = ("updated_after", "updated_before")
 _ENOUGH = 500
 """A filter with so many sessions counts as common."""
-_FEW_EXPIRED = 20
-"""So many expired sessions may stay in the indexes: passing them costs less than a statement."""
-_UNLISTED_AT_ONCE = 500
 _PAGES = 5
 """So does one with so many pages of them: then its index gives a page soon."""
 
@@ -31,18 +28,15 @@ class Listing:
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> Call:
         """A page of sessions, in the order of an index (READ-2, READ-5). See `page_begin` in sql/listing.sql."""
-        values = values_of(scope, query) | {"limit": limit, "enough": _PAGES * limit, "few_expired": _FEW_EXPIRED}
+        values = values_of(scope, query) | {"limit": limit, "enough": _PAGES * limit}
         if after is not None:
             values |= {"at": after.at, "after_id": after.id}
         parts = _rows(scope, query, "select_sessions", order, is_after=after is not None)
         return self._sql.joined("page_begin", *parts, "page_end"), values
 
-    def unlist_expired(self) -> Call:
-        """Take some expired sessions out of the indexes, so that the next listings do not pass them (READ-5)."""
-        return self._sql["unlist_expired"], {"limit": _UNLISTED_AT_ONCE}
-
     def count(self, scope: Scope, query: SessionQuery) -> Call:
-        return self._sql.joined(*_rows(scope, query, "select_count", None, is_limited=False)), values_of(scope, query)
+        parts = _rows(scope, query, "select_count", None, is_limited=False)
+        return self._sql.joined("page_begin", *parts, "page_end"), values_of(scope, query)
 
 
 def candidates(scope: Scope, query: SessionQuery) -> Parts:

@@ -25,6 +25,7 @@ from agentkeep_postgres.drivers import Row
 from agentkeep_postgres.errors import check_counters, found_expired, is_duplicate
 from agentkeep_postgres.rows import add_json, changes_json, draft_json, from_micros, message_record
 from agentkeep_postgres.search import Search
+from agentkeep_postgres.settled import SettledReads
 from agentkeep_postgres.statements import Statements
 from agentkeep_postgres.watch import Watch
 
@@ -37,6 +38,7 @@ _MAX_CHARACTER_BYTES = 4
 class PostgresMessages:
     def __init__(self, client: Client, statements: Statements, search: Search, watch: Watch) -> None:
         self._client = client
+        self._reads = SettledReads(client, statements)
         self._sql = statements
         self._search = search
         self._watch = watch
@@ -80,9 +82,7 @@ class PostgresMessages:
             "limit": window.limit,
         }
         name = "list_backward" if window.newest_first else "list_forward"
-        rows = await self._client.read(self._sql[name], values)
-        if not rows:
-            raise SessionNotFound(session_id)
+        rows = await self._reads.session(name, scope, session_id, values)
         return [message_record(row) for row in rows if row[1] is not None]
 
     async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:
@@ -93,9 +93,7 @@ class PostgresMessages:
 
     async def get_many(self, scope: Scope, session_id: str, message_ids: Sequence[str]) -> list[MessageRecord]:
         values = _at(scope, session_id) | {"ids": list(message_ids)}
-        rows = await self._client.read(self._sql["get_messages"], values)
-        if not rows:
-            raise SessionNotFound(session_id)
+        rows = await self._reads.session("get_messages", scope, session_id, values)
         return [message_record(row) for row in rows if row[1] is not None]
 
     async def truncate(self, scope: Scope, session_id: str, *, after_seq: int) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from agentkeep.errors import SessionNotFound
 from agentkeep.records import HitRecord, Scope, SearchQuery
 
 from agentkeep_postgres.client import Client
 from agentkeep_postgres.rows import message_record
+from agentkeep_postgres.settled import SettledReads
 from agentkeep_postgres.statements import Statements
 
 _CANDIDATES = 1_000
@@ -19,6 +19,7 @@ _INDEXED_CHARACTERS = 64
 class Search:
     def __init__(self, client: Client, statements: Statements) -> None:
         self._client = client
+        self._reads = SettledReads(client, statements)
         self._sql = statements
         self.has_trigrams = True
         """Whether the index of trigrams exists. Set when the adapter opens."""
@@ -49,7 +50,8 @@ class Search:
             "candidates": max(_CANDIDATES, 10 * query.limit),
         }
         values |= {f"word_{number}": _pattern(word[:_INDEXED_CHARACTERS]) for number, word in enumerate(indexed, 1)}
-        rows = await self._client.read(self._sql.joined("search_begin", *parts, "search_end"), values)
+        statement = self._sql.joined("page_begin", "search_begin", *parts, "search_end", "page_end")
+        rows = await self._reads.many((statement, values))
         return [HitRecord(session_id=row[5], message=message_record(row), score=row[6]) for row in rows]
 
     def _within(self, query: SearchQuery, owner: str | None) -> str:
@@ -60,8 +62,7 @@ class Search:
 
     async def _check_session(self, scope: Scope, session_id: str) -> None:
         values = {"tenant": scope.tenant, "scope_user": scope.user_id, "id": session_id}
-        if not await self._client.read(self._sql["get"], values):
-            raise SessionNotFound(session_id)
+        await self._reads.session("get", scope, session_id, values)
 
 
 def _pattern(word: str) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 
-from agentkeep.errors import AlreadyExists, PersistenceError, SessionNotFound
+from agentkeep.errors import AlreadyExists, SessionNotFound
 from agentkeep.records import (
     Fork,
     RestoredMessage,
@@ -34,6 +33,7 @@ from agentkeep_postgres.rows import (
     session_record,
     to_micros,
 )
+from agentkeep_postgres.settled import SettledReads
 from agentkeep_postgres.statements import Statements
 from agentkeep_postgres.sweep import Sweep
 
@@ -44,6 +44,7 @@ _LOG_COLUMNS = 5
 class PostgresSessions:
     def __init__(self, client: Client, statements: Statements, sweep: Sweep) -> None:
         self._client = client
+        self._reads = SettledReads(client, statements)
         self._sql = statements
         self._listing = Listing(statements)
         self._sweep = sweep
@@ -60,19 +61,15 @@ class PostgresSessions:
         return record
 
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
-        rows = await self._client.read(self._sql["get"], _at(scope, session_id))
-        if not rows:
-            raise SessionNotFound(session_id)
-        return session_record(rows[0])
+        return session_record((await self._reads.session("get", scope, session_id, _at(scope, session_id)))[0])
 
     async def get_many(self, scope: Scope, session_ids: Sequence[str]) -> list[SessionRecord]:
         values = {"tenant": scope.tenant, "scope_user": scope.user_id, "ids": list(session_ids)}
-        return [session_record(row) for row in await self._client.read(self._sql["get_many"], values)]
+        rows = await self._reads.sessions("get_many", scope, values)
+        return [session_record(row) for row in rows]
 
     async def resume(self, scope: Scope, session_id: str, *, tail: int) -> ResumedRecord:
-        rows = await self._client.read(self._sql["resume"], _at(scope, session_id) | {"tail": tail})
-        if not rows:
-            raise SessionNotFound(session_id)
+        rows = await self._reads.session("resume", scope, session_id, _at(scope, session_id) | {"tail": tail})
         session, log = rows[0][:-_LOG_COLUMNS], rows[0][-_LOG_COLUMNS:]
         return ResumedRecord(session_record(session), message_records(log))
 
@@ -104,15 +101,10 @@ class PostgresSessions:
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> list[SessionRecord]:
         statement, values = self._listing.page(scope, query, order, limit=limit, after=after)
-        rows = await self._client.read(statement, values)
-        if rows[0][0]:
-            with suppress(PersistenceError):  # a role that may only read, a server that refuses writes for now
-                await self._client.write(*self._listing.unlist_expired(), effect=Effect.REPEATABLE)
-        return [session_record(row[1:]) for row in rows if row[1] is not None]
+        return [session_record(row) for row in await self._reads.many((statement, values))]
 
     async def count(self, scope: Scope, query: SessionQuery) -> int:
-        rows = await self._client.read(*self._listing.count(scope, query))
-        return rows[0][0]
+        return (await self._reads.many(self._listing.count(scope, query)))[0][0]
 
     async def touch(self, scope: Scope, session_id: str, *, ttl: timedelta | None) -> SessionRecord:
         values = _at(scope, session_id) | {"ttl": to_micros(ttl)}

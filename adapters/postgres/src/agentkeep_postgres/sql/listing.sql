@@ -8,12 +8,12 @@
 SELECT {session_columns}
 
 -- name: page_begin
--- One row at least. Its first column: whether listings pass more expired sessions than `:few_expired`.
+-- One row at least. Its first column: whether there are expired sessions in the indexes of listings.
 SELECT crowd.has_expired, page.* FROM (
     SELECT (
         SELECT true FROM {prefix}sessions AS s
         WHERE s.listed AND s.expires_at <= statement_timestamp()
-        ORDER BY s.expires_at LIMIT 1 OFFSET :few_expired::bigint
+        ORDER BY s.expires_at LIMIT 1
     ) AS has_expired
 ) AS crowd
 LEFT JOIN LATERAL (

@@ -29,13 +29,14 @@ FROM {prefix}sessions AS s
 WHERE s.tenant = :tenant::text AND s.id = :id::text AND {is_visible}
 
 -- name: get_many
--- One look-up by key for each id: with `= ANY` a server without statistics reads all sessions of the tenant.
-SELECT {session_columns}
+-- One look-up by key for each id: with `= ANY` a server without statistics reads all sessions of the tenant. The first
+-- column: whether the session has expired.
+SELECT (s.expires_at <= clock_timestamp()) IS TRUE, {session_columns}
 FROM unnest(:ids::text[]) AS wanted (id)
 CROSS JOIN LATERAL (
     SELECT * FROM {prefix}sessions AS held WHERE held.tenant = :tenant::text AND held.id = wanted.id OFFSET 0
 ) AS s
-WHERE {is_visible}
+WHERE :scope_user::text IS NULL OR s.user_id = :scope_user::text
 
 -- name: resume
 -- One row: the session, and its newest messages as arrays of texts (times in microseconds since 1970), newest first.
@@ -79,3 +80,13 @@ FROM {prefix}restore(
 
 -- name: delete
 SELECT outcome, actual FROM {prefix}delete(:tenant::text, :scope_user::text, :id::text, :expected_version::bigint)
+
+-- name: wait_for_writes
+-- Returns when every write that now holds the lock of one of these sessions is committed. A row for each that exists and
+-- may expire. In order of id, as everybody locks.
+SELECT s.id FROM (SELECT DISTINCT id FROM unnest(:wanted::text[]) AS given (id) ORDER BY id) AS wanted
+CROSS JOIN LATERAL (
+    SELECT held.id FROM {prefix}sessions AS held
+    WHERE held.tenant = :tenant::text AND held.id = wanted.id AND held.expires_at IS NOT NULL
+    FOR SHARE
+) AS s

@@ -127,7 +127,8 @@ BEGIN
 END
 $$;
 
--- Takes up to `p_limit` expired sessions out of the indexes that listings read (READ-5); they stay for the sweep.
+-- Takes up to `p_limit` expired sessions out of the indexes that listings read (READ-5); they stay for the sweep. It
+-- waits for the writes that hold their locks.
 CREATE FUNCTION {prefix}unlist_expired(p_limit bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -136,7 +137,7 @@ BEGIN
     FOR expired IN
         SELECT s.tenant, s.id FROM {prefix}sessions AS s
         WHERE s.listed AND s.expires_at <= statement_timestamp()
-        ORDER BY s.expires_at LIMIT p_limit FOR UPDATE SKIP LOCKED
+        ORDER BY s.expires_at LIMIT p_limit FOR UPDATE
     LOOP
         UPDATE {prefix}sessions AS s SET listed = false WHERE s.tenant = expired.tenant AND s.id = expired.id;
         DELETE FROM {prefix}labels AS l WHERE l.tenant = expired.tenant AND l.session_id = expired.id;

@@ -58,13 +58,14 @@ BEGIN
         RETURN NULL;
     END IF;
     removed := {prefix}cut_log(p_tenant, p_session, held.message_count, p_after_seq, p_keep_last);
-    PERFORM {prefix}count_cut(p_tenant, p_session, removed, held.has_labels, held.moment);
+    PERFORM {prefix}log_changed(p_tenant, p_session, removed, held.has_labels, held.moment);
     RETURN removed;
 END
 $$;
 
--- Brings the session's row up to date after messages were removed.
-CREATE FUNCTION {prefix}count_cut(
+-- Brings the session's row and the dates of its labels up to date after its log has changed, and `p_removed` messages
+-- have gone. `touch`, `change` and `append` set other columns in the same UPDATE, so they have their own.
+CREATE FUNCTION {prefix}log_changed(
     p_tenant text, p_session text, p_removed bigint, p_has_labels boolean, p_moment timestamptz
 ) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -98,7 +99,7 @@ BEGIN
     outcome := CASE WHEN FOUND THEN 'popped' ELSE 'empty' END;
     DELETE FROM {prefix}messages AS m
     WHERE m.tenant = p_tenant AND m.session_id = p_session AND m.seq = message.seq;
-    PERFORM {prefix}count_cut(p_tenant, p_session, (outcome = 'popped')::int, held.has_labels, held.moment);
+    PERFORM {prefix}log_changed(p_tenant, p_session, (outcome = 'popped')::int, held.has_labels, held.moment);
 END
 $$;
 
@@ -129,10 +130,7 @@ BEGIN
         role = p_role, payload = p_payload, content_key = p_key, search = nullif(p_search, '')
     WHERE m.tenant = p_tenant AND m.session_id = p_session AND m.seq = message.seq
     RETURNING m.* INTO message;
-    UPDATE {prefix}sessions AS s SET updated_at = held.moment WHERE s.tenant = p_tenant AND s.id = p_session;
-    IF held.has_labels THEN
-        PERFORM {prefix}date_labels(p_tenant, p_session, held.moment);
-    END IF;
+    PERFORM {prefix}log_changed(p_tenant, p_session, 0, held.has_labels, held.moment);
     outcome := 'replaced';
 END
 $$;
