@@ -64,7 +64,7 @@ async def test_a_slow_append_within_its_sessions_life_lands_whole(database: Data
 
 
 _SLOW_COMMIT = """
-CREATE FUNCTION {p}slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.8); RETURN NULL; END $$;
+CREATE FUNCTION {p}slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2.4); RETURN NULL; END $$;
 CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON {p}messages DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW EXECUTE FUNCTION {p}slow();
 """
@@ -91,8 +91,9 @@ async def _log(keep: Keep) -> object:
 @pytest.mark.parametrize("read", _READS)
 async def test_nobody_sees_a_session_expired_that_a_commit_on_its_way_keeps(database: Database, read: str) -> None:
     """TTL-1: the append judged the expiry in time, prolonged it, and its commit is done after the old end."""
-    async with Keep(database.adapter(), idle_ttl=0.5) as keep:
+    async with Keep(database.adapter(), idle_ttl=2) as keep:
         await database.run(_SLOW_COMMIT)
+        await asyncio.gather(keep.sessions.count(), keep.sessions.count())  # two connections are there
         await keep.sessions.create("s")
         try:
             append = keep.messages.append("s", [NewMessage(role="user")], update={"idle_ttl": 60})
