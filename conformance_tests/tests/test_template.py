@@ -63,3 +63,42 @@ def test_the_recipe_makes_an_adapter_that_the_suite_runs(tmp_path: Path, environ
     passed = re.fullmatch(r"(\d+) passed, 0 failed", last)
     assert passed is not None, last
     assert int(passed[1]) > 500
+
+
+def begun(tmp_path: Path, environment: dict[str, str]) -> Path:
+    made = shell(recipe()[0], ROOT, environment)
+    assert made.returncode == 0, made.stderr
+    return tmp_path / "agentkeep-toy"
+
+
+def test_a_bare_template_stops_at_the_first_test_and_says_where_to_start(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    done = shell(recipe()[1], begun(tmp_path, environment), environment)
+    assert done.returncode == 1
+    assert "Client.open is not written yet: start there" in done.stdout
+    assert done.stdout.splitlines()[-1] == "0 passed, 1 failed"
+
+
+def test_a_package_that_python_does_not_find_is_named_with_its_path(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    toy = begun(tmp_path, environment)
+    done = shell(recipe()[1].replace("PYTHONPATH=src ", ""), toy, environment)
+    assert done.returncode == 1
+    assert f"set PYTHONPATH={toy / 'src'}" in done.stdout
+
+
+def test_a_clause_alone_is_run_and_a_reader_that_leaves_sees_no_traceback(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    toy = begun(tmp_path, environment)
+    shutil.copytree(TOY, toy, dirs_exist_ok=True)
+    run = recipe()[1].strip() + " --clause CNT-2"
+    done = shell(run, toy, environment)
+    passed = re.fullmatch(r"(\d+) passed, 0 failed", done.stdout.splitlines()[-1])
+    assert passed is not None, done.stdout[-2_000:] + done.stderr
+    assert 5 <= int(passed[1]) < 60
+    left = shell(f"set +o pipefail; {run} | head -1", toy, environment)
+    assert (left.returncode, left.stderr) == (0, "")
+    assert len(left.stdout.splitlines()) == 1

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from agentkeep_conformance import corpus
+from agentkeep_conformance.clauses import CLAUSES
 from agentkeep_conformance.mutate import command as mutate
 from agentkeep_conformance.rendering import as_html, as_markdown, merged
 from agentkeep_conformance.selftest import command as selftest
@@ -35,7 +36,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(given[:end])
     options.pytest = given[end + 1 :]
     signal.signal(signal.SIGTERM, _end)
-    return options.run(options)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _print_no_more()
+        return 1
+    return code
+
+
+def _print_no_more() -> None:
+    """Nobody reads our output, as behind `| head`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end(number: int, frame: object) -> None:
@@ -52,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("names", nargs="+", metavar="NAME", help="an enrolled adapter, or the path of its test module")
     run.add_argument("--tier", choices=["everyday", "nightly"], default="everyday")
     run.add_argument("--seed", metavar="N", help="of the random programs, to repeat a run")
+    run.add_argument("--clause", metavar="NAME", choices=list(CLAUSES), help="run only the tests of a clause, as ORD-1")
     run.add_argument("--servers", choices=["url", "containers", "native"], help="the only way to get servers")
     run.add_argument("--require", choices=["all"], help="all: a server that is not there fails the run")
     run.add_argument("--json", metavar="FILE", type=Path, help="write the evidence to FILE, each test with its time")
@@ -142,9 +155,28 @@ def _pytest(targets: list[str], file: Path, options: argparse.Namespace) -> int:
     command += ["--conformance-json", str(file), "--conformance-tier", options.tier]
     command += ["--conformance-seed", options.seed] if options.seed else []
     command += ["--conformance-require", options.require] if options.require else []
+    command += ["--conformance-clause", options.clause] if options.clause else []
     command += options.pytest
     servers = {"AGENTKEEP_TEST_SERVERS": options.servers} if options.servers else {}
-    return subprocess.run(command, env=os.environ | servers, check=False).returncode
+    if sys.stdout.isatty():
+        return subprocess.run(command, env=os.environ | servers, check=False).returncode
+    return _pass_on(command, os.environ | servers)
+
+
+def _pass_on(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run it and print what it prints. If nobody reads that any more, as behind `| head`, end it without a word."""
+    sys.stdout.flush()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            while part := os.read(process.stdout.fileno(), 65_536):
+                os.write(sys.stdout.fileno(), part)
+        except BrokenPipeError:
+            process.send_signal(signal.SIGINT)
+            _print_no_more()
+            while os.read(process.stdout.fileno(), 65_536):
+                pass
+    return process.returncode
 
 
 def _report(options: argparse.Namespace) -> int:

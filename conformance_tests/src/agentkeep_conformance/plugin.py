@@ -16,6 +16,7 @@ from zlib import crc32
 
 import pytest
 
+from agentkeep_conformance import unwritten
 from agentkeep_conformance.child_server import use_child_server
 from agentkeep_conformance.clauses import CLAUSES, clauses_of, faults_of, tests_of
 from agentkeep_conformance.enrolment import Enrolment, KnownFailure, Tier, name_of
@@ -58,6 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="all tests of the enrolments of which the everyday tier runs a sample",
     )
+    group.addoption("--conformance-clause", choices=list(CLAUSES), help="only this clause's tests")
     group.addoption(
         "--conformance-seed",
         metavar="N",
@@ -80,6 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[TIER] = cast("Tier", config.getoption("--conformance-tier"))
     config.stash[SEED] = _seed(config)
     config.pluginmanager.register(_Recorder(config), "agentkeep-conformance-recorder")
+    config.pluginmanager.register(unwritten, "agentkeep-conformance-unwritten")
 
 
 def _seed(config: pytest.Config) -> int:
@@ -115,6 +118,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _not_chosen(item: pytest.Item, suite: type[Enrolment], config: pytest.Config) -> bool:
     """Whether the enrolment leaves this test to another enrolment or tier."""
+    clause = cast("str | None", config.getoption("--conformance-clause"))
+    if clause and clause not in _clauses(item):
+        return True
     nightly = config.stash[TIER] == "nightly"
     named = any(suite.__name__ in argument for argument in config.args)
     if not (suite.everyday or named or nightly or config.stash[REQUIRED]):

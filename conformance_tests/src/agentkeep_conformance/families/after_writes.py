@@ -123,7 +123,7 @@ class AfterWrites:
         page = await keep.sessions.list(limit=1, **query)
         same = await keep.sessions.list(limit=2, cursor=page.next_cursor, **query)
         assert ids(same.items) == ["s1", "s2"]
-        others = [{name: value} for name, value in OTHERS.items()]
+        others: list[dict[str, Any]] = [{name: value} for name, value in OTHERS.items()]
         others += [{name: None} for name in FILTERS["all"]]
         others += [{"order": "-updated_at"}, {"order": "created_at"}, {"status": "completed"}]
         others += [{"metadata": {"k": 1, "l": 1}}, {"metadata": {"k": "1"}}, {"metadata": {"k": 1.5}}]
@@ -132,9 +132,10 @@ class AfterWrites:
             with pytest.raises(InvalidInput):
                 await keep.sessions.list(cursor=page.next_cursor, **query | other)
         views = [keep.for_tenant("other"), keep.for_user("u2"), keep.for_tenant("other").for_user("u")]
+        del query["user_id"]
         for view in views:
             with pytest.raises(InvalidInput):
-                await view.sessions.list(cursor=page.next_cursor, **query | {"user_id": None})
+                await view.sessions.list(cursor=page.next_cursor, **query)
 
     @proves("READ-2")
     async def test_a_cursor_of_messages_belongs_to_every_part_of_its_query(self, keep: Keep) -> None:
