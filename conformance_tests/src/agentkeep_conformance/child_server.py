@@ -58,7 +58,7 @@ class ChildServer:
         self._control, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", f"from {__name__} import serve; serve({theirs.fileno()})"],
+                [sys.executable, "-c", f"from agentkeep_conformance.children import serve; serve({theirs.fileno()})"],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=child_environment(),
@@ -120,10 +120,11 @@ async def _pipe() -> tuple[asyncio.StreamReader, int]:
     return reader, sending
 
 
-def serve(control_fd: int) -> None:
-    """In the server: fork at each request, and say how each child ended, until the tests' process ends."""
-    from agentkeep_conformance import children
+def fork_at_each_request(control_fd: int, prepare: Callable[[dict[str, Any]], None], main: Callable[[], None]) -> None:
+    """In the server, until the tests' process ends: fork at each request, and say how each child ended.
 
+    `prepare` gets the request in the server, and `main` runs in the child.
+    """
     control = socket.socket(fileno=control_fd)
     woken, waking = os.pipe()
     os.set_blocking(waking, False)
@@ -140,11 +141,11 @@ def serve(control_fd: int) -> None:
         asked, fds, *_ = socket.recv_fds(control, 1, 4)
         if not asked:
             return
-        children.import_all(json.loads(os.pread(fds[0], os.fstat(fds[0]).st_size, 0)))
+        prepare(json.loads(os.pread(fds[0], os.fstat(fds[0]).st_size, 0)))
         pid = os.fork()
         if not pid:
             _become_child(fds, [control.detach(), woken, waking, *running.values()])
-            _run(children.main)
+            _run(main)
         for fd in fds[:3]:
             os.close(fd)
         running[pid] = fds[3]

@@ -24,7 +24,13 @@ from typing import Any, TextIO, cast
 
 from agentkeep import Keep
 
-from agentkeep_conformance.child_server import LINE_BYTES, ForkedProcess, child_environment, child_server
+from agentkeep_conformance.child_server import (
+    LINE_BYTES,
+    ForkedProcess,
+    child_environment,
+    child_server,
+    fork_at_each_request,
+)
 from agentkeep_conformance.enrolment import Enrolment
 
 ChildFunction = Callable[..., Coroutine[Any, Any, Any]]
@@ -209,3 +215,8 @@ def main() -> None:
     _reports_to = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     _say({"result": _run_all(json.loads(sys.stdin.read()))})
+
+
+def serve(control_fd: int) -> None:
+    """In the process that forks children."""
+    fork_at_each_request(control_fd, import_all, main)
