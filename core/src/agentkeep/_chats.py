@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from agentkeep.errors import InvalidInput
 from agentkeep.formats import from_anthropic, from_gemini, from_openai_responses, from_pydantic_ai
 from agentkeep.models import Message, NewMessage, Session
 
@@ -19,8 +20,15 @@ def chat_messages(session: Session, messages: Iterable[Message], read: Callable[
     return [
         replace(made, turn_id=message.turn_id, created_at=message.created_at)
         for message in messages
-        for made in reader(read(message.event))
+        for made in _read(reader, read(message.event), message)
     ]
+
+
+def _read(reader: Callable[[Any], list[NewMessage]], event: Any, message: Message) -> list[NewMessage]:
+    try:
+        return reader(event)
+    except (AttributeError, LookupError, TypeError) as error:
+        raise InvalidInput(f"message {message.id!r} is not in the form of the session's framework") from error
 
 
 def _copy(message: Message) -> NewMessage:

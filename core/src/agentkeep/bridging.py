@@ -77,6 +77,7 @@ def chat_messages(session: Session, messages: Iterable[Message]) -> list[NewMess
 
     Text, images, tool calls and results are converted, as far as `agentkeep.formats` does. What is no message of the
     chat (a title, a change of state) is left out. Messages of a session without a bridge are returned as they are.
+    Raises `InvalidInput` for a message that is not in the form of the session's framework.
     """
     return _chats.chat_messages(session, messages, from_stored)
 

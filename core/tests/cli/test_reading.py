@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agentkeep import NewMessage, sync
 from agentkeep._registry import GROUP
 
 from .conftest import Run, assistant, user
@@ -55,6 +56,32 @@ def test_show(run: Run) -> None:
     assert "  Where is\n  the 図書館?\n" in text
     assert '  calls look_up({"n": 1}) as c1' in text
     assert "#3 tool look_up (result of c1)" in text
+
+
+@pytest.mark.parametrize(
+    ("agent_name", "events", "shown"),
+    [
+        (
+            "openai-agents",
+            [
+                {"role": "user", "content": "Weather?"},
+                {"type": "function_call", "call_id": "1", "name": "weather", "arguments": "{}"},
+                {"type": "function_call_output", "call_id": "1", "output": "sun"},
+            ],
+            ["  Weather?\n", "  calls weather({}) as 1\n", "#3 x (result of 1)"],
+        ),
+        ("google-adk", [{"author": "user", "actions": {"stateDelta": {"a": 1}}}], ['"stateDelta":{"a":1}']),
+        ("google-adk", [{"content": "of an unknown form"}], ['{"content":"of an unknown form"}']),
+    ],
+)
+def test_show_a_frameworks_session_as_a_chat(
+    run: Run, agent_name: str, events: list[dict[str, Any]], shown: list[str]
+) -> None:
+    with sync.connect("sqlite:///chat.db") as keep:
+        messages = [NewMessage(role="x", event=event) for event in events]
+        keep.messages.append("framework", messages, create={"agent_name": agent_name})
+    text = run("show", "framework").out
+    assert [part for part in shown if part not in text] == []
 
 
 @pytest.mark.parametrize(("tail", "seqs"), [("0", []), ("1", [4]), ("3", [2, 3, 4]), ("9", [1, 2, 3, 4])])

@@ -8,8 +8,11 @@ from __future__ import annotations
 from typing import Any, cast
 
 import msgspec
+from msgspec.structs import replace
 
+from agentkeep.bridging import chat_messages
 from agentkeep.cli.output import Output, counted, moment, visible, visible_line
+from agentkeep.errors import InvalidInput
 from agentkeep.models import Message, Session
 
 _INDENT = "  "
@@ -30,11 +33,15 @@ def _people(session: Session) -> tuple[tuple[str, str | None], ...]:
     return (("user", session.user_id), ("agent", session.agent_name), ("fork of", session.parent_id))
 
 
-def show_message(out: Output, message: Message) -> None:
-    """One message: who, when, what was said, which tools were called with what."""
+def show_message(out: Output, session: Session, message: Message) -> None:
+    """One message: who, when, what was said, which tools were called with what.
+
+    A message of a framework's session, whose `event` is the framework's own item, is shown as a message of a chat.
+    """
     if out.as_json:
         out.record(message)
         return
+    message = _as_chat(session, message)
     heading = f"#{message.seq} {visible_line(message.role)}"
     if message.name:
         heading += f" {visible_line(message.name)}"
@@ -47,6 +54,17 @@ def show_message(out: Output, message: Message) -> None:
             out.line(f"{_INDENT}{visible(line)}".rstrip())
     for call in message.tool_calls or ():
         out.line(f"{_INDENT}calls {visible_line(_call(call))}", "yellow")
+
+
+def _as_chat(session: Session, message: Message) -> Message:
+    try:
+        chat = chat_messages(session, [message])
+    except InvalidInput:
+        return message  # a form that this release does not know: it is shown as it is stored
+    if not chat:
+        return message
+    first = chat[0]
+    return replace(message, content=first.content, tool_calls=first.tool_calls, tool_call_id=first.tool_call_id)
 
 
 def _texts(message: Message) -> list[str]:
