@@ -81,7 +81,10 @@ class Database(NamedTuple):
         if path.is_dir():
             raise ConfigurationError(f"{self.path} is a directory: name a file in it")
         if not self.create and not path.exists():
-            raise ConfigurationError(f"{self.path} does not exist: check the path, or open it with create=true")
+            raise ConfigurationError(
+                f"{self.path} does not exist: check the path. To make it, open it with create=true, or run "
+                "agentkeep migrate"
+            )
         if not os.access(folder, os.W_OK):
             raise ConfigurationError(
                 f"{self.path}: this user can't write to the directory, and SQLite keeps its log there"
