@@ -28,10 +28,11 @@ def keep_sessions(ids: Sequence[str], *, title: str, user_id: str | None = None,
 
 
 def shown(width: int = WIDTH) -> list[str]:
-    """The lines of `sessions` on a terminal, without their colours."""
+    """The lines of `sessions` on a terminal, without their colours, and without stderr's sentence of the database."""
     ran = on_terminal("sessions", width=width)
     assert ran.code == 0
-    return re.sub(r"\x1b\[[0-9;]*m", "", ran.out).splitlines()
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", ran.out).splitlines()
+    return [line for line in lines if not line.startswith("agentkeep: ")]
 
 
 @pytest.mark.parametrize(

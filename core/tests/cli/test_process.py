@@ -229,7 +229,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_a_command_is_summed_up_in_one_whole_line(run: Run) -> None:
     listed = run("--help").out.partition("Commands:\n")[2].splitlines()
-    assert len(listed) == 15
+    assert len(listed) == 16
     assert all(line.endswith(".") and not line.endswith("...") for line in listed)
 
 

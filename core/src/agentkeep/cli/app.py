@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -44,7 +45,7 @@ def options(
 
 
 app.command("import")(moving.import_command)
-for command in (
+_COMMANDS: tuple[Callable[..., None], ...] = (
     reading.sessions,
     reading.show,
     reading.search,
@@ -60,5 +61,6 @@ for command in (
     moving.migrate,
     about.adapters,
     about.config,
-):
-    app.command()(command)
+)
+for _command in _COMMANDS:
+    app.command()(_command)
