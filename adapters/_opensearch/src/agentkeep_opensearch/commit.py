@@ -38,6 +38,8 @@ _KNOWN_SESSIONS = 10_000
 _LONGEST_PAUSE = 0.2
 _FIRST_PAUSE = 0.005
 _WITHOUT_PENDING = ("pending",)
+_READ = ["id", "seq", "role", "payload", "content_key", "created_at", "version"]
+_WHOLE = [*_READ, "search_text"]
 
 
 class Lost(Exception):
@@ -211,20 +213,24 @@ class Store:
         """The messages of these seqs that have documents. `whole`: with their search texts."""
         if not seqs:
             return {}
-        names = ["id", "seq", "role", "payload", "content_key", "created_at", "version"]
-        source: Any = {"exclude": ["none"]} if whole else names
-        docs = [
-            {
-                "_index": self.names.messages,
-                "_id": message_key(session.key, session.life, seq),
-                "routing": session.key,
-                "_source": source,
-            }
-            for seq in seqs
-        ]
-        found = await self.mget(docs)
-        read = [stored_message(session.record.id, each["_source"]) for each in found if each.get("found")]
-        return {message.seq: message for message in read}
+        source = _WHOLE if whole else _READ
+        found = await self.mget([self._message_doc(session, seq, source) for seq in seqs])
+        return _messages(session, found)
+
+    async def read_and_probe(self, session: Session, seqs: Sequence[int]) -> tuple[dict[int, Message], bool]:
+        """As `read`, and whether every message of the session has a document.
+
+        A move writes all pending messages of a session in one request, and the newest last. So if that has its
+        document, the others have theirs.
+        """
+        probe = [self._message_doc(session, last, False) for _, last in session.log[-1:]]
+        found = await self.mget([*(self._message_doc(session, seq, _READ) for seq in seqs), *probe])
+        amount = len(seqs)
+        return _messages(session, found[:amount]), all(each.get("found") for each in found[amount:])
+
+    def _message_doc(self, session: Session, seq: int, source: Any) -> dict[str, Any]:
+        key = message_key(session.key, session.life, seq)
+        return {"_index": self.names.messages, "_id": key, "routing": session.key, "_source": source}
 
     async def messages(self, loaded: Loaded, seqs: Sequence[int], *, whole: bool = False) -> list[Message]:
         """The messages of these seqs, as of `loaded`. Raises `Lost` if they were removed meanwhile, `Corrupt`."""
@@ -252,6 +258,11 @@ class Store:
             if seq not in again:
                 raise Corrupt(message_name(session.record.id, f"with seq {seq}"), "its document is missing")
         return again
+
+
+def _messages(session: Session, found: Sequence[Reply]) -> dict[int, Message]:
+    read = [stored_message(session.record.id, each["_source"]) for each in found if each.get("found")]
+    return {message.seq: message for message in read}
 
 
 def owner_of(session: Session) -> tuple[str | None, str | None]:

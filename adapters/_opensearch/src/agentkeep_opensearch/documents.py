@@ -287,9 +287,12 @@ def _facts(payload: str) -> dict[str, Any]:
 
 
 def index_lines(session: Session, messages: Iterable[Message]) -> list[Any]:
-    """Lines of a bulk request: each message and its pointer. A repetition changes nothing, and never undoes a removal
-    or a replacement, because both make the version larger."""
-    lines: list[Any] = []
+    """Lines of a bulk request: the pointers, then the messages in order. A repetition changes nothing, and never undoes
+    a removal
+    or a replacement, because both make the version larger.
+    """
+    pointers: list[Any] = []
+    documents: list[Any] = []
     for message in messages:
         shared = {"routing": session.key}
         seq = message.seq
@@ -299,9 +302,9 @@ def index_lines(session: Session, messages: Iterable[Message]) -> list[Any]:
             "version": 2 * (session.life + seq),
             "version_type": "external_gte",
         }
-        lines += [{"index": {**shared, **own}}, message_source(session, message)]
-        lines += [{"index": {**shared, **pointer}}, {"life": session.life, "seq": seq}]
-    return lines
+        pointers += [{"index": {**shared, **pointer}}, {"life": session.life, "seq": seq}]
+        documents += [{"index": {**shared, **own}}, message_source(session, message)]
+    return pointers + documents
 
 
 def removal_lines(key: str, life: int, seq: int, message_id: str | None) -> list[Any]:

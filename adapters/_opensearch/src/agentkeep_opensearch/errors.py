@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import ssl
+from contextlib import suppress
 from typing import Any, cast
 
 from agentkeep.errors import (
@@ -57,8 +59,12 @@ class ServerError(Exception):
 
 
 def server_error(error: TransportError) -> ServerError:
-    """The type is looked for below `error`, and in the root cause."""
-    return reply_error(int(error.status_code), error.info)
+    """One of opensearch-py's two connection classes parses the reply's body; the other leaves its text."""
+    body: Any = error.info
+    if body is None:
+        with suppress(ValueError):
+            body = json.loads(str(error.error))
+    return reply_error(int(error.status_code), body)
 
 
 def reply_error(status: int, body: Any) -> ServerError:

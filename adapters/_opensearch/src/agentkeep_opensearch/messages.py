@@ -86,10 +86,15 @@ class OpenSearchMessages:
             for pointed in pointers.values()
             if pointed.life == session.life and log.contains(session.log, pointed.seq)
         ]
-        messages = await self._store.messages(loaded, seqs)
         wanted = set(message_ids)
+        all_moved = True
+        if len(seqs) == len(wanted):
+            messages = await self._store.messages(loaded, seqs)
+        else:
+            read, all_moved = await self._store.read_and_probe(session, seqs)
+            messages = [*read.values()] if len(read) == len(seqs) else await self._store.messages(loaded, seqs)
         by_id = {message.id: message for message in messages if message.id in wanted}
-        if len(by_id) < len(wanted):  # perhaps their writer has not given them documents yet
+        if not all_moved:  # a writer is at work, or was killed
             now = await self._store.get(scope, session_id, without=_WITH_PENDING)
             by_id |= {each.id: each for each in now.session.pending if each.id in wanted and each.id not in by_id}
         return [message.record() for message in by_id.values()]
