@@ -87,6 +87,8 @@ class Store:
         return {"_index": self.names.sessions, "_id": key, "_source": {"exclude": list(without)}}
 
     async def mget(self, docs: Sequence[Any]) -> list[Reply]:
+        if not docs:
+            return []
         reply = await self.client.request("POST", "/_mget", {"docs": docs})
         found: list[Reply] = reply["docs"]
         for each in found:
