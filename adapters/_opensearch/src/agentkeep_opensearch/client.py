@@ -102,6 +102,10 @@ class Client:
         if driver is not None and driver.owned:
             with suppress(Exception):
                 await driver.client.close()
+            # opensearch-py 3.2 closes only the connections to hosts that it believes to be alive
+            for connection in getattr(driver.client.transport.connection_pool, "orig_connections", ()):
+                with suppress(Exception):
+                    await connection.close()
 
     @contextmanager
     def call(self) -> Generator[None]:
