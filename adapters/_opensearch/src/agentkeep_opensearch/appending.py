@@ -14,8 +14,8 @@ from agentkeep.records import Append, AppendedRecord, Scope
 
 from agentkeep_opensearch import log
 from agentkeep_opensearch.client import Client
-from agentkeep_opensearch.commit import Pointed, Store, new_life
-from agentkeep_opensearch.documents import Loaded, Message, Session, moment_of
+from agentkeep_opensearch.commit import MARGIN, Pointed, Store, new_life
+from agentkeep_opensearch.documents import Loaded, Message, Session
 from agentkeep_opensearch.erasing import erase_all, finish
 from agentkeep_opensearch.notify import SessionNotifier
 from agentkeep_opensearch.steps import Needs, Steps
@@ -25,8 +25,6 @@ _MOST_APPENDS = 64
 _MOST_CHARACTERS = 4 * 1024 * 1024
 """Of one commit, if it has more than one append."""
 _KNOWN_RECORDS = 20_000
-_MARGIN_MICROS = 50_000
-"""A session that expires within 50 ms takes no append, because the commit might land later (TTL-1)."""
 
 
 @dataclass(eq=False)
@@ -133,7 +131,7 @@ class _Batch:
         tenant, session_id = self._key
         loaded, pointers = await self._store.load(Scope(tenant), session_id, self._ids, without=_WITHOUT)
         now = self._store.now()
-        if loaded is not None and not loaded.session.is_dead and loaded.session.is_expired(_with_margin(now)):
+        if loaded is not None and not loaded.session.is_dead and loaded.session.is_expired(now + MARGIN):
             loaded = await self._store.bury(loaded)
         living = None if loaded is None or loaded.session.is_dead else loaded
         stored = await self._stored(living, pointers)
@@ -187,7 +185,3 @@ class _Batch:
         await self._store.move(committed.session)
         if committed.session.cuts or committed.session.is_dirty:
             await finish(self._store, committed, () if living is None else living.session.pending)
-
-
-def _with_margin(now: datetime) -> datetime:
-    return now + (moment_of(_MARGIN_MICROS) - moment_of(0))

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from agentkeep.errors import Corrupt, SessionNotFound, Unavailable
@@ -35,6 +35,9 @@ _MANY_PENDING = 64
 _LARGE_PENDING = 256 * 1024
 """Characters. More are moved before the next commit."""
 _KNOWN_SESSIONS = 10_000
+MARGIN = timedelta(milliseconds=50)
+"""A session that expires sooner counts as expired for a call that may move its expiry, as that lands later (TTL-1)."""
+_NO_MARGIN = timedelta(0)
 _LONGEST_PAUSE = 0.2
 _FIRST_PAUSE = 0.005
 _WITHOUT_PENDING = ("pending",)
@@ -108,11 +111,16 @@ class Store:
         loaded = [loaded_of(key, reply) for key, reply in zip(keys, replies, strict=True)]
         return [each.session for each in loaded if each is not None]
 
-    async def living(self, scope: Scope, loaded: Loaded | None, session_id: str) -> Loaded:
-        """Raises `SessionNotFound` for one that is absent, expired or foreign (SES-4, TTL-1, ISO-1)."""
+    async def living(
+        self, scope: Scope, loaded: Loaded | None, session_id: str, *, margin: timedelta = _NO_MARGIN
+    ) -> Loaded:
+        """Raises `SessionNotFound` for one that is absent, expired or foreign (SES-4, TTL-1, ISO-1).
+
+        `margin`: as `MARGIN`, for calls that may move the expiry.
+        """
         if loaded is None or loaded.session.is_dead:
             raise SessionNotFound(session_id)
-        if loaded.session.is_expired(self.now()):
+        if loaded.session.is_expired(self.now() + margin):
             await self.bury(loaded)
             raise SessionNotFound(session_id)
         if scope.user_id not in (None, loaded.session.record.user_id):
@@ -126,12 +134,14 @@ class Store:
         """
         return await self.commit(loaded, replace(loaded.session, is_dead=True, is_dirty=False))
 
-    async def get(self, scope: Scope, session_id: str, *, without: Iterable[str] = ()) -> Loaded:
+    async def get(
+        self, scope: Scope, session_id: str, *, without: Iterable[str] = (), margin: timedelta = _NO_MARGIN
+    ) -> Loaded:
         """The living session. Raises `SessionNotFound`."""
 
         async def read() -> Loaded:
             loaded, _ = await self.load(scope, session_id, without=without)
-            return await self.living(scope, loaded, session_id)
+            return await self.living(scope, loaded, session_id, margin=margin)
 
         return await self.again(read)
 

@@ -30,7 +30,7 @@ from msgspec.structs import replace
 
 from agentkeep_opensearch import log
 from agentkeep_opensearch.client import Client
-from agentkeep_opensearch.commit import Store, new_life
+from agentkeep_opensearch.commit import MARGIN, Store, new_life
 from agentkeep_opensearch.copying import Copier
 from agentkeep_opensearch.documents import Loaded, Session
 from agentkeep_opensearch.erasing import erase_all, finish
@@ -115,7 +115,7 @@ class OpenSearchSessions:
         expected_version: int | None = None,
     ) -> SessionRecord:
         async def attempt() -> SessionRecord:
-            loaded = await self._store.get(scope, session_id)
+            loaded = await self._store.get(scope, session_id, margin=MARGIN)
             session = loaded.session
             check_version(session, expected_version)
             record = session.record
@@ -149,7 +149,7 @@ class OpenSearchSessions:
 
     async def touch(self, scope: Scope, session_id: str, *, ttl: timedelta | None) -> SessionRecord:
         async def attempt() -> SessionRecord:
-            loaded = await self._store.get(scope, session_id)
+            loaded = await self._store.get(scope, session_id, margin=MARGIN)
             record = loaded.session.record
             moment = max(self._store.now(), record.updated_at)
             ends_at = record.ends_at if ttl is None else moment + ttl
