@@ -64,6 +64,18 @@ def kill(processes: list[psutil.Process]) -> None:
     _gone(processes)
 
 
+def kill_recorded(record: Path) -> None:
+    """As SIGKILL for a server and its children; returns when they are gone.
+
+    The server is stopped first. PostgreSQL starts anew when it sees a child die, and a child that begins between the
+    look and the kill would live on with its shared memory, so that the server could not be started again.
+    """
+    for server in recorded(record)[-1:]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            server.suspend()
+    kill(recorded(record))
+
+
 def clean(folder: Path) -> None:
     """End all that the run started and remove its folder."""
     processes = processes_of(folder)

@@ -45,7 +45,7 @@ class Process:
         """As SIGKILL, with its children: only what is on the disk is left. Returns when all are gone."""
         if self._running is None:
             return
-        guard.kill(guard.recorded(self._record))
+        guard.kill_recorded(self._record)
         self._running.wait()
 
     def last_words(self) -> str:
