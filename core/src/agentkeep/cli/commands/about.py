@@ -19,7 +19,7 @@ from agentkeep.cli.running import opened
 from agentkeep.cli.settings import Settings
 from agentkeep.errors import PersistenceError
 from agentkeep.keep import Keep
-from agentkeep.models import Message, NewMessage
+from agentkeep.models import Health, Message, NewMessage
 
 _LEFT_BEHIND = timedelta(hours=1)
 """Doctor's own session expires after this time, even if doctor was killed."""
@@ -31,8 +31,7 @@ async def doctor(settings: Callable[[], Settings], out: Output) -> int:
     report: dict[str, Any] = {"url": wanted.shown_url, "from": wanted.origin, "tenant": wanted.tenant}
     async with opened(wanted, create=False) as keep:
         health = await keep.health()
-        report |= msgspec.structs.asdict(health)
-        report["latency_ms"] = round(report.pop("latency").total_seconds() * 1000, 3)
+        report |= health_facts(health)
         report |= await _exercise(keep)
         report["capabilities"] = msgspec.structs.asdict(keep.capabilities)
     report["versions"] = _versions()
@@ -112,6 +111,13 @@ def _why_unknown(error: Exception) -> str:
     if isinstance(error, PersistenceError):  # this adapter's URLs need a server
         return "what it offers depends on the server: see agentkeep --url URL doctor"
     return f"it can't be imported: {error}"
+
+
+def health_facts(health: Health) -> dict[str, Any]:
+    """Its fields, with the latency in milliseconds."""
+    facts = msgspec.structs.asdict(health)
+    facts["latency_ms"] = round(facts.pop("latency").total_seconds() * 1000, 3)
+    return facts
 
 
 def _declared(entry: EntryPoint) -> Capabilities | Exception:

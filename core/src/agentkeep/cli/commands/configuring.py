@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from agentkeep.cli.commands.about import health_facts
 from agentkeep.cli.output import Output, visible_line
 from agentkeep.cli.running import opened
 from agentkeep.cli.settings import Settings
@@ -37,8 +38,7 @@ async def _health(settings: Settings) -> dict[str, Any]:
     policy = settings.config.retention
     async with opened(settings, create=False) as keep:
         settings.config.session_manager(keep)
-        health = msgspec.structs.asdict(await keep.health())
-    health["latency_ms"] = round(health.pop("latency").total_seconds() * 1000, 3)
+        health = health_facts(await keep.health())
     return {"health": "ok", **health, "retention": "none" if policy is None else "set"}
 
 
