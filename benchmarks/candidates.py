@@ -11,6 +11,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Protocol, cast
 from uuid import uuid4
 
@@ -21,6 +22,14 @@ from redis.asyncio import Redis
 
 USER = "u1"
 LISTED = 20
+FIELDS = (
+    *("id", "user_id", "agent_name", "title", "status", "current_route", "current_step", "parent_id"),
+    *("forked_at_seq", "version", "schema_version", "message_count", "last_seq", "idle_ttl"),
+)
+"""A session's fields that are read as they are stored."""
+JSON_FIELDS = ("state", "metadata", "counters")
+TIMES = ("created_at", "updated_at", "last_message_at", "completed_at", "ends_at", "expires_at")
+COLUMNS = (*FIELDS, *JSON_FIELDS, *TIMES)
 
 
 class Candidate(Protocol):
@@ -61,6 +70,18 @@ class Agentkeep:
         return len((await self._keep.sessions.list(user_id=USER, limit=LISTED)).items)
 
 
+def _whole(row: Sequence[Any]) -> list[Any]:
+    """A session with its objects and times as a caller reads them, from its `COLUMNS`; times are microseconds."""
+    plain, objects, times = row[:14], row[14:17], row[17:]
+    read = [None if time is None else datetime.fromtimestamp(int(time) / 1e6, UTC) for time in times]
+    return [*plain, *map(json.loads, objects), *read]
+
+
+def _new_session(session: str, now: object) -> dict[str, Any]:
+    given = {"id": session, "user_id": USER, "status": "active", "version": 1, "message_count": 0, "last_seq": 0}
+    return dict.fromkeys(COLUMNS) | given | dict.fromkeys(JSON_FIELDS, "{}") | {"created_at": now, "updated_at": now}
+
+
 class SQLiteFloor:
     """One connection on the event loop's thread, which is the floor for one caller; write-ahead log, FULL."""
 
@@ -71,11 +92,8 @@ class SQLiteFloor:
         db = self._db = sqlite3.connect(self._path, isolation_level=None)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
-        db.execute(
-            "CREATE TABLE IF NOT EXISTS s (id TEXT PRIMARY KEY, user TEXT, status TEXT, state TEXT, metadata TEXT, "
-            "count INT, last_seq INT, created INT, updated INT)"
-        )
-        db.execute("CREATE INDEX IF NOT EXISTS by_user ON s (user, updated)")
+        db.execute(f"CREATE TABLE IF NOT EXISTS s ({', '.join(COLUMNS)}, PRIMARY KEY (id))")
+        db.execute("CREATE INDEX IF NOT EXISTS by_user ON s (user_id, updated_at)")
         db.execute(
             "CREATE TABLE IF NOT EXISTS m (session TEXT, seq INT, id TEXT, role TEXT, payload TEXT, created INT, "
             "PRIMARY KEY (session, seq), UNIQUE (session, id)) WITHOUT ROWID"
@@ -85,15 +103,15 @@ class SQLiteFloor:
         self._db.close()
 
     async def create(self, session: str) -> None:
-        now = time.time_ns() // 1000
-        row = (session, USER, "active", "{}", "{}", 0, 0, now, now)
-        self._db.execute("INSERT INTO s VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        row = tuple(_new_session(session, time.time_ns() // 1000).values())
+        self._db.execute(f"INSERT INTO s VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 - places for values
 
     async def append(self, session: str, texts: Sequence[str]) -> None:
         db, now = self._db, time.time_ns() // 1000
         db.execute("BEGIN IMMEDIATE")
         update = (
-            "UPDATE s SET last_seq = last_seq + ?1, count = count + ?1, updated = ?2 WHERE id = ?3 RETURNING last_seq"
+            "UPDATE s SET last_seq = last_seq + ?1, message_count = message_count + ?1, updated_at = ?2 "
+            "WHERE id = ?3 RETURNING last_seq"
         )
         (last,) = db.execute(update, (len(texts), now, session)).fetchone()
         first = last - len(texts) + 1
@@ -110,8 +128,8 @@ class SQLiteFloor:
         return [(row[1], json.loads(row[3])["content"]) for row in reversed(rows)]
 
     async def listing(self) -> int:
-        select = f"SELECT * FROM s WHERE user = ? ORDER BY updated DESC LIMIT {LISTED}"  # noqa: S608 - a constant
-        return len(self._db.execute(select, (USER,)).fetchall())
+        select = f"SELECT * FROM s WHERE user_id = ? ORDER BY updated_at DESC LIMIT {LISTED}"  # noqa: S608 - a constant
+        return len([_whole(row) for row in self._db.execute(select, (USER,)).fetchall()])
 
 
 class RedisFloor:
@@ -122,7 +140,7 @@ local seq = redis.call('HINCRBY', KEYS[1], 'last_seq', #ARGV - 2)
 local rows = {}
 for n = 3, #ARGV do rows[n - 2] = (seq - #ARGV + n) .. '\\n' .. ARGV[n] end
 redis.call('RPUSH', KEYS[2], unpack(rows))
-redis.call('HSET', KEYS[1], 'updated', ARGV[1])
+redis.call('HSET', KEYS[1], 'updated_at', ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[1], ARGV[2])
 return seq"""
 
@@ -143,12 +161,13 @@ return seq"""
         return f"{self._prefix}:m:{session}"
 
     async def create(self, session: str) -> None:
-        fields = {"id": session, "user": USER, "status": "active", "state": "{}", "metadata": "{}", "last_seq": 0}
-        await self._client.hset(self._session(session), mapping=fields)
+        fields = _new_session(session, time.time_ns() // 1000)
+        stored = {name: value for name, value in fields.items() if value is not None}
+        await self._client.hset(self._session(session), mapping=stored)
         await self._client.zadd(f"{self._prefix}:u:{USER}", {session: time.time()})
 
     async def append(self, session: str, texts: Sequence[str]) -> None:
-        now = str(time.time())
+        now = str(time.time_ns() // 1000)
         bodies = [f"{uuid4().hex}\nuser\n{now}\n{json.dumps({'content': text})}" for text in texts]
         keys = (self._session(session), self._log(session), f"{self._prefix}:u:{USER}")
         await self._client.evalsha(self._digest, 3, *keys, now, session, *bodies)
@@ -162,7 +181,12 @@ return seq"""
         reading = self._client.pipeline(transaction=False)
         for id in ids:
             reading.hgetall(self._session(id.decode()))
-        return len(await reading.execute())
+        return len([_whole(_columns(found)) for found in await reading.execute()])
+
+
+def _columns(stored: dict[bytes, bytes]) -> list[Any]:
+    found = {name.decode(): value.decode() for name, value in stored.items()}
+    return [found.get(name) for name in COLUMNS]
 
 
 class PostgresFloor:
@@ -170,8 +194,8 @@ class PostgresFloor:
 
     _APPEND = """
 WITH counted AS (
-    UPDATE {s}.s SET last_seq = last_seq + $2, count = count + $2, updated = clock_timestamp() WHERE id = $1
-    RETURNING last_seq - $2 AS before
+    UPDATE {s}.s SET last_seq = last_seq + $2, message_count = message_count + $2, updated_at = clock_timestamp()
+    WHERE id = $1 RETURNING last_seq - $2 AS before
 )
 INSERT INTO {s}.m SELECT $1, before + n, new.id, 'user', payload, clock_timestamp()
 FROM counted, unnest($3::text[], $4::text[]) WITH ORDINALITY AS new (id, payload, n)
@@ -184,12 +208,14 @@ RETURNING seq, created"""
     async def open(self) -> None:
         pool: Any = await asyncpg.create_pool(self._url, min_size=1, max_size=10)  # pyright: ignore
         self._pool = pool
-        columns = "count bigint, last_seq bigint, created timestamptz, updated timestamptz"
+        numbers = ("forked_at_seq", "version", "schema_version", "message_count", "last_seq", "idle_ttl")
+        types = dict.fromkeys(COLUMNS, "text") | dict.fromkeys(numbers, "bigint") | dict.fromkeys(TIMES, "timestamptz")
+        columns = ", ".join(f"{name} {type}" for name, type in types.items() if name != "id")
         await pool.execute(
-            f'CREATE TABLE IF NOT EXISTS {self._schema}.s (id text COLLATE "C" PRIMARY KEY, user_id text, status text, '
-            f"state text, metadata text, {columns}) WITH (fillfactor = 80)"
+            f'CREATE TABLE IF NOT EXISTS {self._schema}.s (id text COLLATE "C" PRIMARY KEY, {columns}) '
+            "WITH (fillfactor = 80)"
         )
-        await pool.execute(f"CREATE INDEX IF NOT EXISTS by_user ON {self._schema}.s (user_id, updated)")
+        await pool.execute(f"CREATE INDEX IF NOT EXISTS by_user ON {self._schema}.s (user_id, updated_at)")
         await pool.execute(
             f'CREATE TABLE IF NOT EXISTS {self._schema}.m (session text COLLATE "C", seq bigint, id text COLLATE "C", '
             "role text, payload text, created timestamptz, PRIMARY KEY (session, seq), UNIQUE (session, id))"
@@ -199,8 +225,9 @@ RETURNING seq, created"""
         await self._pool.close()
 
     async def create(self, session: str) -> None:
-        insert = f"INSERT INTO {self._schema}.s VALUES ($1, $2, 'active', '{{}}', '{{}}', 0, 0, now(), now())"  # noqa: S608
-        await self._pool.execute(insert, session, USER)
+        row = tuple(_new_session(session, datetime.now(UTC)).values())
+        places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+        await self._pool.execute(f"INSERT INTO {self._schema}.s VALUES ({places})", *row)  # noqa: S608 - places for values
 
     async def append(self, session: str, texts: Sequence[str]) -> None:
         ids = [uuid4().hex for _ in texts]
@@ -213,8 +240,9 @@ RETURNING seq, created"""
         return [(row[1], json.loads(row[4])["content"]) for row in reversed(rows)]
 
     async def listing(self) -> int:
-        select = f"SELECT * FROM {self._schema}.s WHERE user_id = $1 ORDER BY updated DESC LIMIT {LISTED}"  # noqa: S608
-        return len(await self._pool.fetch(select, USER))
+        select = f"SELECT * FROM {self._schema}.s WHERE user_id = $1 ORDER BY updated_at DESC LIMIT {LISTED}"  # noqa: S608
+        rows = await self._pool.fetch(select, USER)
+        return len([[*row[:14], *map(json.loads, row[14:17]), *row[17:]] for row in rows])
 
 
 def make(backend: str, name: str, url: str, namespace: str) -> Candidate:

@@ -18,6 +18,8 @@ from agentkeep_sqlite.errors import primary_code
 
 T = TypeVar("T")
 Row = Sequence[Any]
+MAX_SHORT = 100
+"""Rows of a short read: more than a page of sessions or the end of a log, and less than a millisecond of work."""
 _SHORTEST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.1
 Values = Mapping[str, Any] | tuple[Any, ...]
@@ -76,8 +78,11 @@ class Client(Protocol):
         """Connect. Raises `ConfigurationError`, `Unavailable`."""
         ...
 
-    async def read(self, work: Work[T]) -> T:
-        """Run statements that read. Raises `Closed`."""
+    async def read(self, work: Work[T], *, is_short: bool = False) -> T:
+        """Run statements that read. Raises `Closed`.
+
+        `is_short`: it reads at most `MAX_SHORT` rows, so it may run on the event loop's thread. It may run again.
+        """
         ...
 
     async def write(self, work: Work[T], *, changes: Key | None = None) -> T:

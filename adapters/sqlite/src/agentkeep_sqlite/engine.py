@@ -104,7 +104,7 @@ class EngineClient:
         self.notifier.open()
         self._lock = _locks.setdefault(self._engine.sync_engine, asyncio.Lock())
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: Work[T], *, is_short: bool = False) -> T:  # an engine has its own thread
         run = self._locked if self._has_one_connection else self._connected
         while True:
             try:

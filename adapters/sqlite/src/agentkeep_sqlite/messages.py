@@ -27,7 +27,7 @@ from agentkeep.spi.outcomes import (
     version_conflict,
 )
 
-from agentkeep_sqlite.client import Client, Connection, Row
+from agentkeep_sqlite.client import MAX_SHORT, Client, Connection, Row
 from agentkeep_sqlite.errors import is_duplicate
 from agentkeep_sqlite.rows import from_micros, message_record, message_records, message_values, new_message, to_micros
 from agentkeep_sqlite.search import Search
@@ -188,7 +188,8 @@ class SQLiteMessages:
         )
 
     async def list(self, scope: Scope, session_id: str, window: MessageRange) -> list[MessageRecord]:
-        return await self._client.read(partial(self._list, scope, session_id, window))
+        is_short = window.limit <= MAX_SHORT
+        return await self._client.read(partial(self._list, scope, session_id, window), is_short=is_short)
 
     def _list(self, scope: Scope, session_id: str, window: MessageRange, db: Connection) -> list[MessageRecord]:
         values = lookup_values(scope, session_id, db)
@@ -201,7 +202,7 @@ class SQLiteMessages:
         return [] if rows[0][0] is None else message_records(session_id, rows)
 
     async def get(self, scope: Scope, session_id: str, message_id: str) -> MessageRecord:
-        return await self._client.read(partial(self._get, scope, session_id, message_id))
+        return await self._client.read(partial(self._get, scope, session_id, message_id), is_short=True)
 
     def _get(self, scope: Scope, session_id: str, message_id: str, db: Connection) -> MessageRecord:
         values = lookup_values(scope, session_id, db) | {"message_id": message_id}
@@ -213,7 +214,8 @@ class SQLiteMessages:
         return message_record(session_id, row)
 
     async def get_many(self, scope: Scope, session_id: str, message_ids: Sequence[str]) -> list[MessageRecord]:
-        return await self._client.read(partial(self._get_many, scope, session_id, message_ids))
+        is_short = len(message_ids) <= MAX_SHORT
+        return await self._client.read(partial(self._get_many, scope, session_id, message_ids), is_short=is_short)
 
     def _get_many(
         self, scope: Scope, session_id: str, message_ids: Sequence[str], db: Connection

@@ -25,7 +25,7 @@ from agentkeep.records import (
 from agentkeep.spi.outcomes import check_owner, forked_at, forked_session, version_conflict
 from msgspec.structs import replace
 
-from agentkeep_sqlite.client import Client, Connection
+from agentkeep_sqlite.client import MAX_SHORT, Client, Connection
 from agentkeep_sqlite.listing import Listing
 from agentkeep_sqlite.rows import (
     from_micros,
@@ -61,7 +61,7 @@ class SQLiteSessions:
         return record
 
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
-        return await self._client.read(partial(self._get, scope, session_id))
+        return await self._client.read(partial(self._get, scope, session_id), is_short=True)
 
     def _get(self, scope: Scope, session_id: str, db: Connection) -> SessionRecord:
         row = db.one(self._sql["get_session"], lookup_values(scope, session_id, db))
@@ -70,7 +70,8 @@ class SQLiteSessions:
         return session_record(row)
 
     async def get_many(self, scope: Scope, session_ids: Sequence[str]) -> list[SessionRecord]:
-        return await self._client.read(partial(self._get_many, scope, session_ids))
+        is_short = len(session_ids) <= MAX_SHORT
+        return await self._client.read(partial(self._get_many, scope, session_ids), is_short=is_short)
 
     def _get_many(self, scope: Scope, session_ids: Sequence[str], db: Connection) -> list[SessionRecord]:
         self._tables.check_settled(db)
@@ -78,7 +79,7 @@ class SQLiteSessions:
         return session_records(db.all(self._sql["get_sessions"], values))
 
     async def resume(self, scope: Scope, session_id: str, *, tail: int) -> ResumedRecord:
-        return await self._client.read(partial(self._resume, scope, session_id, tail))
+        return await self._client.read(partial(self._resume, scope, session_id, tail), is_short=tail <= MAX_SHORT)
 
     def _resume(self, scope: Scope, session_id: str, tail: int, db: Connection) -> ResumedRecord:
         with db.snapshot():
@@ -125,7 +126,8 @@ class SQLiteSessions:
     async def list(
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> list[SessionRecord]:
-        page, passed_expired = await self._client.read(partial(self._list, scope, query, order, limit, after))
+        reading = partial(self._list, scope, query, order, limit, after)
+        page, passed_expired = await self._client.read(reading, is_short=limit <= MAX_SHORT)
         if passed_expired:
             await self._client.run_when_idle(self._listing.unlist_expired)
         return page

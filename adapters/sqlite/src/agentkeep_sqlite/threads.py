@@ -1,4 +1,7 @@
-"""The client for a file that we open: one thread that writes and two that read, each with its own connection."""
+"""The client for a file that we open: one thread that writes and two that read, each with its own connection.
+
+Short reads run on the event loop's thread.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ from agentkeep_sqlite.commit import Job, commit_together, deliver_all, roll_back
 from agentkeep_sqlite.errors import Phase, translated
 from agentkeep_sqlite.notify import INTERVAL_SECONDS, FileListener, OtherProcesses
 from agentkeep_sqlite.rows import to_micros
+from agentkeep_sqlite.short_reads import NotShort, ShortReads
 from agentkeep_sqlite.statements import Statements
 from agentkeep_sqlite.urls import Database
 
@@ -62,13 +66,14 @@ class ThreadClient:
         self._writes: Jobs = SimpleQueue()
         self._reads: Jobs = SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._short_reads: ShortReads | None = None
         self._process = 0
 
     async def open(self) -> None:
         if self._is_open:
             return
         self._database.check_path()
-        writer = await self._first_connection()
+        writer, self._short_reads = await self._first_connections()
         self._threads = [_start(self._write_forever, writer)]
         if self._database.is_memory:
             self._reads = self._writes
@@ -78,13 +83,28 @@ class ThreadClient:
         self.notifier.open()
         self._is_open = True
 
-    async def _first_connection(self) -> DriverConnection:
-        connecting = asyncio.get_running_loop().run_in_executor(None, self._connect)
+    async def _first_connections(self) -> tuple[DriverConnection, ShortReads | None]:
+        connecting = asyncio.get_running_loop().run_in_executor(None, self._connect_first)
         try:
             return await asyncio.shield(connecting)
         except asyncio.CancelledError:
             connecting.add_done_callback(_close_unwanted)
             raise
+
+    def _connect_first(self) -> tuple[DriverConnection, ShortReads | None]:
+        writer = self._connect()
+        if self._database.is_memory:
+            return writer, None
+        try:
+            return writer, ShortReads(self._connect().driver, self._read_times)
+        except BaseException:
+            writer.driver.close()
+            raise
+
+    def _read_times(self) -> tuple[int, int]:
+        """`now` and `settled` of a read that begins."""
+        settled = self._settled
+        return to_micros(self._now()), settled
 
     def _connect(self) -> DriverConnection:
         try:
@@ -92,7 +112,11 @@ class ThreadClient:
         except sqlite3.Error as error:
             raise translated(error, Phase.OPENING, self._database.path) from error
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: Work[T], *, is_short: bool = False) -> T:
+        if is_short and self._short_reads is not None:
+            self._check_usable()
+            with suppress(NotShort):
+                return await self._short_reads.run(work)
         while True:
             try:
                 return await self._submit(self._reads, work)
@@ -105,12 +129,15 @@ class ThreadClient:
     async def _submit(self, queue: Jobs, work: Work[T], changes: Key | None = None) -> T:
         job = Job(work, changes)
         with self._lock:  # so that no job is queued behind the stop
-            if not self._is_open:
-                raise Closed("this SQLite adapter is not open")
-            if self._process != os.getpid():
-                raise Closed("this SQLite adapter was opened before the process was forked: open one in each process")
+            self._check_usable()
             queue.put(job)
         return await job.outcome()
+
+    def _check_usable(self) -> None:
+        if not self._is_open:
+            raise Closed("this SQLite adapter is not open")
+        if self._process != os.getpid():
+            raise Closed("this SQLite adapter was opened before the process was forked: open one in each process")
 
     def _write_forever(self, db: DriverConnection) -> None:
         with closing(db.driver):
@@ -192,8 +219,7 @@ class ThreadClient:
             while isinstance(job := self._reads.get(), Job):
                 try:
                     db = db or self._connect()
-                    db.settled = self._settled
-                    db.now = to_micros(self._now())
+                    db.now, db.settled = self._read_times()
                     job.run(db, self._database.path)
                 except PersistenceError as error:
                     job.error = error
@@ -248,15 +274,20 @@ class ThreadClient:
     def _join(self) -> None:
         for thread in self._threads:
             thread.join()
+        if self._short_reads is not None:
+            self._short_reads.close()
 
 
 def _do_nothing(db: Connection) -> None:
     """A write that only waits for its turn."""
 
 
-def _close_unwanted(connecting: asyncio.Future[DriverConnection]) -> None:
+def _close_unwanted(connecting: asyncio.Future[tuple[DriverConnection, ShortReads | None]]) -> None:
     if not connecting.cancelled() and connecting.exception() is None:
-        connecting.result().driver.close()
+        writer, short_reads = connecting.result()
+        writer.driver.close()
+        if short_reads is not None:
+            short_reads.close()
 
 
 def _start(target: Callable[..., None], *arguments: object) -> threading.Thread:
