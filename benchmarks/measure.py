@@ -1,7 +1,8 @@
 """One candidate in a process of its own. `run.py` starts it; it prints one line of JSON: a median for each measure.
 
-Latencies are microseconds a call; `writers` are messages a second. It ends with an error if a concurrent run lost,
-doubled or reordered a message, or a read returned other messages than were appended.
+Latencies are microseconds a call; `writers` are messages a second. Each run of writers is counted afterwards: `lost`,
+`doubled`, `reordered` and `refused` say how many messages were. It ends with an error if a read of one caller returned
+another number of messages than were appended.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from itertools import pairwise
 from statistics import median
 from time import perf_counter
 
-from candidates import LISTED, Candidate, fill, make
+from candidate import LISTED, Candidate, fill, make
 
 TEXT = "A window seat to Oslo, please, and a vegetarian meal if there is one. " * 6
 TURN = 4
@@ -41,31 +45,35 @@ async def read(candidate: Candidate, session: str, limit: int) -> None:
         raise AssertionError(f"{limit} messages were to be read, and {len(found)} came")
 
 
-async def throughput(candidate: Candidate, session: str, writers: int, calls: int) -> float:
-    """Messages a second of writers on one session, whose log is then checked."""
+async def throughput(candidate: Candidate, session: str, writers: int, calls: int) -> tuple[float, dict[str, int]]:
+    """Messages a second of writers on one session, and what became of them."""
+    accepted: list[list[str]] = [[] for _ in range(writers)]
 
     async def write(writer: int) -> None:
         for number in range(calls):
-            await candidate.append(session, [f"{writer} {number}"])
+            text = f"{writer} {number}"
+            with suppress(Exception):  # counted as refused; each candidate has its own errors
+                await candidate.append(session, [text])
+                accepted[writer].append(text)
 
     await candidate.create(session)
     started = perf_counter()
     await asyncio.gather(*(write(writer) for writer in range(writers)))
     took = perf_counter() - started
-    check_log(await candidate.newest(session, 1_000), writers, calls)
-    return writers * calls / took
+    faults = count_faults(await candidate.newest(session, 2 * writers * calls), accepted)
+    done = sum(len(texts) for texts in accepted)
+    return done / took, {**faults, "refused": writers * calls - done}
 
 
-def check_log(log: list[tuple[int, str]], writers: int, calls: int) -> None:
-    """Raises `AssertionError` if a message is lost or there twice, or a writer's messages are in another order."""
-    if [seq for seq, _ in log] != list(range(1, writers * calls + 1)):
-        raise AssertionError(
-            f"{writers} writers appended {calls} messages each, and {len(log)} are there or in no order"
-        )
-    for writer in range(writers):
-        own = [text for _, text in log if text.split(" ")[0] == str(writer)]
-        if own != [f"{writer} {number}" for number in range(calls)]:
-            raise AssertionError(f"the messages of writer {writer} are not there once each in their order")
+def count_faults(log: list[str], accepted: list[list[str]]) -> dict[str, int]:
+    """How many accepted messages are not there, are there again, or stand before an earlier one of their writer."""
+    there = Counter(log)
+    lost = sum(not there[text] for texts in accepted for text in texts)
+    doubled = sum(count - 1 for count in there.values())
+    places = {text: place for place, text in enumerate(log)}
+    found = [[places[text] for text in texts if text in places] for texts in accepted]
+    reordered = sum(later < earlier for each in found for earlier, later in pairwise(each))
+    return {"lost": lost, "doubled": doubled, "reordered": reordered}
 
 
 async def measure(
@@ -87,15 +95,17 @@ async def measure(
     found["last 50"] = found[f"last {TAIL} at {lengths[1]}"]
     load = min(LOAD, lengths[-1])
     found["load 1,000"] = await latency(max(1, calls // 10), lambda: read(candidate, session, load))
-    found["list 20 sessions"] = await latency(calls, candidate.listing)
+    with suppress(NotImplementedError):
+        found["list 20 sessions"] = await latency(calls, candidate.listing)
     for number in writers:
-        session = f"of {number} writers"
-        found[f"writers {number}"] = await throughput(candidate, session, number, min(calls, 1_000 // number))
+        each = min(calls, 1_000 // number)
+        rate, faults = await throughput(candidate, f"of {number} writers", number, each)
+        found |= {f"writers {number}": rate} | {f"{name} {number}": count for name, count in faults.items()}
     return found
 
 
 async def main(backend: str, name: str, url: str, namespace: str, calls: str) -> None:
-    candidate = make(backend, name, url, namespace)
+    candidate = make(name, backend, url, namespace)
     lengths, writers = SMOKE if int(calls) < 10 else (LENGTHS, WRITERS)
     await candidate.open()
     try:

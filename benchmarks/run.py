@@ -1,197 +1,140 @@
 """Measures Agentkeep beside its driver's floor on each backend that is there, and writes RESULTS.md and its plots.
 
-    .venv/bin/python benchmarks/run.py                          # about 10 minutes on a quiet machine
+    .venv/bin/python benchmarks/run.py                          # about 2 minutes on a quiet machine
     .venv/bin/python benchmarks/run.py --backends sqlite --rounds 7
+    .venv/bin/python benchmarks/run.py --peers all              # other toolkits too, each in an environment of its own
+    .venv/bin/python benchmarks/run.py --growth --sessions 1000 1000000
+    .venv/bin/python benchmarks/run.py --history ratios.jsonl   # ends with 1 if a ratio grew by more than 30 %
     .venv/bin/python benchmarks/run.py --smoke --out /tmp/x     # whether it works; its figures mean nothing
 
 Each candidate is a process of its own. A round runs all of them in turn, and a ratio is of one round, so that a busy
-machine slows both sides alike. What is shown is the median of the rounds and their spread. Servers are those of the
-conformance suite: its own, or what AGENTKEEP_TEST_REDIS_URL and AGENTKEEP_TEST_POSTGRES_URL name.
+machine slows both sides alike. What is shown is the median of the rounds and their spread.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import os
-import platform
-import sqlite3
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
-from statistics import median
-from typing import Any, NamedTuple, cast
+from typing import Any
 from uuid import uuid4
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs]
-from agentkeep_conformance.servers import POSTGRES, REDIS
-from agentkeep_conformance.servers.chosen import ChosenServer
-from agentkeep_conformance.servers.model import NotRun
-from plots import chart
-from redis import Redis
+import history
+from backends import Backend, backends
+from environments import PEERS, environment, version_of
+from report import FAULTS, FLOOR, OURS, Round, all_ratios, plots, report
 
 HERE = Path(__file__).parent
-NAMES = ("floor", "agentkeep")
-MEASURES = ("append", "turn of 4", "last 50", "load 1,000", "list 20 sessions")
-
-Round = dict[str, dict[str, float]]
-"""What one round measured of each candidate."""
-
-
-class Backend(NamedTuple):
-    name: str
-    server: str
-    url: str
-    prepare: Callable[[str], None]
-    """Make room for one candidate's data under a namespace."""
-    remove: Callable[[str], None]
-
-
-def _nothing(namespace: str) -> None:
-    """The data goes with its folder."""
-
-
-def _postgres(statement: str) -> Callable[[str], None]:
-    async def run(namespace: str) -> None:
-        connection = cast("Any", await asyncpg.connect(POSTGRES.dsn))  # pyright: ignore[reportUnknownMemberType]
-        await connection.execute(statement.format(namespace))
-        await connection.close()
-
-    return lambda namespace: asyncio.run(run(namespace))
-
-
-def _empty_redis(namespace: str) -> None:
-    client: Any = Redis.from_url(REDIS.dsn)  # pyright: ignore[reportUnknownMemberType] - untyped by the driver
-    with client:
-        for key in client.scan_iter(match=f"{namespace}*", count=1_000):
-            client.unlink(key)
-
-
-def is_there(server: ChosenServer) -> bool:
-    try:
-        return bool(server.dsn)
-    except NotRun as reason:
-        print(f"left out: {reason}", file=sys.stderr)
-        return False
+BACKENDS = ["sqlite", "redis", "postgres"]
 
 
 @contextmanager
-def backends(names: list[str]) -> Generator[list[Backend]]:
-    found: list[Backend] = []
-    with tempfile.TemporaryDirectory() as folder:
-        if "sqlite" in names:
-            found.append(Backend("sqlite", f"SQLite {sqlite3.sqlite_version}", folder, _nothing, _nothing))
-        if "redis" in names and is_there(REDIS):
-            found.append(Backend("redis", f"Redis {REDIS.version()}", REDIS.dsn, _nothing, _empty_redis))
-        if "postgres" in names and is_there(POSTGRES):
-            make, drop = _postgres("CREATE SCHEMA {}"), _postgres("DROP SCHEMA {} CASCADE")
-            found.append(Backend("postgres", f"PostgreSQL {POSTGRES.version()}", POSTGRES.dsn, make, drop))
-        yield found
-
-
-def measured(backend: Backend, name: str, calls: int) -> dict[str, float]:
-    """What one candidate's process measured. Raises `CalledProcessError` if a check of it failed."""
+def namespace_of(backend: Backend) -> Generator[str]:
     namespace = f"bench{uuid4().hex[:8]}"
     backend.prepare(namespace)
     try:
-        command = [sys.executable, str(HERE / "measure.py"), backend.name, name, backend.url, namespace, str(calls)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own file
-        return json.loads(done.stdout)
+        yield namespace
     finally:
         backend.remove(namespace)
 
 
-def ratios(rounds: list[Round], measure: str) -> list[float]:
-    """Of each round, how many times as long as the floor takes. Of writers, how many times slower."""
-    pairs = [(one["agentkeep"][measure], one["floor"][measure]) for one in rounds]
-    return [floor / ours if measure.startswith("writers") else ours / floor for ours, floor in pairs]
+def measured(backend: Backend, name: str, calls: int, python: str = sys.executable) -> dict[str, float]:
+    """What one candidate's process measured. Raises `CalledProcessError`."""
+    with namespace_of(backend) as namespace:
+        command = [python, str(HERE / "measure.py"), backend.name, name, backend.url, namespace, str(calls)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own file
+        return json.loads(done.stdout.splitlines()[-1])
 
 
-def table(backend: Backend, rounds: list[Round]) -> str:
-    lines = [
-        f"## {backend.server}",
-        "",
-        "| | floor | Agentkeep | ratio | lowest and highest |",
-        "|---|---|---|---|---|",
-    ]
-    writers = [measure for measure in rounds[0]["floor"] if measure.startswith("writers")]
-    for measure in (*MEASURES, *writers):
-        floor, ours = (median(one[name][measure] for one in rounds) for name in NAMES)
-        unit = "messages/s" if measure in writers else "µs"
-        found = ratios(rounds, measure)
-        spread = f"{min(found):.2f} to {max(found):.2f}"
-        lines.append(f"| {measure} | {floor:,.0f} {unit} | {ours:,.0f} {unit} | {median(found):.2f} | {spread} |")
-    return "\n".join(lines)
+def one_round(backend: Backend, calls: int, peers: dict[str, str]) -> Round:
+    """`peers`: the Python of each one's environment. A peer that fails is said and left out of this round."""
+    found = {name: measured(backend, name, calls) for name in (FLOOR, OURS)}
+    for name, figures in found.items():
+        faults = {measure: count for measure, count in figures.items() if measure.split()[0] in FAULTS and count}
+        if faults:
+            raise SystemExit(f"{name} on {backend.server}: messages of concurrent writers: {faults}")
+    for name, python in peers.items():
+        if backend.name not in PEERS[name].backends:
+            continue
+        try:
+            found[name] = measured(backend, name, calls, python)
+        except subprocess.CalledProcessError as error:
+            print(f"{name} failed on {backend.server}: {error}", file=sys.stderr)
+    return found
 
 
-def series(rounds: list[Round], name: str, beginning: str) -> list[tuple[float, float]]:
-    """The points of one line: the numbers that end the measures' names, and the medians."""
-    measures = [measure for measure in rounds[0][name] if measure.startswith(beginning)]
-    return [(float(measure.split()[-1]), median(one[name][measure] for one in rounds)) for measure in measures]
+def grown(backend: Backend, lengths: list[int], counts: list[int], calls: int) -> dict[str, Any]:
+    """What `growth.py` found."""
+    with namespace_of(backend) as namespace:
+        command = [sys.executable, str(HERE / "growth.py"), backend.name, backend.url, namespace]
+        command += [json.dumps(lengths), json.dumps(counts), str(calls)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603
+            assert child.stdin is not None
+            assert child.stdout is not None
+            last = ""
+            for line in child.stdout:
+                if line == "size\n":
+                    child.stdin.write(f"{backend.size(namespace)}\n")
+                    child.stdin.flush()
+                last = line
+        if child.returncode:
+            raise SystemExit(f"the growth of {backend.server} was not measured")
+        return json.loads(last)
 
 
-def plots(backend: Backend, rounds: list[Round]) -> dict[str, str]:
-    found = {f"{name}, {what}": series(rounds, name, f"{what} at") for name in NAMES for what in ("append", "last 50")}
-    writing = {name: series(rounds, name, "writers") for name in NAMES}
-    return {
-        f"{backend.name}-length.svg": chart(f"{backend.server}: µs a call", "messages in the session", found),
-        f"{backend.name}-writers.svg": chart(f"{backend.server}: messages/s", "writers on one session", writing),
-    }
-
-
-def machine() -> str:
-    packages = ", ".join(f"{name} {version(name)}" for name in ("redis", "hiredis", "asyncpg", "msgspec"))
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    return (
-        f"{os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}, {packages}. "
-        f"Load averages at the end: {load}."
-    )
-
-
-def report(results: dict[Backend, list[Round]], command: str) -> str:
-    rounds = len(next(iter(results.values())))
-    parts = [
-        "# Results",
-        f"`{command}`: medians of {rounds} round(s). The ratio is Agentkeep to the floor in the same round, below 1 is "
-        "faster than the floor; of writers it is the floor's throughput to Agentkeep's. Each run of writers was "
-        "checked: no message was lost, doubled or out of order. `candidates.py` says what the floors do and do not do.",
-        machine(),
-    ]
-    for backend, measured_rounds in results.items():
-        parts.append(table(backend, measured_rounds))
-        parts.append("\n".join(f"![{name}]({name})" for name in plots(backend, measured_rounds)))
-    return "\n\n".join(parts) + "\n"
-
-
-def main() -> None:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--backends", nargs="+", default=["sqlite", "redis", "postgres"])
+    parser.add_argument("--backends", nargs="+", default=BACKENDS, choices=BACKENDS)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--calls", type=int, default=200, help="of each measure in a round")
     parser.add_argument("--out", type=Path, default=HERE, help="the folder of RESULTS.md and the plots")
+    parser.add_argument("--peers", nargs="+", default=[], choices=["all", *PEERS])
+    parser.add_argument("--growth", action="store_true", help="also measure long sessions and many sessions")
+    parser.add_argument("--lengths", nargs="+", type=int, default=[100, 1_000, 10_000, 100_000])
+    parser.add_argument("--sessions", nargs="+", type=int, default=[1_000, 10_000, 100_000])
+    parser.add_argument("--history", type=Path, help="a file of earlier ratios, to which this run's are added")
     parser.add_argument("--smoke", action="store_true", help="one short round")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
     rounds, calls = (1, 3) if options.smoke else (options.rounds, options.calls)
+    names: list[str] = list(PEERS) if "all" in options.peers else options.peers
+    peers = {name: environment(name) for name in names}
     with backends(options.backends) as found:
         if not found:
-            parser.error("none of these backends is there")
+            raise SystemExit("none of these backends is there")
         results: dict[Backend, list[Round]] = {backend: [] for backend in found}
         for number in range(rounds):
             for backend, done in results.items():
                 print(f"round {number + 1} of {rounds}: {backend.server}", file=sys.stderr)
-                done.append({name: measured(backend, name, calls) for name in NAMES})
+                done.append(one_round(backend, calls, peers))
+        large: dict[Backend, dict[str, Any]] = {}
+        for backend in found if options.growth else []:
+            print(f"growth: {backend.server}", file=sys.stderr)
+            large[backend] = grown(backend, options.lengths, options.sessions, calls)
     options.out.mkdir(parents=True, exist_ok=True)
-    command = " ".join(["benchmarks/run.py", *sys.argv[1:]])
-    (options.out / "RESULTS.md").write_text(report(results, command))
+    versions = {name: version_of(name) for name in names}
+    (options.out / "RESULTS.md").write_text(report(results, large, versions, " ".join(sys.argv[1:])))
     for backend, done in results.items():
         for name, text in plots(backend, done).items():
             (options.out / name).write_text(text)
+    return remember(options.history, results) if options.history else 0
+
+
+def remember(file: Path, results: dict[Backend, list[Round]]) -> int:
+    ratios = {backend.name: all_ratios(rounds) for backend, rounds in results.items()}
+    worse = history.grown(file, ratios)
+    history.add(file, ratios)
+    for sentence in worse:
+        print(sentence, file=sys.stderr)
+    return 1 if worse else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

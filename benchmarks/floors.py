@@ -1,4 +1,4 @@
-"""What is measured: Agentkeep, and for each backend the least that its driver alone needs to keep the same messages.
+"""For each backend the least that its driver alone needs to keep the same messages.
 
 Each floor stores a message's role, content, id and time, gives the seq inside the append, keeps a session's counts, and
 returns the fields that a caller reads. It has no idempotency, no time to live, no tenants, no search and no errors.
@@ -6,22 +6,18 @@ returns the fields that a caller reads. It has no idempotency, no time to live, 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol, cast
+from typing import Any
 from uuid import uuid4
 
-import agentkeep
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
-from agentkeep import NewMessage
+from candidate import LISTED, USER, Candidate
 from redis.asyncio import Redis
 
-USER = "u1"
-LISTED = 20
 FIELDS = (
     *("id", "user_id", "agent_name", "title", "status", "current_route", "current_step", "parent_id"),
     *("forked_at_seq", "version", "schema_version", "message_count", "last_seq", "idle_ttl"),
@@ -30,44 +26,6 @@ FIELDS = (
 JSON_FIELDS = ("state", "metadata", "counters")
 TIMES = ("created_at", "updated_at", "last_message_at", "completed_at", "ends_at", "expires_at")
 COLUMNS = (*FIELDS, *JSON_FIELDS, *TIMES)
-
-
-class Candidate(Protocol):
-    async def open(self) -> None: ...
-    async def close(self) -> None: ...
-    async def create(self, session: str) -> None: ...
-    async def append(self, session: str, texts: Sequence[str]) -> None: ...
-    async def newest(self, session: str, limit: int) -> list[tuple[int, str]]:
-        """Seq and content of the newest messages, oldest first."""
-        ...
-
-    async def listing(self) -> int:
-        """Read the user's `LISTED` newest sessions whole; how many came."""
-        ...
-
-
-class Agentkeep:
-    def __init__(self, url: str, **options: Any) -> None:
-        self._keep = agentkeep.connect(url, **options)
-
-    async def open(self) -> None:
-        await self._keep.open()
-
-    async def close(self) -> None:
-        await self._keep.close()
-
-    async def create(self, session: str) -> None:
-        await self._keep.sessions.create(session, user_id=USER)
-
-    async def append(self, session: str, texts: Sequence[str]) -> None:
-        await self._keep.messages.append(session, [NewMessage(role="user", content=text) for text in texts])
-
-    async def newest(self, session: str, limit: int) -> list[tuple[int, str]]:
-        found = await self._keep.messages.tail(session, limit)
-        return [(message.seq, cast("str", message.content)) for message in found]
-
-    async def listing(self) -> int:
-        return len((await self._keep.sessions.list(user_id=USER, limit=LISTED)).items)
 
 
 def _whole(row: Sequence[Any]) -> list[Any]:
@@ -122,10 +80,10 @@ class SQLiteFloor:
         db.executemany("INSERT INTO m VALUES (?, ?, ?, ?, ?, ?)", rows)
         db.execute("COMMIT")
 
-    async def newest(self, session: str, limit: int) -> list[tuple[int, str]]:
+    async def newest(self, session: str, limit: int) -> list[str]:
         select = "SELECT id, seq, role, payload, created FROM m WHERE session = ? ORDER BY seq DESC LIMIT ?"
         rows = self._db.execute(select, (session, limit)).fetchall()
-        return [(row[1], json.loads(row[3])["content"]) for row in reversed(rows)]
+        return [json.loads(row[3])["content"] for row in reversed(rows)]
 
     async def listing(self) -> int:
         select = f"SELECT * FROM s WHERE user_id = ? ORDER BY updated_at DESC LIMIT {LISTED}"  # noqa: S608 - a constant
@@ -172,9 +130,9 @@ return seq"""
         keys = (self._session(session), self._log(session), f"{self._prefix}:u:{USER}")
         await self._client.evalsha(self._digest, 3, *keys, now, session, *bodies)
 
-    async def newest(self, session: str, limit: int) -> list[tuple[int, str]]:
+    async def newest(self, session: str, limit: int) -> list[str]:
         rows = [row.split(b"\n", 4) for row in await self._client.lrange(self._log(session), -limit, -1)]
-        return [(int(row[0]), json.loads(row[4])["content"]) for row in rows]
+        return [json.loads(row[4])["content"] for row in rows]
 
     async def listing(self) -> int:
         ids = await self._client.zrevrange(f"{self._prefix}:u:{USER}", 0, LISTED - 1)
@@ -234,10 +192,10 @@ RETURNING seq, created"""
         payloads = [json.dumps({"content": text}) for text in texts]
         await self._pool.fetch(self._APPEND.replace("{s}", self._schema), session, len(texts), ids, payloads)
 
-    async def newest(self, session: str, limit: int) -> list[tuple[int, str]]:
+    async def newest(self, session: str, limit: int) -> list[str]:
         select = f"SELECT * FROM {self._schema}.m WHERE session = $1 ORDER BY seq DESC LIMIT $2"  # noqa: S608
         rows = await self._pool.fetch(select, session, limit)
-        return [(row[1], json.loads(row[4])["content"]) for row in reversed(rows)]
+        return [json.loads(row[4])["content"] for row in reversed(rows)]
 
     async def listing(self) -> int:
         select = f"SELECT * FROM {self._schema}.s WHERE user_id = $1 ORDER BY updated_at DESC LIMIT {LISTED}"  # noqa: S608
@@ -245,20 +203,8 @@ RETURNING seq, created"""
         return len([[*row[:14], *map(json.loads, row[14:17]), *row[17:]] for row in rows])
 
 
-def make(backend: str, name: str, url: str, namespace: str) -> Candidate:
-    """`name`: "floor" or "agentkeep". `url` is that of the server, or a folder for SQLite."""
+def make(backend: str, url: str, namespace: str) -> Candidate:
+    """The floor of a backend. `url` is that of the server, or a folder for SQLite."""
     if backend == "sqlite":
-        path = f"{url}/{namespace}.db"
-        return SQLiteFloor(path) if name == "floor" else Agentkeep(f"sqlite:///{path}")
-    if backend == "redis":
-        return RedisFloor(url, namespace) if name == "floor" else Agentkeep(url, prefix=namespace)
-    if name == "floor":
-        return PostgresFloor(url, namespace)
-    return Agentkeep(url, schema=namespace)
-
-
-async def fill(candidate: Candidate, session: str, length: int, text: str) -> None:
-    """Append until the session has `length` messages."""
-    for start in range(0, length, 500):
-        await candidate.append(session, [text] * min(500, length - start))
-    await asyncio.sleep(0)
+        return SQLiteFloor(f"{url}/{namespace}.db")
+    return RedisFloor(url, namespace) if backend == "redis" else PostgresFloor(url, namespace)

@@ -1,0 +1,93 @@
+"""The databases that are measured: the conformance suite's own servers, or those that its variables name.
+
+AGENTKEEP_TEST_REDIS_URL and AGENTKEEP_TEST_POSTGRES_URL name them. A server that can't be had is left out, and said so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+from agentkeep_conformance.servers import POSTGRES, REDIS
+from agentkeep_conformance.servers.chosen import ChosenServer
+from agentkeep_conformance.servers.model import NotRun
+from redis import Redis
+
+
+class Backend(NamedTuple):
+    name: str
+    server: str
+    url: str
+    prepare: Callable[[str], None]
+    """Make room for one candidate's data under a namespace."""
+    remove: Callable[[str], None]
+    size: Callable[[str], int]
+    """Bytes that a namespace takes; of Redis all of the server."""
+
+
+def _nothing(namespace: str) -> None:
+    """The data goes with its folder."""
+
+
+_POSTGRES_SIZE = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relnamespace = '{}'::regnamespace"
+
+
+def _size_of_files(folder: str) -> Callable[[str], int]:
+    return lambda namespace: sum(file.stat().st_size for file in Path(folder).glob(f"{namespace}.db*"))
+
+
+def _postgres(statement: str) -> Callable[[str], Any]:
+    async def run(namespace: str) -> Any:
+        connection = cast("Any", await asyncpg.connect(POSTGRES.dsn))  # pyright: ignore[reportUnknownMemberType]
+        try:
+            return await connection.fetchval(statement.format(namespace))
+        finally:
+            await connection.close()
+
+    return lambda namespace: asyncio.run(run(namespace))
+
+
+def _memory_of_redis(namespace: str) -> int:
+    client: Any = Redis.from_url(REDIS.dsn)  # pyright: ignore[reportUnknownMemberType] - untyped by the driver
+    with client:
+        return client.info("memory")["used_memory"]
+
+
+def _empty_redis(namespace: str) -> None:
+    client: Any = Redis.from_url(REDIS.dsn)  # pyright: ignore[reportUnknownMemberType] - untyped by the driver
+    with client:
+        for key in client.scan_iter(match=f"{namespace}*", count=1_000):
+            client.unlink(key)
+
+
+def is_there(server: ChosenServer) -> bool:
+    try:
+        return bool(server.dsn)
+    except NotRun as reason:
+        print(f"left out: {reason}", file=sys.stderr)
+        return False
+
+
+@contextmanager
+def backends(names: list[str]) -> Generator[list[Backend]]:
+    """Those of the named ones that are there."""
+    found: list[Backend] = []
+    with tempfile.TemporaryDirectory() as folder:
+        if "sqlite" in names:
+            server = f"SQLite {sqlite3.sqlite_version}"
+            found.append(Backend("sqlite", server, folder, _nothing, _nothing, _size_of_files(folder)))
+        if "redis" in names and is_there(REDIS):
+            server = f"Redis {REDIS.version()}"
+            found.append(Backend("redis", server, REDIS.dsn, _nothing, _empty_redis, _memory_of_redis))
+        if "postgres" in names and is_there(POSTGRES):
+            server = f"PostgreSQL {POSTGRES.version()}"
+            make, drop = _postgres("CREATE SCHEMA {}"), _postgres("DROP SCHEMA {} CASCADE")
+            found.append(Backend("postgres", server, POSTGRES.dsn, make, drop, _postgres(_POSTGRES_SIZE)))
+        yield found

@@ -1,0 +1,40 @@
+"""What a candidate of the benchmark does. `make` of each module returns one: `ours`, `floors`, and those in `peers`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Protocol
+
+USER = "u1"
+LISTED = 20
+
+
+class Candidate(Protocol):
+    async def open(self) -> None: ...
+    async def close(self) -> None: ...
+    async def create(self, session: str) -> None: ...
+    async def append(self, session: str, texts: Sequence[str]) -> None:
+        """Append user messages. Raises whatever it raises if it refuses them."""
+        ...
+
+    async def newest(self, session: str, limit: int) -> list[str]:
+        """Content of the newest messages, oldest first."""
+        ...
+
+    async def listing(self) -> int:
+        """Read the user's `LISTED` newest sessions whole; how many came. Raises `NotImplementedError`."""
+        ...
+
+
+def make(name: str, backend: str, url: str, namespace: str) -> Candidate:
+    """`name`: "floor", "agentkeep", or that of a module in `peers`. `url` is the server's, or a folder for SQLite."""
+    modules = {"floor": "floors", "agentkeep": "ours"}
+    module: Any = import_module(modules.get(name) or f"peers.{name.replace('-', '_')}")
+    return module.make(backend, url, namespace)
+
+
+async def fill(candidate: Candidate, session: str, length: int, text: str) -> None:
+    """Append until the session has `length` messages."""
+    for start in range(0, length, 500):
+        await candidate.append(session, [text] * min(500, length - start))
