@@ -20,11 +20,28 @@ class Peer(NamedTuple):
     backends: tuple[str, ...]
 
 
+SQL = ("sqlite", "postgres")
 PEERS: dict[str, Peer] = {
     "openai-agents": Peer(
         "openai-agents", ("openai-agents[sqlalchemy,redis]", "aiosqlite", "asyncpg"), ("sqlite", "redis", "postgres")
     ),
+    "google-adk": Peer("google-adk", ("google-adk", "sqlalchemy[asyncio]", "aiosqlite", "asyncpg"), SQL),
+    "langgraph": Peer(
+        "langgraph",
+        ("langgraph", "langgraph-checkpoint-sqlite", "langgraph-checkpoint-postgres", "psycopg[binary,pool]"),
+        SQL,
+    ),
+    "langchain": Peer(
+        "langchain-community", ("langchain-community", "langchain-postgres", "aiosqlite", "psycopg[binary]"), SQL
+    ),
+    "agno": Peer(
+        "agno",
+        ("agno", "sqlalchemy[asyncio]", "aiosqlite", "asyncpg", "psycopg[binary]", "redis"),
+        ("sqlite", "redis", "postgres"),
+    ),
+    "llama-index": Peer("llama-index-core", ("llama-index-core", "aiosqlite", "asyncpg"), SQL),
 }
+"""On Redis, LangChain's and LangGraph's packages need modules that a plain Redis does not have."""
 
 
 def environment(name: str) -> str:

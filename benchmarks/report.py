@@ -14,7 +14,7 @@ from plots import chart
 
 FLOOR, OURS = "floor", "agentkeep"
 MEASURES = ("append", "turn of 4", "last 50", "load 1,000", "list 20 sessions")
-OF_PEERS = ("append at 10", "append at 1000", "append at 10000", "last 50", "load 1,000")
+OF_PEERS = ("append at 10", "append at 1000", "last 50", "load 1,000")
 FAULTS = ("lost", "doubled", "reordered", "refused")
 
 Round = dict[str, dict[str, float]]

@@ -30,6 +30,9 @@ from report import FAULTS, FLOOR, OURS, Round, all_ratios, plots, report
 
 HERE = Path(__file__).parent
 BACKENDS = ["sqlite", "redis", "postgres"]
+CALLS_OF_PEERS = 20
+LONGEST = 300.0
+"""Seconds of one candidate's process."""
 
 
 @contextmanager
@@ -46,7 +49,7 @@ def measured(backend: Backend, name: str, calls: int, python: str = sys.executab
     """What one candidate's process measured. Raises `CalledProcessError`."""
     with namespace_of(backend) as namespace:
         command = [python, str(HERE / "measure.py"), backend.name, name, backend.url, namespace, str(calls)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own file
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=LONGEST)  # noqa: S603
         return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -61,8 +64,8 @@ def one_round(backend: Backend, calls: int, peers: dict[str, str]) -> Round:
         if backend.name not in PEERS[name].backends:
             continue
         try:
-            found[name] = measured(backend, name, calls, python)
-        except subprocess.CalledProcessError as error:
+            found[name] = measured(backend, name, min(calls, CALLS_OF_PEERS), python)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             print(f"{name} failed on {backend.server}: {error}", file=sys.stderr)
     return found
 
