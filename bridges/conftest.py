@@ -23,6 +23,8 @@ SAMPLE = {
 """On which database each bridge's faults and its framework's own tests run every day. With AGENTKEEP_BRIDGES=all
 (nightly): on each."""
 SAMPLED = ("test_faults.py", "test_upstream.py")
+BRIDGE = os.environ["AGENTKEEP_BRIDGE"]
+"""The bridge that is tested; `bridges/dev.py test` sets it."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,10 +38,15 @@ def _is_everyday(item: pytest.Item) -> bool:
     )
     if item.path.name not in SAMPLED or not parameters:
         return True
-    bridge = item.path.parents[1].name
     if "server_database" in parameters:
-        return parameters["server_database"] == ("redis" if SAMPLE[bridge] == "redis" else "postgres")
-    return SAMPLE[bridge] in parameters.values()
+        return parameters["server_database"] == ("redis" if SAMPLE[BRIDGE] == "redis" else "postgres")
+    return SAMPLE[BRIDGE] in parameters.values()
+
+
+@pytest.fixture
+def stores() -> Path:
+    """How `bridges/faults.py` opens the bridge's store, and the framework's own."""
+    return Path(__file__).parent / BRIDGE / "tests" / "stores.py"
 
 
 @pytest.fixture

@@ -67,9 +67,10 @@ def upstream_of(name: str) -> str:
 def test(name: str, options: list[str]) -> bool:
     print(f"\n== bridge {name}", flush=True)
     python = set_up(name)
-    environment = os.environ | {"AGENTKEEP_UPSTREAM": upstream_of(name)}
-    command = [python, "-m", "pytest", "-c", BRIDGES / "pytest.ini", "--rootdir", BRIDGES, BRIDGES / name / "tests"]
-    return subprocess.run([*map(str, command), *options], env=environment, check=False).returncode == 0  # noqa: S603
+    environment = os.environ | {"AGENTKEEP_BRIDGE": name, "AGENTKEEP_UPSTREAM": upstream_of(name)}
+    command = [python, "-m", "pytest", "-c", BRIDGES / "pytest.ini", "--rootdir", BRIDGES]
+    tests = [BRIDGES / name / "tests", BRIDGES / "test_faults.py"]
+    return subprocess.run([*map(str, [*command, *tests]), *options], env=environment, check=False).returncode == 0  # noqa: S603
 
 
 def lock(name: str) -> None:

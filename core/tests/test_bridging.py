@@ -7,8 +7,8 @@ from unittest.mock import AsyncMock
 
 import agentkeep
 import pytest
-from agentkeep import NewMessage, OutcomeUnknown
-from agentkeep.bridging import append_once, chat_messages, from_stored, joined_id, to_stored
+from agentkeep import InvalidInput, NewMessage, OutcomeUnknown
+from agentkeep.bridging import append_once, chat_messages, from_stored, item_message, joined_id, single_name, to_stored
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +33,16 @@ async def test_any_name_makes_an_id_that_is_accepted(name: str) -> None:
 def test_names_that_need_no_escape_stay_readable() -> None:
     assert joined_id("travel", "Ann Müller", "trip-42") == "travel/Ann Müller/trip-42"
     assert joined_id("a/b", "50%") == "a%2Fb/50%25"
+
+
+@given(st.text(st.characters(categories=None, exclude_categories=[]), max_size=60))
+def test_an_id_of_one_name_says_the_name(name: str) -> None:
+    assert single_name(joined_id(name)) == name
+
+
+@pytest.mark.parametrize("id", ["a/b", "#" + "0" * 64, "50% off", "100%", joined_id("x" * 300)])
+def test_an_id_that_was_not_made_of_one_name_is_its_own(id: str) -> None:
+    assert single_name(id) == id
 
 
 ODD: list[Any] = [{"cut": "\ud83d"}, [float("inf")], {"agentkeep:json": "1"}, {"agentkeep:json": None, "more": 1}]
@@ -107,7 +117,7 @@ CHATS: dict[str, list[Any]] = {
             {"part_kind": "tool-return", "tool_name": "weather", "content": "sun", "tool_call_id": "1"}]},
         {"kind": "response", "parts": [{"part_kind": "text", "content": "Sunny."}]},
     ],
-    "strands/agent": [
+    "strands-agents": [
         {"message": {"role": "user", "content": [{"text": "Weather?"}]}},
         {"message": {"role": "assistant", "content": [
             {"reasoningContent": {"reasoningText": {"text": "hm"}}},
@@ -122,15 +132,14 @@ CHATS: dict[str, list[Any]] = {
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("agent_name", CHATS)
-async def test_a_session_of_any_bridge_is_one_chat(agent_name: str) -> None:
+@pytest.mark.parametrize("framework", CHATS)
+async def test_a_session_of_any_bridge_is_one_chat(framework: str) -> None:
     from agentkeep.formats import to_openai
 
     async with agentkeep.connect("memory://") as keep:
-        written = [NewMessage(role="x", event=to_stored(event), turn_id="t") for event in CHATS[agent_name]]
-        await keep.messages.append("s", written, create={"agent_name": agent_name})
-        session, messages = await keep.sessions.resume("s")
-    chat = chat_messages(session, messages)
+        written = [item_message(framework, event, role="x", turn_id="t") for event in CHATS[framework]]
+        await keep.messages.append("s", written, create={})
+        chat = chat_messages(await keep.messages.tail("s", 9))
     said = to_openai(chat)
     assert [item["role"] for item in said] == ["user", "assistant", "tool", "assistant"]
     assert text_of(said[0]) == "Weather?"
@@ -147,10 +156,44 @@ def text_of(item: dict[str, Any]) -> str:
 
 
 @pytest.mark.anyio
-async def test_a_session_without_a_bridge_is_as_it_is() -> None:
+@pytest.mark.parametrize("framework", CHATS)
+async def test_a_search_looks_at_what_was_said_in_an_item(framework: str) -> None:
+    """SRCH-1: a date, an author, a working directory or an id of the framework is no text of the conversation."""
+    around = {"author": "planner", "timestamp": "2026-11-28", "cwd": "/home/ann", "status": "completed"}
+    async with agentkeep.connect("memory://") as keep:
+        written = [item_message(framework, event | around, role="x") for event in CHATS[framework]]
+        await keep.messages.append("s", written, create={})
+        chat = [message.seq for message in await keep.messages.tail("s", 9) if chat_messages([message])]
+        found = {
+            query: sorted(hit.message.seq for hit in await keep.messages.search(query))
+            for query in ("weather?", "OSLO", "sun", "sunny", "planner", "2026", "ann", "completed", "secret")
+        }
+    asked, called, told, answered = chat
+    assert found == {
+        "weather?": [asked], "OSLO": [called], "sun": [told, answered], "sunny": [answered],
+        "planner": [], "2026": [], "ann": [], "completed": [], "secret": [],
+    }  # fmt: skip
+
+
+@pytest.mark.anyio
+async def test_an_item_in_no_known_form_is_searched_whole() -> None:
+    async with agentkeep.connect("memory://") as keep:
+        items = [{"content": "of a newer form"}, {"content": {"parts": [{"text": "half \ud83d an emoji"}]}}]
+        written = [item_message("google-adk", item, role="user") for item in items]
+        await keep.messages.append("s", [*written, item_message("newer", items[0], role="user")], create={})
+        assert len(await keep.messages.search("newer form")) == 2
+        [hit] = await keep.messages.search("an emoji")
+        assert hit.highlights[0].startswith("half ")
+        newer, emoji, unknown = await keep.messages.tail("s", 3)
+        with pytest.raises(InvalidInput, match="form of its framework"):
+            chat_messages([newer])
+        assert len(chat_messages([emoji, unknown])) == 2
+
+
+@pytest.mark.anyio
+async def test_a_message_of_no_bridge_is_as_it_is() -> None:
     async with agentkeep.connect("memory://") as keep:
         message = NewMessage(role="user", content="hi", id="1", metadata={"a": 1})
         await keep.messages.append("s", [message], create={})
-        session, messages = await keep.sessions.resume("s")
-    [found] = chat_messages(session, messages)
+        [found] = chat_messages(await keep.messages.tail("s", 1))
     assert (found.content, found.id, found.metadata, found.role) == ("hi", "1", {"a": 1}, "user")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from agentkeep import InvalidInput, Keep, NewMessage, Unavailable, View, connect, sync
 from agentkeep.records import Scope
-from agentkeep.retention import Pruned, RetentionPolicy, prune
+from agentkeep.retention import BELONGS_TO, SHARED, Pruned, RetentionPolicy, delete_whole, prune
 from agentkeep.wrappers import Wrapper
 
 pytestmark = pytest.mark.anyio
@@ -145,6 +145,75 @@ async def test_a_session_that_is_made_anew_meanwhile_stays(keep: Keep) -> None:
 
     await prune(Renewing(keep), RetentionPolicy(max_age=25 * DAY))
     assert await ids(keep) == {"ann-30", "ann-20", "ann-10", "bob-20", "bob-10", "nobody-10"}
+
+
+@pytest.fixture
+async def wholes(clock: Clock) -> AsyncIterator[Keep]:
+    """Two talks of ann with an agent each; the newer was used 5 days ago. A third agent's talk is gone."""
+    async with connect("memory://", clock=clock) as keep:
+        clock.days_ago = 20
+        for talk in ("old", "new"):
+            await keep.sessions.create(talk, user_id="ann")
+            clock.days_ago -= 1
+            await keep.sessions.create(f"{talk}/agent", user_id="ann", metadata={BELONGS_TO: talk})
+        await keep.sessions.create("lost/agent", user_id="ann", metadata={BELONGS_TO: "lost"})
+        await keep.sessions.create("of the app", metadata={SHARED: True})
+        clock.days_ago = 5
+        await keep.sessions.touch("new")
+        clock.days_ago = 0
+        yield keep
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected", "left"),
+    [
+        ({"max_idle": 10 * DAY}, Pruned(idle=3), "new new/agent"),
+        ({"max_idle": 4 * DAY}, Pruned(idle=5), ""),
+        ({"max_idle": 19.5 * DAY}, Pruned(idle=1), "old/agent new new/agent lost/agent"),
+        ({"max_age": 19.5 * DAY}, Pruned(too_old=2), "new new/agent lost/agent"),
+        ({"max_age": 17.5 * DAY}, Pruned(too_old=5), ""),
+        ({"max_sessions_per_user": 1}, Pruned(over_user_limit=3), "new new/agent"),
+        ({"max_sessions_per_user": 2}, Pruned(), "old old/agent new new/agent lost/agent"),
+    ],
+)
+async def test_what_belongs_to_a_session_stays_or_goes_with_it(
+    wholes: Keep, rules: Any, expected: Pruned, left: str
+) -> None:
+    """State that sessions share always stays."""
+    policy = RetentionPolicy(**rules)
+    assert await prune(wholes, policy, dry_run=True) == expected
+    assert await prune(wholes, policy) == expected
+    assert await ids(wholes) == {*left.split(), "of the app"}
+    assert await prune(wholes, policy) == Pruned(), "nothing is left to remove"
+
+
+async def test_messages_of_what_belongs_to_a_session_are_limited_too(wholes: Keep) -> None:
+    for id in ("old/agent", "new/agent"):
+        await wholes.messages.append(id, [NewMessage(role="user", content=str(n)) for n in range(5)])
+    policy = RetentionPolicy(max_messages_per_session=3)
+    assert await prune(wholes, policy, dry_run=True) == await prune(wholes, policy) == Pruned(messages=4)
+
+
+async def test_more_than_one_page_of_what_belongs_to_sessions(clock: Clock) -> None:
+    async with connect("memory://", clock=clock) as keep:
+        clock.days_ago = 20
+        for number in range(500):
+            await keep.sessions.create(f"agent-{number}", metadata={BELONGS_TO: f"talk-{number % 2}"})
+        clock.days_ago = 0
+        await keep.sessions.create("talk-1")
+        policy = RetentionPolicy(max_idle=DAY)
+        assert await prune(keep, policy, dry_run=True) == await prune(keep, policy) == Pruned(idle=250)
+        assert await keep.sessions.count() == 251
+
+
+async def test_a_session_is_removed_with_all_that_belongs_to_it(wholes: Keep) -> None:
+    assert await delete_whole(wholes, "new") == 2
+    assert await ids(wholes) == {"old", "old/agent", "lost/agent", "of the app"}
+    assert await delete_whole(wholes.for_user("bob"), "old") == 0
+    assert await delete_whole(wholes, "lost") == 1
+    assert await delete_whole(wholes, "lost") == 0
+    with pytest.raises(InvalidInput, match="id"):
+        await delete_whole(wholes, "")
 
 
 @pytest.mark.parametrize(

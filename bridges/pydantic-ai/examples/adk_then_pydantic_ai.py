@@ -45,7 +45,7 @@ async def begin_in_adk(keep: Keep, model: BaseLlm | str) -> None:
 
 async def go_on_in_pydantic_ai(keep: Keep, model: Model | str) -> None:
     [session] = (await keep.sessions.list(agent_name="google-adk", user_id="ann", limit=1)).items
-    chat = chat_messages(session, await keep.messages.tail(session.id, 100, whole_turns=True))
+    chat = chat_messages(await keep.messages.tail(session.id, 100, whole_turns=True))
     history = ModelMessagesTypeAdapter.validate_python(to_pydantic_ai(chat))
     conversation = Conversation(conversation_id="trip-42", messages=history)
     result = await Agent(model).run("Yes, please", conversation=conversation)
@@ -56,8 +56,7 @@ async def main(url: str, adk_model: BaseLlm | str, pydantic_ai_model: Model | st
     async with agentkeep.connect(url) as keep:
         await begin_in_adk(keep, adk_model)
         await go_on_in_pydantic_ai(keep, pydantic_ai_model)
-        session, messages = await keep.sessions.resume("trip-42")
-        for message in chat_messages(session, messages):
+        for message in chat_messages(await keep.messages.tail("trip-42", 100)):
             print(f"{message.role}: {message.content}")
 
 

@@ -9,8 +9,9 @@ from strands.models import Model
 
 
 class Script(Model):
-    def __init__(self, *answers: list[dict[str, Any]]) -> None:
+    def __init__(self, *answers: list[dict[str, Any]], usage: dict[str, int] | None = None) -> None:
         self.answers = list(answers)
+        self.usage = usage
 
     def update_config(self, **_: Any) -> None: ...
 
@@ -33,3 +34,5 @@ class Script(Model):
                 yield {"contentBlockDelta": {"delta": {"toolUse": {"input": block["input"]}}}}
             yield {"contentBlockStop": {}}
         yield {"messageStop": {"stopReason": reason}}
+        if self.usage is not None:
+            yield {"metadata": {"usage": self.usage, "metrics": {"latencyMs": 1}}}

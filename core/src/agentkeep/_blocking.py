@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import suppress
@@ -122,3 +123,12 @@ def walks(
 
 async def _close(rows: AsyncGenerator[Any, None]) -> None:
     await rows.aclose()
+
+
+def as_coroutine(call: Coroutine[Any, Any, Any] | Callable[[], Any]) -> Coroutine[Any, Any, Any]:
+    return call if inspect.iscoroutine(call) else _called(cast("Callable[[], Any]", call))
+
+
+async def _called(function: Callable[[], Any]) -> Any:
+    result = function()
+    return await result if inspect.isawaitable(result) else result

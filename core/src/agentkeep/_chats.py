@@ -1,34 +1,70 @@
-"""Sessions of frameworks, written by the bridges, as chat messages."""
+"""Messages of frameworks, written by the bridges, as chat messages."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from msgspec.structs import replace
 
+from agentkeep._items import framework_of, from_stored
 from agentkeep.errors import InvalidInput
 from agentkeep.formats import from_anthropic, from_gemini, from_openai_responses, from_pydantic_ai
-from agentkeep.models import Message, NewMessage, Session
+from agentkeep.formats._reading import from_json
+from agentkeep.models import Message, NewMessage
 
 
-def chat_messages(session: Session, messages: Iterable[Message], read: Callable[[Any], Any]) -> list[NewMessage]:
-    reader = _READERS.get(session.agent_name or "")
+def as_chat(message: Message) -> list[NewMessage]:
+    """The chat messages that a stored message is; none if it is no message of the chat.
+
+    Raises `InvalidInput` for a message that is not in the form of its framework.
+    """
+    reader = _reader_of(message)
     if reader is None:
-        return [_copy(message) for message in messages]
-    return [
-        replace(made, turn_id=message.turn_id, created_at=message.created_at)
-        for message in messages
-        for made in _read(reader, read(message.event), message)
-    ]
+        return [_copy(message)]
+    made = _read(reader, message)
+    return [replace(each, turn_id=message.turn_id, created_at=message.created_at) for each in made]
 
 
-def _read(reader: Callable[[Any], list[NewMessage]], event: Any, message: Message) -> list[NewMessage]:
+def said(message: Message | NewMessage) -> list[Any]:
+    """The contents and the arguments of calls in a framework's item.
+
+    The whole item if it is in no form that this release knows: the framework may be newer.
+    """
+    reader = _reader_of(message)
     try:
-        return reader(event)
+        chat = None if reader is None else _read(reader, message)
+    except InvalidInput:
+        chat = None
+    if chat is None:
+        return [from_stored(message.event)]
+    return [value for each in chat for value in (_content(each), *map(_arguments, each.tool_calls or ()))]
+
+
+def _content(message: NewMessage) -> Any:
+    """A tool's result is often an object as JSON text."""
+    is_result = message.role == "tool" and isinstance(message.content, str)
+    return from_json(cast("str", message.content)) if is_result else message.content
+
+
+def _arguments(call: Any) -> Any:
+    match call:
+        case {"function": {"arguments": str(text)}}:
+            return from_json(text)
+        case _:
+            return call
+
+
+def _reader_of(message: Message | NewMessage) -> Callable[[Any], list[NewMessage]] | None:
+    return _READERS.get(framework_of(message) or "")
+
+
+def _read(reader: Callable[[Any], list[NewMessage]], message: Message | NewMessage) -> list[NewMessage]:
+    try:
+        return reader(from_stored(message.event))
     except (AttributeError, LookupError, TypeError) as error:
-        raise InvalidInput(f"message {message.id!r} is not in the form of the session's framework") from error
+        raise InvalidInput(f"message {message.id!r} is not in the form of its framework") from error
 
 
 def _copy(message: Message) -> NewMessage:
@@ -77,11 +113,9 @@ def _converse_block(block: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 _READERS: Mapping[str, Callable[[Any], list[NewMessage]]] = {
     "claude-agent": _claude,
-    "claude-agent/sub": _claude,
     "google-adk": _adk,
     "openai-agents": from_openai_responses,
-    "openai-agents/branch": from_openai_responses,
     "pydantic-ai": from_pydantic_ai,
-    "strands/agent": _strands,
+    "strands-agents": _strands,
 }
-"""By the `agent_name` that a bridge gives its sessions."""
+"""By the name with which a bridge marks its messages."""

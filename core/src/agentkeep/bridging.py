@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 from msgspec.structs import replace
 
-from agentkeep import _chats
-from agentkeep._codec import encode_json
+from agentkeep._chats import as_chat
+from agentkeep._items import ITEM, from_stored, to_stored
 from agentkeep._validation import MAX_ID_BYTES
-from agentkeep.errors import InvalidInput, OutcomeUnknown
+from agentkeep.errors import OutcomeUnknown
 from agentkeep.messages import Messages
-from agentkeep.models import Appended, Message, NewMessage, Session
+from agentkeep.models import Appended, Message, NewMessage
+
+__all__ = ["append_once", "chat_messages", "from_stored", "item_message", "joined_id", "single_name", "to_stored"]
 
 _ESCAPED = re.compile(r"[#%/\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_TEXT = "agentkeep:json"
 _PAUSES = (0.05, 0.5)
 """Seconds before the second and the third try: a server that restarts is back after a moment."""
 
@@ -47,39 +49,47 @@ def _percent(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match[0].encode(errors="surrogatepass"))
 
 
-def to_stored(value: Any) -> Any:
-    """`value` as it is if Agentkeep can store it, else as JSON text in an object of one key.
+def single_name(id: str) -> str:
+    """The name of which `joined_id` made this id. An id that holds a digest, or that others chose, is its own name."""
+    name = "" if id == "%" else unquote(id, errors="surrogatepass")
+    return name if joined_id(name) == id else id
 
-    JSON text keeps NaN, infinities and lone surrogates. As in every JSON store, tuples become lists and keys become
-    strings. Raises `TypeError` for what no JSON can say, such as bytes.
+
+def item_message(
+    framework: str,
+    item: Any,
+    *,
+    role: str,
+    id: str | None = None,
+    name: str | None = None,
+    turn_id: str | None = None,
+    metadata: dict[str, Any] | None = None,
+    created_at: datetime | None = None,
+) -> NewMessage:
+    """A message whose `event` is a framework's own item, verbatim; an entry of `metadata` says whose item it is.
+
+    `content` stays None, so nothing is stored twice. `search` looks at what was said in the item, not at its dates,
+    names and ids (SRCH-1). `framework`: the bridge's name, such as `google-adk`.
     """
-    if not _is_marked(value):
-        try:
-            encode_json(value, "value")
-        except InvalidInput:
-            pass
-        else:
-            return value
-    return {_TEXT: json.dumps(value)}
+    return NewMessage(
+        id=id,
+        role=role,
+        name=name,
+        turn_id=turn_id,
+        event=to_stored(item),
+        metadata={**(metadata or {}), ITEM: framework},
+        created_at=created_at,
+    )
 
 
-def from_stored(stored: Any) -> Any:
-    """What `to_stored` was called with."""
-    return json.loads(stored[_TEXT]) if _is_marked(stored) else stored
-
-
-def _is_marked(value: Any) -> bool:
-    return isinstance(value, dict) and cast("dict[Any, Any]", value).keys() == {_TEXT}
-
-
-def chat_messages(session: Session, messages: Iterable[Message]) -> list[NewMessage]:
-    """The messages of a session that any bridge wrote, as chat messages: `agentkeep.formats` takes them to a model.
+def chat_messages(messages: Iterable[Message]) -> list[NewMessage]:
+    """Messages that any bridge wrote, as chat messages: `agentkeep.formats` takes them to a model.
 
     Text, images, tool calls and results are converted, as far as `agentkeep.formats` does. What is no message of the
-    chat (a title, a change of state) is left out. Messages of a session without a bridge are returned as they are.
-    Raises `InvalidInput` for a message that is not in the form of the session's framework.
+    chat (a title, a change of state) is left out. Messages of no bridge are returned as they are.
+    Raises `InvalidInput` for a message that is not in the form of its framework.
     """
-    return _chats.chat_messages(session, messages, from_stored)
+    return [made for message in messages for made in as_chat(message)]
 
 
 async def append_once(messages: Messages, session_id: str, batch: Sequence[NewMessage], **options: Any) -> Appended:

@@ -79,6 +79,11 @@ class View:
         """What the adapter offers; settled once the keep is open."""
         return self._shared.capabilities
 
+    @property
+    def user_id(self) -> str | None:
+        """The user to whom this view is limited; None if it sees all of its tenant."""
+        return self._scope.user_id
+
     def for_user(self, user_id: str) -> View:
         """A view that sees and touches this user's sessions alone (ISO-1).
 

@@ -4,6 +4,9 @@
     print(await prune(keep, policy, dry_run=True))
     print(await prune(keep, policy))
 
+A session may belong to another: a bridge's agent, branch or subagent does. Its metadata says so by `BELONGS_TO`. A
+policy keeps or removes both together; `delete_whole` removes one session and all that belong to it.
+
 Sessions with a time to live need no policy: `keep.sweep()` removes them. `keep.sweeping(...)` does both in the
 background.
 """
@@ -13,16 +16,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from agentkeep._validation import check_duration, check_optional_count
+from agentkeep._belonging import BELONGS_TO, SHARED, is_shared, is_unused, owner_of, with_owners
+from agentkeep._validation import check_duration, check_id, check_optional_count
 from agentkeep._values import Value
 from agentkeep.errors import Closed, Conflict, InvalidInput, PersistenceError, SessionNotFound
 from agentkeep.keep import View
 from agentkeep.models import Session
+
+__all__ = ["BELONGS_TO", "SHARED", "Pruned", "RetentionPolicy", "delete_whole", "prune", "sweeping"]
 
 _log = logging.getLogger("agentkeep")
 _SWEEP = 1_000
@@ -76,6 +83,9 @@ async def prune(view: View, policy: RetentionPolicy, *, dry_run: bool = False) -
     as idle or as over the user's limit. Several processes may prune at once. With `dry_run`, it only counts. The limits
     of users and of sessions need a listing of all sessions, without their messages.
 
+    A session that belongs to another is kept as long as that other: it is touched if it alone would be idle. It counts
+    if it is removed, but not as one of a user's sessions.
+
     Removing messages is a write: the session counts as written to at that time.
     Raises `Unavailable` and the like; what was removed before stays removed, and the next call goes on.
     """
@@ -85,9 +95,21 @@ async def prune(view: View, policy: RetentionPolicy, *, dry_run: bool = False) -
     if dry_run:
         return await _counted(view, policy, born_after, used_after)
     too_old = 0 if born_after is None else await _remove_born_before(view, born_after)
-    idle = 0 if used_after is None else await view.sessions.delete_many(updated_before=used_after)
-    over, messages = await _enforce_limits(view, policy)
+    idle = 0 if used_after is None else await _remove_unused(view, used_after)
+    over = 0 if policy.max_sessions_per_user is None else await _enforce_users(view, policy)
+    messages = 0 if policy.max_messages_per_session is None else await _trim_all(view, policy)
     return Pruned(too_old=too_old, idle=idle, over_user_limit=over, messages=messages)
+
+
+async def delete_whole(view: View, id: str) -> int:
+    """Remove a session and those that belong to it, and return how many; 0 if there are none.
+
+    `sessions.delete` removes one session alone. The session itself goes last, so a call that was cut short can be
+    repeated. Raises as `sessions.delete_many` does.
+    """
+    check_id(id, "id")
+    removed = await view.sessions.delete_many(metadata={BELONGS_TO: id})
+    return removed + await view.sessions.delete(id)
 
 
 @asynccontextmanager
@@ -131,27 +153,56 @@ async def _sweep_again(view: View, seconds: float, policy: RetentionPolicy | Non
 async def _counted(
     view: View, policy: RetentionPolicy, born_after: datetime | None, used_after: datetime | None
 ) -> Pruned:
-    too_old = idle = over = messages = 0
+    counts: Counter[str] = Counter()
     newest = _NewestOfUsers(policy.max_sessions_per_user)
+    belonging = 0
     async for session in view.sessions.iterate():
-        if born_after is not None and session.created_at < born_after:
-            too_old += 1
+        if owner_of(session) is not None:
+            belonging += 1
+        elif is_shared(session):
+            counts["messages"] += _excess(session, policy)
+        elif born_after is not None and session.created_at < born_after:
+            counts["too_old"] += 1
         elif used_after is not None and session.updated_at < used_after:
-            idle += 1
+            counts["idle"] += 1
         elif newest.is_over(session):
-            over += 1
+            counts["over_user_limit"] += 1
         else:
-            messages += _excess(session, policy)
-    return Pruned(too_old=too_old, idle=idle, over_user_limit=over, messages=messages)
+            counts["messages"] += _excess(session, policy)
+    if belonging:  # what becomes of these depends on all the others, so a second listing counts them
+        async for session, owner in with_owners(view, view.sessions.iterate()):
+            oldest_kept = newest.exceeded.get(session.user_id or "")
+            if owner_of(session) is None:
+                continue
+            if born_after is not None and (owner or session).created_at < born_after:
+                counts["too_old"] += 1
+            elif is_unused(session, owner, used_after):
+                counts["idle"] += 1
+            elif is_unused(session, owner, oldest_kept):
+                counts["over_user_limit"] += 1
+            else:
+                counts["messages"] += _excess(session, policy)
+    return Pruned(**counts)
 
 
 async def _remove_born_before(view: View, moment: datetime) -> int:
     removed = 0
-    async for session in view.sessions.iterate(order="created_at"):
+    async for session, owner in with_owners(view, view.sessions.iterate(order="created_at")):
         if session.created_at >= moment:
             break
-        removed += await _remove_one(view, session, moment)
+        if owner is None and not is_shared(session) and await _remove_one(view, session, moment):
+            removed += 1 + await view.sessions.delete_many(metadata={BELONGS_TO: session.id})
     return removed
+
+
+async def _remove_unused(view: View, moment: datetime, user_id: str | None = None) -> int:
+    """Remove sessions that were last written to before `moment`. Touch those that stay nevertheless before that."""
+    unused = view.sessions.iterate(order="updated_at", updated_before=moment, user_id=user_id)
+    async for session, owner in with_owners(view, unused):
+        if is_shared(session) or (owner is not None and owner.updated_at >= moment):
+            with suppress(SessionNotFound):
+                await view.sessions.touch(session.id)
+    return await view.sessions.delete_many(updated_before=moment, user_id=user_id)
 
 
 async def _remove_one(view: View, session: Session, moment: datetime) -> bool:
@@ -167,20 +218,24 @@ async def _remove_one(view: View, session: Session, moment: datetime) -> bool:
     return False  # it changes all the time: the next run removes it
 
 
-async def _enforce_limits(view: View, policy: RetentionPolicy) -> tuple[int, int]:
-    """How many sessions and how many messages were removed."""
-    if policy.max_sessions_per_user is None and policy.max_messages_per_session is None:
-        return 0, 0
+async def _enforce_users(view: View, policy: RetentionPolicy) -> int:
     newest = _NewestOfUsers(policy.max_sessions_per_user)
-    messages = 0
     async for session in view.sessions.iterate():
-        if not newest.is_over(session) and _excess(session, policy):
-            with suppress(SessionNotFound):
-                messages += await view.messages.trim(session.id, keep_last=policy.max_messages_per_session or 1)
-    sessions = 0
+        if owner_of(session) is None and not is_shared(session):
+            newest.is_over(session)
+    removed = 0
     for user_id, oldest_kept in newest.exceeded.items():
-        sessions += await view.sessions.delete_many(user_id=user_id, updated_before=oldest_kept)
-    return sessions, messages
+        removed += await _remove_unused(view, oldest_kept, user_id)
+    return removed
+
+
+async def _trim_all(view: View, policy: RetentionPolicy) -> int:
+    removed = 0
+    async for session in view.sessions.iterate():
+        if _excess(session, policy):
+            with suppress(SessionNotFound):
+                removed += await view.messages.trim(session.id, keep_last=policy.max_messages_per_session or 1)
+    return removed
 
 
 class _NewestOfUsers:

@@ -10,14 +10,13 @@ threads may call. Ctrl-C cancels the call that waits, with the promise of FLT-3.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, ClassVar, Self, TypeVar, cast, overload
+from typing import Any, ClassVar, Self, TypeVar, overload
 
-from agentkeep._blocking import Blocking, Runner, runs, walks
+from agentkeep._blocking import Blocking, Runner, as_coroutine, runs, walks
 from agentkeep._sync_conversations import SyncConversation, SyncSessionManager, SyncTurn
 from agentkeep.capabilities import Capabilities
 from agentkeep.config import Source, load
@@ -161,6 +160,11 @@ class SyncView(Blocking[View]):
         """What the adapter offers; settled once the keep is open."""
         return self.asynchronous.capabilities
 
+    @property
+    def user_id(self) -> str | None:
+        """The user to whom this view is limited."""
+        return self.asynchronous.user_id
+
     def for_user(self, user_id: str) -> SyncView:
         """A view that sees and touches this user's sessions alone (ISO-1)."""
         return self._view(self.asynchronous.for_user(user_id))
@@ -240,7 +244,7 @@ class SyncKeep(SyncView):
         A function may return an awaitable, which is awaited there. It must not block: it would stop the loop.
         Raises what the call raises, `Closed`, and `InvalidInput` in the loop's own thread.
         """
-        return self.runner.run(_coroutine(call))
+        return self.runner.run(as_coroutine(call))
 
     @overload
     async def arun(self, call: Coroutine[Any, Any, Result]) -> Result: ...
@@ -250,7 +254,7 @@ class SyncKeep(SyncView):
     async def arun(self, call: Callable[[], Result]) -> Result: ...
     async def arun(self, call: Any) -> Any:
         """As `run`, for a caller in any event loop, or in trio, which goes on meanwhile (LIFE-5)."""
-        coroutine = _coroutine(call)
+        coroutine = as_coroutine(call)
         try:
             loop = self.runner.loop
         except Closed:
@@ -260,15 +264,6 @@ class SyncKeep(SyncView):
 
     def _view(self, asynchronous: View) -> SyncView:
         return self.view_class(asynchronous, self.runner)
-
-
-def _coroutine(call: Coroutine[Any, Any, Any] | Callable[[], Any]) -> Coroutine[Any, Any, Any]:
-    return call if inspect.iscoroutine(call) else _called(cast("Callable[[], Any]", call))
-
-
-async def _called(function: Callable[[], Any]) -> Any:
-    result = function()
-    return await result if inspect.isawaitable(result) else result
 
 
 def connect(

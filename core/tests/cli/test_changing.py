@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from agentkeep import sync
+from agentkeep.retention import BELONGS_TO
 
 from .conftest import Run, assistant, user
 
@@ -88,7 +90,15 @@ def test_rm(run: Run) -> None:
     ran = run("rm", "t", "nobody", "s", "t", "--yes")
     assert ran == (1, "2 sessions removed\n", "agentkeep: no session 'nobody' in sqlite:///chat.db, tenant 'default'\n")
     assert run("sessions", "--json").out == ""
-    assert run("rm", "s", "--json", "--yes").lines() == [{"session": "s", "removed": False}]
+    assert run("rm", "s", "--json", "--yes").lines() == [{"session": "s", "removed": False, "sessions": 0}]
+
+
+def test_rm_takes_along_what_belongs_to_a_session(run: Run) -> None:
+    with sync.connect("sqlite:///chat.db") as keep:
+        for id in ("s/agent/a", "s/agent/b"):
+            keep.sessions.create(id, metadata={BELONGS_TO: "s"})
+    assert run("rm", "s", "--json", "--yes").lines() == [{"session": "s", "removed": True, "sessions": 3}]
+    assert run("sessions", "--json").out == ""
 
 
 def test_prune(run: Run) -> None:

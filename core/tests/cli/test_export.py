@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from agentkeep import Keep, NewMessage, connect
+from agentkeep.bridging import item_message
 
 from .conftest import Run, user, without_versions
 
@@ -147,3 +148,26 @@ def test_redacted_text_does_not_come_back_through_the_kept_item(run: Run, conver
 
     with_keep(redact)
     assert run("export", "--format", "chat").lines()[0]["messages"] == [{**user("[removed]"), "extra": 1}]
+
+
+def test_a_frameworks_session_is_exported_as_the_chat_that_it_is(run: Run) -> None:
+    events = [
+        {"author": "user", "content": {"role": "user", "parts": [{"text": "Weather?"}]}},
+        {"author": "a", "actions": {"stateDelta": {"x": 1}}},
+        {"author": "a", "content": {"role": "model", "parts": [{"text": "Sunny."}]}},
+    ]
+
+    async def talk(keep: Keep) -> None:
+        written = [item_message("google-adk", event, role="x") for event in events]
+        await keep.messages.append("s", written, create={})
+        await keep.messages.append("odd", [item_message("google-adk", {"content": "?"}, role="x")], create={})
+
+    with_keep(talk)
+    [chat] = run("export", "s", "--format", "chat").lines()
+    assert [(said["role"], said["content"]) for said in chat["messages"]] == [
+        ("user", "Weather?"),
+        ("assistant", "Sunny."),
+    ]
+    ran = run("export", "odd", "--format", "chat")
+    assert (ran.code, ran.out) == (2, "")
+    assert "session 'odd'" in ran.err

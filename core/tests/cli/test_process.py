@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from agentkeep import sync
+from agentkeep.retention import BELONGS_TO
 
 from .conftest import BOUND, SCRIPT, Run, on_terminal, user
 
@@ -131,6 +133,11 @@ def test_a_terminal_is_asked_before_anything_is_removed(run: Run, conversations:
         interrupted = on_terminal(*command, answer=b"\x04")
         assert interrupted.code == 130
         assert run("show", "s").code == 0
+    with sync.connect("sqlite:///chat.db") as keep:
+        keep.sessions.create("s/agent", metadata={BELONGS_TO: "s"})
+    refused = on_terminal("rm", "s", answer=b"n\n")
+    assert "Remove 1 session and what belongs to it (1 session) from sqlite:///chat.db" in refused.out
+    run("rm", "s/agent", "--yes")
     agreed = on_terminal("rm", "s", answer=b"y\n")
     assert (agreed.code, agreed.out.endswith("1 session removed\r\n")) == (0, True)
     assert run("show", "s").code == 1

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agentkeep import NewMessage, sync
+from agentkeep import sync
 from agentkeep._registry import GROUP
+from agentkeep.bridging import item_message
 
 from .conftest import Run, assistant, user
 
@@ -59,7 +60,7 @@ def test_show(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("agent_name", "events", "shown"),
+    ("framework", "events", "shown"),
     [
         (
             "openai-agents",
@@ -75,11 +76,10 @@ def test_show(run: Run) -> None:
     ],
 )
 def test_show_a_frameworks_session_as_a_chat(
-    run: Run, agent_name: str, events: list[dict[str, Any]], shown: list[str]
+    run: Run, framework: str, events: list[dict[str, Any]], shown: list[str]
 ) -> None:
     with sync.connect("sqlite:///chat.db") as keep:
-        messages = [NewMessage(role="x", event=event) for event in events]
-        keep.messages.append("framework", messages, create={"agent_name": agent_name})
+        keep.messages.append("framework", [item_message(framework, event, role="x") for event in events], create={})
     text = run("show", "framework").out
     assert [part for part in shown if part not in text] == []
 

@@ -3,7 +3,7 @@
 | Claude Agent SDK | Agentkeep |
 |---|---|
 | (project, session) | a session; its names stand in `metadata` |
-| (project, session, subpath) | a session whose `parent_id` is that one |
+| (project, session, subpath) | a session that belongs to that one, which is its `parent_id` |
 | entry | a message: `event` is the entry, verbatim; its `uuid` is the message's id |
 | summary | the session's `state`, written in the commit of the entries that it sums up |
 """
@@ -15,8 +15,9 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import uuid4
 
-from agentkeep import Conflict, NewMessage, OutcomeUnknown, Session, SessionFields, SessionNotFound, View
-from agentkeep.bridging import from_stored, joined_id, to_stored
+from agentkeep import Conflict, NewMessage, Session, SessionFields, SessionNotFound, View
+from agentkeep.bridging import append_once, from_stored, item_message, joined_id, to_stored
+from agentkeep.retention import BELONGS_TO, delete_whole
 from claude_agent_sdk import (
     SessionKey,
     SessionListSubkeysKey,
@@ -41,6 +42,7 @@ class AgentkeepSessionStore(SessionStore):
     """
 
     def __init__(self, view: View) -> None:
+        self._view = view
         self._sessions = view.sessions
         self._messages = view.messages
         self._batch = view.capabilities.max_batch
@@ -50,34 +52,33 @@ class AgentkeepSessionStore(SessionStore):
         for start in range(0, len(entries), self._batch):
             batch = entries[start : start + self._batch]
             messages = [_message(entry) for entry in batch]
-            await self._land(key, batch, list({message.id: message for message in reversed(messages)}.values())[::-1])
+            messages = list({message.id: message for message in reversed(messages)}.values())[::-1]
+            if "subpath" in key:
+                await append_once(self._messages, _id(key), messages, create=_fields(key), stored="skip")
+            else:
+                await self._append_main(key, batch, messages)
 
-    async def _land(self, key: SessionKey, entries: list[SessionStoreEntry], messages: list[NewMessage]) -> None:
-        """Again if another process wrote the summary meanwhile, or if the answer was lost: ids make that safe."""
+    async def _append_main(self, key: SessionKey, entries: list[SessionStoreEntry], messages: list[NewMessage]) -> None:
+        """Again if another process wrote the summary meanwhile."""
         for attempt in range(_TRIES):
+            session = await self._sessions.find(_id(key))
+            summary = fold_session_summary(None if session is None else _summary(session), key, entries)
             try:
-                if "subpath" in key:
-                    await self._messages.append(_id(key), messages, create=_fields(key), stored="skip")
-                else:
-                    await self._append_main(key, entries, messages)
-            except (Conflict, OutcomeUnknown):
+                await append_once(
+                    self._messages,
+                    _id(key),
+                    messages,
+                    create=_fields(key),
+                    update={"state": {"summary": to_stored(summary["data"])}},
+                    add=_usage(entries),
+                    stored="skip",
+                    expected_version=0 if session is None else session.version,
+                )
+            except Conflict:
                 if attempt == _TRIES - 1:
                     raise
             else:
                 return
-
-    async def _append_main(self, key: SessionKey, entries: list[SessionStoreEntry], messages: list[NewMessage]) -> None:
-        session = await self._sessions.find(_id(key))
-        summary = fold_session_summary(None if session is None else _summary(session), key, entries)
-        await self._messages.append(
-            _id(key),
-            messages,
-            create=_fields(key),
-            update={"state": {"summary": to_stored(summary["data"])}},
-            add=_usage(entries),
-            stored="skip",
-            expected_version=0 if session is None else session.version,
-        )
 
     async def load(self, key: SessionKey) -> list[SessionStoreEntry] | None:
         try:
@@ -98,14 +99,13 @@ class AgentkeepSessionStore(SessionStore):
         ]
 
     async def delete(self, key: SessionKey) -> None:
-        """A main transcript goes after its subagents', so that a delete that was cut short can be repeated."""
-        if "subpath" not in key:
-            await self._sessions.delete_many(parent_id=_id(key))
-        await self._sessions.delete(_id(key))
+        """A main transcript goes with its subagents'."""
+        await delete_whole(self._view, _id(key))
 
     async def list_subkeys(self, key: SessionListSubkeysKey) -> list[str]:
-        parent = joined_id(key["project_key"], key["session_id"])
-        return [_names(session)[2] async for session in self._sessions.iterate(parent_id=parent, order="created_at")]
+        main = joined_id(key["project_key"], key["session_id"])
+        subagents = self._sessions.iterate(metadata={BELONGS_TO: main}, order="created_at")
+        return [_names(session)[2] async for session in subagents]
 
 
 def _id(key: SessionKey) -> str:
@@ -126,7 +126,7 @@ def _fields(key: SessionKey) -> SessionFields:
     if "subpath" not in key:
         return {"agent_name": MAIN, "metadata": metadata, "idle_ttl": None}
     main = joined_id(key["project_key"], key["session_id"])
-    return {"agent_name": SUB, "parent_id": main, "metadata": metadata, "idle_ttl": None}
+    return {"agent_name": SUB, "parent_id": main, "metadata": {**metadata, BELONGS_TO: main}, "idle_ttl": None}
 
 
 def _names(session: Session) -> list[str]:
@@ -146,15 +146,13 @@ def _milliseconds(time: datetime) -> int:
 
 
 def _message(entry: SessionStoreEntry) -> NewMessage:
-    """`content` stays None: `search` reads `event` then, and nothing is stored twice.
-
-    An entry without a `uuid` gets an id of this call, so that our own second try stores it once.
-    """
+    """An entry without a `uuid` gets an id of this call, so that our own second try stores it once."""
     message = _object(entry.get("message"))
-    return NewMessage(
+    return item_message(
+        "claude-agent",
+        entry,
         id=joined_id(entry["uuid"]) if entry.get("uuid") else uuid4().hex,
         role=joined_id(str(message.get("role") or entry["type"])),
-        event=to_stored(entry),
     )
 
 

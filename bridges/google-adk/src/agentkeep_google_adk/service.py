@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import uuid4
 
-from agentkeep import AlreadyExists, Conflict, Message, NewMessage, Resumed, SessionNotFound, View
+from agentkeep import AlreadyExists, Conflict, InvalidInput, Message, NewMessage, Resumed, SessionNotFound, View
 from agentkeep import Session as StoredSession
-from agentkeep.bridging import append_once, from_stored, joined_id, to_stored
+from agentkeep.bridging import append_once, from_stored, item_message, joined_id, to_stored
 from google.adk.errors._stale_session_error import StaleSessionError  # ADK has no public name for it yet
 from google.adk.errors.already_exists_error import AlreadyExistsError
 from google.adk.errors.session_not_found_error import SessionNotFoundError
@@ -38,11 +38,17 @@ _TOOL_PARTS = ("function_response", "code_execution_result")
 
 class AgentkeepSessionService(BaseSessionService):
     """Give it an open keep, or a view of it for one tenant. Not a view of one user: `app:` state belongs to all.
+    That raises `InvalidInput`.
 
     Events come back in the order in which they were appended, whatever their timestamps. A stale writer is refused.
     """
 
     def __init__(self, view: View) -> None:
+        if view.user_id is not None:
+            raise InvalidInput(
+                f"{view!r} is limited to one user, and ADK's app: state belongs to all users: "
+                "give the keep or a tenant's view; ADK names the user in each call"
+            )
         self._view = view
         self._states = SharedStates(view)
 
@@ -170,7 +176,7 @@ class AgentkeepSessionService(BaseSessionService):
         if deltas["app"]:
             await self._states.merge(app_holder(app_name), deltas["app"])
         if deltas["user"]:
-            await self._states.merge(user_holder(app_name, user_id), deltas["user"])
+            await self._states.merge(user_holder(app_name, user_id), deltas["user"], user_id)
 
 
 def _session(stored: StoredSession, events: list[Event], shared: dict[str, dict[str, Any]]) -> Session:
@@ -200,13 +206,13 @@ def _listed(stored: StoredSession, shared: dict[str, dict[str, Any]]) -> Session
 
 
 def _message(event: Event) -> NewMessage:
-    """`content` stays None: `search` reads `event` then, and nothing is stored twice."""
-    return NewMessage(
+    return item_message(
+        "google-adk",
+        event.model_dump(mode="json", exclude_none=True),
         id=joined_id(event.id) if event.id else None,
         role=_role(event),
         name=joined_id(event.author) if event.author else None,
         turn_id=joined_id(event.invocation_id) if event.invocation_id else None,
-        event=to_stored(event.model_dump(mode="json", exclude_none=True)),
         created_at=datetime.fromtimestamp(event.timestamp, UTC),
     )
 

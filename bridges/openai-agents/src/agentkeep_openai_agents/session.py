@@ -8,7 +8,8 @@ from typing import Any, TypeVar, cast
 
 from agentkeep import InvalidInput, NewMessage, SessionNotFound, View
 from agentkeep import Session as StoredSession
-from agentkeep.bridging import append_once, from_stored, joined_id, to_stored
+from agentkeep.bridging import append_once, from_stored, item_message, joined_id, to_stored
+from agentkeep.retention import delete_whole
 from agents import RunContextWrapper, SessionSettings, TResponseInputItem
 from agents.memory.session_settings import coerce_session_settings, resolve_session_limit
 from agents.result import RunResultBase
@@ -68,13 +69,15 @@ class AgentkeepSession:
     async def add_items(
         self, items: list[TResponseInputItem], *, wrapper: RunContextWrapper[Any] | None = None
     ) -> None:
-        """One round trip; more items than `capabilities.max_batch` (1,000 or more) go in batches of that size."""
+        """One round trip, two in a branch; more items than `capabilities.max_batch` (1,000 or more) go in batches."""
         view = self._for(wrapper)
         batch = view.capabilities.max_batch
         create = {"agent_name": AGENT, "metadata": {"session": to_stored(self.session_id)}}
         for start in range(0, len(items), batch):
             messages = [_message(item) for item in items[start : start + batch]]
             await _finished(append_once(view.messages, self._id, messages, create=create))
+        if self._branch != MAIN:
+            await branches.use_main(view, self.session_id)
 
     async def pop_item(self, *, wrapper: RunContextWrapper[Any] | None = None) -> TResponseInputItem | None:
         try:
@@ -93,8 +96,7 @@ class AgentkeepSession:
     async def delete_session(self, *, wrapper: RunContextWrapper[Any] | None = None) -> None:
         """Remove the session, its usage and all of its branches."""
         view = self._for(wrapper)
-        await branches.delete_all(view, self.session_id)
-        await view.sessions.delete(joined_id(self.session_id))
+        await delete_whole(view, joined_id(self.session_id))
         self._branch = MAIN
 
     async def store_run_usage(self, result: RunResultBase, *, wrapper: RunContextWrapper[Any] | None = None) -> None:
@@ -167,7 +169,6 @@ def _session_id(session: StoredSession) -> str:
 
 
 def _message(item: TResponseInputItem) -> NewMessage:
-    """`content` stays None: `search` reads `event` then, and nothing is stored twice."""
     fields = cast("dict[str, Any]", item)
     role = fields.get("role") or _ROLES.get(fields.get("type", ""), "assistant")
-    return NewMessage(role=joined_id(str(role)), event=to_stored(fields))
+    return item_message("openai-agents", fields, role=joined_id(str(role)))

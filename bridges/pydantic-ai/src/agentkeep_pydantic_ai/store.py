@@ -11,8 +11,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import cast
 
 import pydantic
 from agentkeep import (
@@ -20,14 +20,13 @@ from agentkeep import (
     Conflict,
     Message,
     MessageNotFound,
-    NewMessage,
     Session,
     SessionNotFound,
     SessionUpdate,
     View,
 )
-from agentkeep.bridging import from_stored, joined_id, to_stored
-from pydantic_ai import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
+from agentkeep.bridging import from_stored, joined_id, single_name, to_stored
+from pydantic_ai import RunUsage
 from pydantic_ai.conversation_store import (
     ConversationConflict,
     ConversationEntry,
@@ -35,6 +34,7 @@ from pydantic_ai.conversation_store import (
     ConversationStore,
 )
 
+from agentkeep_pydantic_ai.entries import as_entry, as_message, usage_of
 from agentkeep_pydantic_ai.recent import Recent
 
 AGENT = "pydantic-ai"
@@ -62,13 +62,14 @@ class AgentkeepConversationStore(ConversationStore):
         self._sessions = view.sessions
         self._messages = view.messages
         self._batch = view.capabilities.max_batch
-        self._revisions: Recent[str, Revision] = Recent()
+        self._revisions: Recent[tuple[str, str], Revision] = Recent()
+        """By conversation and revision."""
         self._session_of: Recent[str, str] = Recent()
         """By the last entry of a history. Pydantic AI asks for a history by it alone, right after the record."""
 
     async def read_record(self, conversation_id: str) -> ConversationRecord | None:
         session = await self._sessions.find(joined_id(conversation_id))
-        return None if session is None or "record" not in session.state else self._record(session)
+        return None if session is None or "record" not in session.state else await self._record(session)
 
     async def read_records(self, *, scope: str | None = None, limit: int | None = None) -> list[ConversationRecord]:
         records: list[ConversationRecord] = []
@@ -77,7 +78,7 @@ class AgentkeepConversationStore(ConversationStore):
             if limit is not None and len(records) >= limit:
                 break
             if "record" in session.state:
-                records.append(self._record(session))
+                records.append(await self._record(session))
         return records
 
     async def write_record(
@@ -131,29 +132,36 @@ class AgentkeepConversationStore(ConversationStore):
         if session_id is not None:
             found = await self._messages_of(session_id, entry_id)
             if found:
-                return _entry(found[0])
+                return as_entry(found[0])
         async for session in self._sessions.iterate(agent_name=AGENT):
             found = await self._messages_of(session.id, entry_id)
             if found:
                 self._session_of[entry_id] = session.id
-                return _entry(found[0])
+                return as_entry(found[0])
         raise LookupError(f"entry {entry_id!r} is in no stored conversation")
 
     async def read_history(self, head_id: str | None, *, limit: int | None = None) -> list[ConversationEntry]:
-        """One round trip for each 1,000 messages from the log's end to the first that is needed."""
+        """One round trip for each 1,000 messages from the log's end to the first that is needed.
+
+        If the oldest messages were removed (a retention policy, `messages.trim`), the history begins with what is left.
+        """
         if head_id is None or limit == 0:
             return []
         if head_id not in self._session_of:
             await self.read_entry(head_id)
         history: list[ConversationEntry] = []
         wanted: str | None = head_id
+        oldest_seq = 1
         async for message in self._backwards(self._session_of[head_id], limit):
+            oldest_seq = message.seq
             if message.id != wanted:
                 continue  # of another branch
-            history.append(_entry(message))
+            history.append(as_entry(message))
             wanted = history[-1].parent_id
             if wanted is None or len(history) == limit:
                 return history[::-1]
+        if oldest_seq > 1:
+            return history[::-1]
         raise LookupError(f"entry {wanted!r} is in no stored conversation")
 
     async def _backwards(self, session_id: str, limit: int | None) -> AsyncGenerator[Message, None]:
@@ -179,11 +187,11 @@ class AgentkeepConversationStore(ConversationStore):
         """What is stored under the revision; None for no revision. Raises `ConversationConflict`."""
         if revision is None:
             return None
-        if revision not in self._revisions:
+        if (conversation_id, revision) not in self._revisions:
             record = await self.read_record(conversation_id)
             if record is None or record.revision != revision:
                 raise ConversationConflict(conversation_id)
-        return self._revisions[revision]
+        return self._revisions[conversation_id, revision]
 
     async def _check_end(
         self, record: ConversationRecord, new_entries: Sequence[ConversationEntry], stored: Revision | None
@@ -201,7 +209,7 @@ class AgentkeepConversationStore(ConversationStore):
     ) -> None:
         """More entries than one append takes go ahead in batches, which no record points to before the last one."""
         session_id = joined_id(record.conversation_id)
-        messages = [_message(entry) for entry in new_entries]
+        messages = [as_message(entry) for entry in new_entries]
         version = 0 if stored is None else stored.version
         ahead = max(0, len(messages) - self._batch)
         for start in range(0, ahead, self._batch):
@@ -213,7 +221,7 @@ class AgentkeepConversationStore(ConversationStore):
             messages[ahead:],
             create={"agent_name": AGENT, "user_id": _user(record)},
             update=_update(record),
-            add=_usage(new_entries),
+            add=usage_of(new_entries),
             expected_version=version,
         )
         self._remember(record, session_id, landed.version)
@@ -227,14 +235,39 @@ class AgentkeepConversationStore(ConversationStore):
         forked = await self._sessions.fork(source, at_seq=at_seq, new_id=session_id, update=_update(record))
         self._remember(record, session_id, forked.version)
 
-    def _record(self, session: Session) -> ConversationRecord:
+    async def _record(self, session: Session) -> ConversationRecord:
         record = _records.validate_python(from_stored(session.state["record"]))
+        if joined_id(record.conversation_id) != session.id:
+            record = await self._of_copy(session, record)
         self._remember(record, session.id, session.version)
         return record
 
+    async def _of_copy(self, session: Session, record: ConversationRecord) -> ConversationRecord:
+        """`sessions.fork` and `agentkeep fork` copy a conversation with its record, which names the source.
+
+        A copy up to an earlier message ends with the newest message that it has.
+        """
+        ends = [end for end in [record.head_id, *record.branches] if end is not None]
+        kept = await self._messages.get_many(session.id, ends)
+        head_id = record.head_id
+        if head_id is not None and head_id not in kept:
+            newest = await self._messages.tail(session.id, 1)
+            head_id = newest[0].id if newest else None
+        whole = head_id == record.head_id
+        return replace(
+            record,
+            conversation_id=single_name(session.id),
+            head_id=head_id,
+            branches=[end for end in record.branches if end in kept and end != head_id],
+            usage=record.usage if whole else RunUsage(),
+            deferred_tool_requests=record.deferred_tool_requests if whole else None,
+            forked_from=record.conversation_id,
+            forked_at=head_id,
+        )
+
     def _remember(self, record: ConversationRecord, session_id: str, version: int) -> None:
         ends = frozenset(end for end in [record.head_id, *record.branches] if end is not None)
-        self._revisions[record.revision] = Revision(version, ends)
+        self._revisions[record.conversation_id, record.revision] = Revision(version, ends)
         for end in ends:
             self._session_of[end] = session_id
 
@@ -248,37 +281,3 @@ def _update(record: ConversationRecord) -> SessionUpdate:
     if record.scope is not None:
         update["user_id"] = _user(record)
     return update
-
-
-def _message(entry: ConversationEntry) -> NewMessage:
-    """`content` stays None: `search` reads `event` then, and nothing is stored twice."""
-    [event] = ModelMessagesTypeAdapter.dump_python([entry.message], mode="json")
-    return NewMessage(
-        id=entry.id,
-        role=_role(entry.message),
-        turn_id=entry.message.run_id,
-        event=to_stored(event),
-        metadata={"parent": entry.parent_id},
-    )
-
-
-def _role(message: ModelMessage) -> str:
-    """As in chat formats: what the first part is of."""
-    if isinstance(message, ModelResponse):
-        return "assistant"
-    kinds = {part.part_kind for part in message.parts}
-    return "user" if "user-prompt" in kinds else "tool" if kinds & {"tool-return", "retry-prompt"} else "system"
-
-
-def _entry(message: Message) -> ConversationEntry:
-    [event] = ModelMessagesTypeAdapter.validate_python([from_stored(message.event)])
-    return ConversationEntry(id=message.id, parent_id=message.metadata["parent"], message=event)
-
-
-def _usage(entries: Sequence[ConversationEntry]) -> dict[str, int]:
-    responses = [entry.message for entry in entries if isinstance(entry.message, ModelResponse)]
-    totals: dict[str, Any] = {
-        "input_tokens": sum(response.usage.input_tokens for response in responses),
-        "output_tokens": sum(response.usage.output_tokens for response in responses),
-    }
-    return {name: total for name, total in totals.items() if total}

@@ -3,7 +3,7 @@
 | Strands | Agentkeep |
 |---|---|
 | session | a session; its `state` is Strands' own record |
-| agent, multi-agent | a session whose `parent_id` is that one |
+| agent, multi-agent | a session that belongs to that one, which is its `parent_id` |
 | message n of an agent | the message of seq n + 1 and id n: `event` is Strands' own record |
 
 Strands calls its repository synchronously, also inside a running event loop, so it takes a keep of `agentkeep.sync`.
@@ -11,20 +11,15 @@ Strands calls its repository synchronously, also inside a running event loop, so
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from agentkeep import (
-    AlreadyExists,
-    Conflict,
-    Message,
-    MessageNotFound,
-    NewMessage,
-    OutcomeUnknown,
-    SessionFields,
-    SessionNotFound,
-)
-from agentkeep.bridging import from_stored, joined_id, to_stored
+from agentkeep import AlreadyExists, Conflict, Message, MessageNotFound, SessionFields, SessionNotFound
+from agentkeep import Session as StoredSession
+from agentkeep.bridging import append_once, from_stored, item_message, joined_id, to_stored
+from agentkeep.retention import BELONGS_TO, delete_whole
 from agentkeep.sync import SyncView
 from strands.session import RepositorySessionManager, SessionRepository
 from strands.types.exceptions import SessionException
@@ -35,18 +30,27 @@ if TYPE_CHECKING:
 
 SESSION, AGENT, MULTI_AGENT = "strands", "strands/agent", "strands/multi-agent"
 """The `agent_name` of the three kinds of sessions, so that a listing can name or leave out each."""
-_TRIES = 3
+_USAGE = {
+    "input_tokens": "inputTokens",
+    "output_tokens": "outputTokens",
+    "cache_read_input_tokens": "cacheReadInputTokens",
+    "cache_creation_input_tokens": "cacheWriteInputTokens",
+}
 
 
 class AgentkeepSessionRepository(SessionRepository):
     """Give it `sync.connect(url)`, `sync.over(keep)`, or a view of either for one tenant or user."""
 
     def __init__(self, view: SyncView) -> None:
+        self._view = view
         self._sessions = view.sessions
         self._messages = view.messages
 
     def create_session(self, session: Session, **kwargs: Any) -> Session:
-        self._create(joined_id(session.session_id), {"agent_name": SESSION, "state": _record(session.to_dict())})
+        """Two round trips. If the session was removed alone, its agents of that life go now."""
+        id = joined_id(session.session_id)
+        stored = self._create(id, {"agent_name": SESSION, "state": _record(session.to_dict())})
+        self._sessions.delete_many(metadata={BELONGS_TO: id}, updated_before=stored.created_at)
         return session
 
     def read_session(self, session_id: str, **kwargs: Any) -> Session | None:
@@ -55,8 +59,7 @@ class AgentkeepSessionRepository(SessionRepository):
 
     def delete_session(self, session_id: str) -> None:
         """With its agents, their messages and its multi-agents. Strands itself has no such verb."""
-        self._sessions.delete_many(parent_id=joined_id(session_id))
-        self._sessions.delete(joined_id(session_id))
+        self._view.runner.run(delete_whole(self._view.asynchronous, joined_id(session_id)))
 
     def create_agent(self, session_id: str, session_agent: SessionAgent, **kwargs: Any) -> None:
         self._create_part(session_id, _agent_id(session_id, session_agent.agent_id), AGENT, session_agent.to_dict())
@@ -71,26 +74,27 @@ class AgentkeepSessionRepository(SessionRepository):
         self._update(_agent_id(session_id, session_agent.agent_id), session_agent.to_dict())
 
     def create_message(self, session_id: str, agent_id: str, session_message: SessionMessage, **kwargs: Any) -> None:
-        """One round trip. The message's number makes a second try safe, and a second writer's message a refusal."""
+        """One round trip, two for a user's message, which marks the session as used.
+
+        The message's number makes a second try safe, and a second writer's message a refusal.
+        """
         number = session_message.message_id
         record = session_message.to_dict()
-        message = NewMessage(id=str(number), role=record["message"]["role"], event=to_stored(record))
+        message = item_message("strands-agents", record, id=str(number), role=record["message"]["role"])
+        id, messages = _agent_id(session_id, agent_id), self._view.asynchronous.messages
         try:
-            self._append(_agent_id(session_id, agent_id), message)
+            self._view.runner.run(append_once(messages, id, [message], add=_usage(session_message)))
         except SessionNotFound as error:
             raise SessionException(f"agent {agent_id!r} is not in session {session_id!r}") from error
         except Conflict as error:
             raise SessionException(f"message {number} of agent {agent_id!r} is stored with other content") from error
+        if message.role == "user":
+            self._use(session_id)
 
-    def _append(self, id: str, message: NewMessage) -> None:
-        for attempt in range(_TRIES):
-            try:
-                self._messages.append(id, [message])
-            except OutcomeUnknown:
-                if attempt == _TRIES - 1:
-                    raise
-            else:
-                return
+    def _use(self, session_id: str) -> None:
+        """So that the session's time is that of the last use of any of its agents."""
+        with suppress(SessionNotFound):
+            self._sessions.touch(joined_id(session_id))
 
     def read_message(self, session_id: str, agent_id: str, message_id: int, **kwargs: Any) -> SessionMessage | None:
         try:
@@ -130,18 +134,21 @@ class AgentkeepSessionRepository(SessionRepository):
 
     def update_multi_agent(self, session_id: str, multi_agent: MultiAgentBase, **kwargs: Any) -> None:
         self._update(_multi_agent_id(session_id, multi_agent.id), multi_agent.serialize_state())
+        self._use(session_id)
 
     def _create_part(self, session_id: str, id: str, kind: str, record: dict[str, Any]) -> None:
         parent = joined_id(session_id)
         if self._sessions.find(parent) is None:
             raise SessionException(f"there is no session {session_id!r}: create it first")
-        self._create(id, {"agent_name": kind, "parent_id": parent, "state": _record(record)})
+        metadata = {BELONGS_TO: parent}
+        self._create(id, {"agent_name": kind, "parent_id": parent, "state": _record(record), "metadata": metadata})
 
-    def _create(self, id: str, fields: SessionFields) -> None:
-        """Parts of one session must not expire apart, so a keep's `idle_ttl` is not theirs."""
+    def _create(self, id: str, fields: SessionFields) -> StoredSession:
+        """A session and its agents must not expire one by one, so a keep's `idle_ttl` is not theirs."""
         created = _unmarked(fields.get("state") or {}).get("created_at")
+        fields = {**fields, "metadata": {**(fields.get("metadata") or {}), "created_at": created}, "idle_ttl": None}
         try:
-            self._sessions.create(id, **fields, metadata={"created_at": created}, idle_ttl=None)
+            return self._sessions.create(id, **fields)
         except AlreadyExists as error:
             raise SessionException(f"{id!r} exists already") from error
 
@@ -184,6 +191,12 @@ def _unmarked(state: dict[str, Any]) -> dict[str, Any]:
 
 def _message(message: Message) -> SessionMessage:
     return SessionMessage.from_dict(from_stored(message.event))
+
+
+def _usage(message: SessionMessage) -> dict[str, int] | None:
+    """Of an answer, if the model said so."""
+    usage: Mapping[str, Any] = message.message.get("metadata", {}).get("usage", {})
+    return {ours: usage[theirs] for ours, theirs in _USAGE.items() if usage.get(theirs)} or None
 
 
 def _now() -> str:

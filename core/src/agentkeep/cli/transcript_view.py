@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from agentkeep.bridging import chat_messages
 from agentkeep.cli.output import Output, counted, moment, visible, visible_line
 from agentkeep.errors import InvalidInput
-from agentkeep.models import Message, Session
+from agentkeep.models import Message, NewMessage, Session
 
 _INDENT = "  "
 _STYLES = {"user": "bold cyan", "assistant": "bold green", "tool": "bold yellow", "system": "bold magenta"}
@@ -33,41 +33,38 @@ def _people(session: Session) -> tuple[tuple[str, str | None], ...]:
     return (("user", session.user_id), ("agent", session.agent_name), ("fork of", session.parent_id))
 
 
-def show_message(out: Output, session: Session, message: Message) -> None:
+def show_message(out: Output, message: Message) -> None:
     """One message: who, when, what was said, which tools were called with what.
 
-    A message of a framework's session, whose `event` is the framework's own item, is shown as a message of a chat.
+    A message whose `event` is a framework's own item is shown as the messages of a chat that it is.
     """
     if out.as_json:
         out.record(message)
         return
-    message = _as_chat(session, message)
-    heading = f"#{message.seq} {visible_line(message.role)}"
-    if message.name:
-        heading += f" {visible_line(message.name)}"
-    if message.tool_call_id:
-        heading += f" (result of {visible_line(message.tool_call_id)})"
-    out.line()
-    out.line(f"{heading}  {moment(message.created_at)}", _STYLES.get(message.role, "bold"))
-    for text in _texts(message):
-        for line in text.split("\n"):
-            out.line(f"{_INDENT}{visible(line)}".rstrip())
-    for call in message.tool_calls or ():
-        out.line(f"{_INDENT}calls {visible_line(_call(call))}", "yellow")
+    for shown in _as_chat(message):
+        heading = f"#{message.seq} {visible_line(message.role)}"
+        if shown.name:
+            heading += f" {visible_line(shown.name)}"
+        if shown.tool_call_id:
+            heading += f" (result of {visible_line(shown.tool_call_id)})"
+        out.line()
+        out.line(f"{heading}  {moment(message.created_at)}", _STYLES.get(message.role, "bold"))
+        for text in _texts(shown):
+            for line in text.split("\n"):
+                out.line(f"{_INDENT}{visible(line)}".rstrip())
+        for call in shown.tool_calls or ():
+            out.line(f"{_INDENT}calls {visible_line(_call(call))}", "yellow")
 
 
-def _as_chat(session: Session, message: Message) -> Message:
+def _as_chat(message: Message) -> list[Message | NewMessage]:
     try:
-        chat = chat_messages(session, [message])
+        chat = chat_messages([message])
     except InvalidInput:
-        return message  # a form that this release does not know: it is shown as it is stored
-    if not chat:
-        return message
-    first = chat[0]
-    return replace(message, content=first.content, tool_calls=first.tool_calls, tool_call_id=first.tool_call_id)
+        return [message]  # a form that this release does not know: it is shown as it is stored
+    return [replace(made, name=message.name or made.name) for made in chat] or [message]
 
 
-def _texts(message: Message) -> list[str]:
+def _texts(message: Message | NewMessage) -> list[str]:
     if isinstance(message.content, str):
         return [message.content]
     if message.content is not None:

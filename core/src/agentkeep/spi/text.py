@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
+from agentkeep._items import framework_of
 from agentkeep.models import Message, NewMessage
 
 _MARKERS = ("type", "role", "id", "part_kind", "mime_type", "mimeType", "media_type", "holes")
@@ -19,10 +20,20 @@ stands in the `event` of `agentkeep.formats`."""
 
 
 def message_text(message: Message | NewMessage) -> str:
-    """All strings of `content`, or, if that is None, of `event`; one a line."""
+    """All strings of `content`, or, if that is None, of `event`; one a line.
+
+    If `event` is a framework's item (`agentkeep.bridging.item_message`): of what was said in it.
+    """
     if isinstance(message.content, str):
         return message.content
-    return "\n".join(_strings(message.event if message.content is None else message.content))
+    if message.content is not None:
+        return "\n".join(_strings(message.content))
+    if framework_of(message) is None:
+        return "\n".join(_strings(message.event))
+    from agentkeep._chats import said  # it imports all formats
+
+    # What is stored as JSON text may hold a lone surrogate, which no adapter can store in the searched text.
+    return "\n".join(_strings(said(message))).encode(errors="replace").decode()
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -16,7 +16,7 @@ from agentkeep._drafts import SessionUpdate
 from agentkeep._validation import check_id
 from agentkeep.errors import InvalidInput
 from agentkeep.formats import from_openai, to_openai
-from agentkeep.models import Message, NewMessage, Session
+from agentkeep.models import NewMessage, Session
 
 LISTS = ("messages", "traj")
 SHAPE = "agentkeep_shape"
@@ -98,7 +98,7 @@ def _given_id(given: dict[str, Any]) -> str | None:
     return None
 
 
-def to_object(session: Session, messages: Iterable[Message]) -> dict[str, Any]:
+def to_object(session: Session, messages: Iterable[NewMessage]) -> dict[str, Any]:
     """The conversation object of a session, equal to the imported one, with the session's id."""
     items = to_openai(messages)
     metadata = dict(session.metadata)

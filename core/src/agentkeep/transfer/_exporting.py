@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from agentkeep.errors import SessionNotFound
+from agentkeep.bridging import chat_messages
+from agentkeep.errors import InvalidInput, SessionNotFound
 from agentkeep.keep import View
 from agentkeep.models import Message, Page, Session
 from agentkeep.transfer._conversations import to_object
@@ -63,9 +64,9 @@ async def _page(view: View, session: Session, after: int) -> Page[Message]:
 
 
 async def export_chats(view: View, ids: Sequence[str] = ()) -> AsyncGenerator[bytes, None]:
-    """The same sessions as conversations in OpenAI's chat format, one a line.
+    """The same sessions as conversations in OpenAI's chat format, one a line; those of a bridge as chats too.
 
-    Raises `SessionNotFound` for an id that is absent.
+    Raises `SessionNotFound` for an id that is absent, and `InvalidInput` for a framework's item in no known form.
     """
     async for session in chosen(view, ids):
         try:
@@ -74,4 +75,8 @@ async def export_chats(view: View, ids: Sequence[str] = ()) -> AsyncGenerator[by
             if session.id in ids:
                 raise
             continue
-        yield _line(to_object(session, messages))
+        try:
+            chat = chat_messages(messages)
+        except InvalidInput as error:
+            raise InvalidInput(f"session {session.id!r}: {error}") from error
+        yield _line(to_object(session, chat))

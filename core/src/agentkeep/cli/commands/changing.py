@@ -17,6 +17,7 @@ from agentkeep.errors import InvalidInput
 from agentkeep.formats import from_openai
 from agentkeep.keep import Keep
 from agentkeep.models import NewMessage
+from agentkeep.retention import BELONGS_TO, delete_whole
 from agentkeep.transfer._files import parse
 
 
@@ -74,21 +75,24 @@ async def fork(keep: Keep, out: Output, _: Settings, *, id: str, at_seq: int | N
 
 
 async def remove(keep: Keep, out: Output, settings: Settings, *, ids: Sequence[str], yes: bool) -> int:
-    """Remove sessions; those that are absent are named and make the exit code 1."""
+    """Remove sessions and those that belong to them; those that are absent are named and make the exit code 1."""
     wanted = list(dict.fromkeys(ids))
-    if not yes and not agreed(f"Remove {counted(len(wanted), 'session')} from {settings.place}?"):
-        return REFUSED
-    number = 0
+    if not yes:
+        require_terminal()
+        belonging = sum([await keep.sessions.count(metadata={BELONGS_TO: id}) for id in wanted])
+        also = f" and what belongs to it ({counted(belonging, 'session')})" if belonging else ""
+        if not agreed(f"Remove {counted(len(wanted), 'session')}{also} from {settings.place}?"):
+            return REFUSED
+    numbers: list[int] = []
     for id in wanted:
-        removed = await keep.sessions.delete(id)
-        number += removed
+        numbers.append(await delete_whole(keep, id))
         if out.as_json:
-            out.record({"session": id, "removed": removed})
-        if not removed:
+            out.record({"session": id, "removed": numbers[-1] > 0, "sessions": numbers[-1]})
+        if not numbers[-1]:
             say(f"no session {id!r} in {settings.place}")
     if not out.as_json:
-        out.line(f"{counted(number, 'session')} removed")
-    return 0 if number == len(wanted) else REFUSED
+        out.line(f"{counted(sum(numbers), 'session')} removed")
+    return 0 if all(numbers) else REFUSED
 
 
 def agreed(question: str) -> bool:

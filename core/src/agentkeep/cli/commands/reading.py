@@ -68,13 +68,13 @@ async def show(keep: Keep, out: Output, _: Settings, *, id: str, tail: int | Non
     last_seq = 0
     messages = keep.messages.iterate(id) if tail is None else _tail(keep, session, tail)
     async for message in messages:
-        show_message(out, session, message)
+        show_message(out, message)
         last_seq = message.seq
     if not follow:
         return 0
     out.flush()
     async for message in keep.messages.watch(id, after_seq=last_seq or session.last_seq):
-        show_message(out, session, message)
+        show_message(out, message)
         out.flush()
     return 0
 

@@ -64,9 +64,10 @@ def rm(
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """Remove sessions with all their messages.
+    """Remove sessions and all that belongs to them.
 
-    It asks first. Without a terminal it can't ask: give --yes.
+    That is their messages, and a bridge's agents, branches and subagents. It asks first. Without a terminal it can't
+    ask: give --yes.
     """
     from agentkeep.cli.commands.changing import remove
 
