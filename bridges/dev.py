@@ -1,7 +1,9 @@
 """The bridges' environments: frameworks' packages conflict, so each bridge has its own, in `bridges/NAME/.venv`.
 
 python3 bridges/dev.py test [NAME...] [-- PYTEST...]    set up, then the tests of these bridges, or of all
+python3 bridges/dev.py check [NAME...]                  set up, then their types
 python3 bridges/dev.py lock [NAME...]                   resolve their dependencies anew
+python3 bridges/dev.py faults                           measure what stores lose, and renew FAULTS.md
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ sys.path.insert(0, str(BRIDGES.parent))
 import dev  # noqa: E402 - the workspace's own, one folder up
 
 NAMES = sorted(page.parent.name for page in BRIDGES.glob("*/pyproject.toml"))
+PYTHON = ("src", "tests", "examples", "upstream")
 SDISTS = dev.ROOT / ".tools" / "sdists"
 
 
@@ -71,6 +74,24 @@ def test(name: str, options: list[str]) -> bool:
     command = [python, "-m", "pytest", "-c", BRIDGES / "pytest.ini", "--rootdir", BRIDGES]
     tests = [BRIDGES / name / "tests", BRIDGES / "test_faults.py"]
     return subprocess.run([*map(str, [*command, *tests]), *options], env=environment, check=False).returncode == 0  # noqa: S603
+
+
+def check(name: str) -> bool:
+    """Strict, with the framework's own types. What is left out of `dev.py check` is checked here."""
+    print(f"\n== types of bridge {name}", flush=True)
+    python = set_up(name)
+    dev.set_up()
+    bridge = BRIDGES / name
+    wanted = {
+        "include": [str(bridge / part) for part in PYTHON if (bridge / part).exists()],
+        "extraPaths": [str(BRIDGES), str(bridge / "tests"), *map(str, BRIDGES.glob("*/src")), upstream_of(name)],
+        "typeCheckingMode": "strict",
+        "pythonVersion": "3.11",
+    }
+    config = bridge / ".venv" / "pyrightconfig.json"
+    config.write_text(json.dumps(wanted))
+    command = [dev.VENV / dev.BIN / "basedpyright", "--project", config, "--pythonpath", python]
+    return subprocess.run([*map(str, command)], check=False).returncode == 0  # noqa: S603
 
 
 def lock(name: str) -> None:
@@ -136,14 +157,14 @@ def main() -> None:
     options = arguments[len(names) + 1 :]
     if command == "faults" and not arguments:
         return faults()
-    if command not in ("test", "lock") or not set(names) <= set(NAMES):
+    if command not in ("test", "check", "lock") or not set(names) <= set(NAMES):
         print(f"{__doc__}\nNAME: one of {', '.join(NAMES)}")
         sys.exit(0 if command == "--help" else 2)
     if command == "lock":
         for name in names or NAMES:
             lock(name)
         return
-    failed = [name for name in names or NAMES if not test(name, options)]
+    failed = [name for name in names or NAMES if not (check(name) if command == "check" else test(name, options))]
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 

@@ -31,7 +31,7 @@ class Script(Transport):
         await self.written.wait()
         for request in self.requests:
             if request["type"] == "control_request":
-                response = {"subtype": "success", "request_id": request["request_id"], "response": {}}
+                response: dict[str, Any] = {"subtype": "success", "request_id": request["request_id"], "response": {}}
                 yield {"type": "control_response", "response": response}
         usage = {"input_tokens": 7, "output_tokens": 5}
         message = {

@@ -71,7 +71,7 @@ async def test_two_processes_lose_no_entry_and_no_summary(view: View) -> None:
 
     await asyncio.gather(*(writer(name) for name in "abcd"))
     store = AgentkeepSessionStore(view)
-    loaded = [found["uuid"] for found in await store.load(KEY) or []]
+    loaded = [found.get("uuid") for found in await store.load(KEY) or []]
     assert len(loaded) == len(set(loaded)) == 24
     [summary] = await store.list_session_summaries("p")
     last = [found for found in await store.load(KEY) or [] if "gitBranch" in found][-1]

@@ -18,7 +18,7 @@ from google.adk.sessions import Session
 from google.genai import types
 
 pytestmark = pytest.mark.anyio
-ANN = {"app_name": "app", "user_id": "ann"}
+ANN: dict[str, Any] = {"app_name": "app", "user_id": "ann"}
 
 
 @pytest.fixture

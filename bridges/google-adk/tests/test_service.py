@@ -23,7 +23,7 @@ from google.genai import types
 from script import Script
 
 pytestmark = pytest.mark.anyio
-ANN = {"app_name": "app", "user_id": "ann"}
+ANN: dict[str, Any] = {"app_name": "app", "user_id": "ann"}
 
 
 @pytest.fixture
@@ -31,13 +31,15 @@ def service(view: View) -> AgentkeepSessionService:
     return AgentkeepSessionService(view)
 
 
-def event(text: str = "hi", *, author: str = "user", at: float | None = None, **delta: Any) -> Event:
+def event(
+    text: str = "hi", *, author: str = "user", at: float | None = None, changes: Any = None, **delta: Any
+) -> Event:
     return Event(
         author=author,
         invocation_id="turn",
         timestamp=time.time() if at is None else at,
         content=types.Content(role="user", parts=[types.Part(text=text)]),
-        actions=EventActions(state_delta=delta),
+        actions=EventActions(state_delta=changes or delta),
     )
 
 
@@ -85,7 +87,7 @@ async def test_states_of_app_user_and_session(service: AgentkeepSessionService) 
     await service.create_session(app_name="other", user_id="ann", session_id="s")
     session = await stored(service)
     assert session.state == {"app:x": 1, "user:y": 2, "z": 3}
-    await service.append_event(session, event(**{"app:x": {"new": True}, "user:y": None, "z": 0, "temp:t": 5}))
+    await service.append_event(session, event(changes={"app:x": {"new": True}, "user:y": None, "z": 0, "temp:t": 5}))
     assert session.state == {"app:x": {"new": True}, "user:y": None, "z": 0, "temp:t": 5}
     assert (await stored(service)).state == {"app:x": {"new": True}, "user:y": None, "z": 0}
     assert (await stored(service, "t")).state == {"app:x": {"new": True}, "user:y": None}
@@ -104,7 +106,7 @@ async def test_shared_state_loses_no_writer(view: View, service: AgentkeepSessio
     async def writer(number: int) -> None:
         own = AgentkeepSessionService(view)
         session = await own.create_session(**ANN, session_id=f"s{number}")
-        await own.append_event(session, event(**{f"app:{number}": number, f"user:{number}": number}))
+        await own.append_event(session, event(changes={f"app:{number}": number, f"user:{number}": number}))
 
     await asyncio.gather(*(writer(number) for number in range(12)))
     assert await service.get_user_state(**ANN) == {str(number): number for number in range(12)}

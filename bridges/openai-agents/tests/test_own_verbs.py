@@ -69,7 +69,7 @@ async def test_a_session_is_as_young_as_its_last_used_branch(view: View) -> None
 
 
 async def test_a_search_finds_what_was_said_alone_and_an_export_has_it(view: View) -> None:
-    answer = {"type": "output_text", "text": "14A is free.", "annotations": [], "logprobs": []}
+    answer: Any = {"type": "output_text", "text": "14A is free.", "annotations": [], "logprobs": []}
     talk: list[Any] = [
         {"role": "user", "content": "a window seat"},
         {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [answer]},

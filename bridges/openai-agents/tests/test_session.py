@@ -88,7 +88,7 @@ async def test_pop_and_clear(session: AgentkeepSession) -> None:
 
 async def test_many_writers_lose_and_double_nothing(view: View) -> None:
     await asyncio.gather(*(AgentkeepSession("s", view).add_items(items(n, n)) for n in range(30)))
-    stored = [item["content"] for item in await AgentkeepSession("s", view).get_items()]
+    stored = [str(item.get("content")) for item in await AgentkeepSession("s", view).get_items()]
     assert sorted(stored) == sorted(f"m{n}" for n in [*range(30), *range(30)])
     assert stored[::2] == stored[1::2]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -55,8 +55,9 @@ def keeps() -> Iterator[Keeps]:
 
 @pytest.fixture(autouse=True)
 def on_agentkeep(keeps: Keeps, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if hasattr(request.module, "SQLiteSession"):
-        monkeypatch.setattr(request.module, "SQLiteSession", keeps.session)
+    module = cast("Any", request).module  # pytest says no type
+    if hasattr(module, "SQLiteSession"):
+        monkeypatch.setattr(module, "SQLiteSession", keeps.session)
     for name in ("get_items", "add_items", "pop_item", "clear_session"):
         monkeypatch.setattr(SimpleListSession, name, _through(keeps, name))
 

@@ -18,7 +18,9 @@ from agentkeep.formats import to_pydantic_ai
 from agentkeep_google_adk import AgentkeepSessionService
 from agentkeep_pydantic_ai import AgentkeepConversationStore
 from google.adk.agents import LlmAgent
-from google.adk.models import BaseLlm, LlmRequest, LlmResponse
+from google.adk.models import BaseLlm
+from google.adk.models.llm_request import LlmRequest
+from google.adk.models.llm_response import LlmResponse
 from google.adk.runners import Runner
 from google.genai import types
 from pydantic_ai import Agent, ModelMessagesTypeAdapter

@@ -35,7 +35,7 @@ class Messages:
     async def texts(self) -> list[str]:
         conversation = await self.store.load("shared")
         assert conversation is not None
-        return [str(part.content) for message in conversation.messages for part in message.parts]
+        return [str(getattr(part, "content", "")) for message in conversation.messages for part in message.parts]
 
     async def close(self) -> None:
         await self.keep.close()

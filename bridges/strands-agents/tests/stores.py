@@ -40,7 +40,7 @@ class Messages:
         raise SessionException("50 times")
 
     async def texts(self) -> list[str]:
-        return [found.message["content"][0]["text"] for found in self.repository.list_messages("shared", "a")]
+        return [found.message["content"][0].get("text", "") for found in self.repository.list_messages("shared", "a")]
 
     async def close(self) -> None:
         if self.keep is not None:

@@ -10,7 +10,8 @@ from agentkeep import sync
 from agentkeep.sync import SyncView
 from agentkeep_strands_agents import AgentkeepSessionManager, AgentkeepSessionRepository
 from script import Script
-from strands import Agent, tool
+from strands import Agent
+from strands import tool as make_tool  # pyright: ignore[reportUnknownVariableType] - a part of its type is unknown
 from strands.types.exceptions import SessionException
 from strands.types.session import Session, SessionAgent, SessionMessage, SessionType
 
@@ -33,7 +34,7 @@ def message(number: int, text: str = "hi") -> SessionMessage:
     return SessionMessage.from_message({"role": "user", "content": [{"text": text}]}, number)
 
 
-@tool
+@make_tool
 def weather(city: str) -> str:
     """The weather of a city."""
     return f"sun in {city}"

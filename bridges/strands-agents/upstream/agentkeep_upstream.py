@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -26,4 +27,5 @@ def on_agentkeep(keep: SyncKeep, request: pytest.FixtureRequest, monkeypatch: py
         def __init__(self) -> None:
             super().__init__(keep.for_tenant(uuid4().hex))
 
-    monkeypatch.setattr(request.module, "MockedSessionRepository", Repository)
+    module = cast("Any", request).module  # pytest says no type
+    monkeypatch.setattr(module, "MockedSessionRepository", Repository)

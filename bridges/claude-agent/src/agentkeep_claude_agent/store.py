@@ -151,7 +151,7 @@ def _message(entry: SessionStoreEntry) -> NewMessage:
     return item_message(
         "claude-agent",
         entry,
-        id=joined_id(entry["uuid"]) if entry.get("uuid") else uuid4().hex,
+        id=joined_id(uuid) if (uuid := entry.get("uuid")) else uuid4().hex,
         role=joined_id(str(message.get("role") or entry["type"])),
     )
 

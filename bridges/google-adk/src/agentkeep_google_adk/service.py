@@ -149,12 +149,12 @@ class AgentkeepSessionService(BaseSessionService):
         deltas = extract_json_safe_state_delta(event.actions.state_delta or {})
         id = _id(session.app_name, session.user_id, session.id)
         try:
-            marker = await self._append(id, session._storage_update_marker, event, deltas["session"])
+            marker = await self._append(id, _marker(session), event, deltas["session"])
         except Conflict as error:
             raise StaleSessionError(f"session {session.id!r} has changed since it was read: read it again") from error
         except SessionNotFound as error:
             raise SessionNotFoundError(f"there is no session {session.id!r}") from error
-        session._storage_update_marker = marker
+        _mark(session, marker)
         session.last_update_time = event.timestamp
         await self._merge_shared(session.app_name, session.user_id, deltas)
         return self._commit_event_to_session(session, event)
@@ -182,8 +182,16 @@ class AgentkeepSessionService(BaseSessionService):
 def _session(stored: StoredSession, events: list[Event], shared: dict[str, dict[str, Any]]) -> Session:
     session = _listed(stored, shared)
     session.events = events
-    session._storage_update_marker = f"{stored.version}:{stored.last_seq}"
+    _mark(session, f"{stored.version}:{stored.last_seq}")
     return session
+
+
+def _marker(session: Session) -> str | None:
+    return session._storage_update_marker  # pyright: ignore[reportPrivateUsage] - as ADK's own services do
+
+
+def _mark(session: Session, marker: str) -> None:
+    session._storage_update_marker = marker  # pyright: ignore[reportPrivateUsage]
 
 
 def _id(app_name: str, user_id: str, session_id: str) -> str:

@@ -21,6 +21,7 @@ from agentkeep import (
     Message,
     MessageNotFound,
     Session,
+    SessionFields,
     SessionNotFound,
     SessionUpdate,
     View,
@@ -197,7 +198,9 @@ class AgentkeepConversationStore(ConversationStore):
         self, record: ConversationRecord, new_entries: Sequence[ConversationEntry], stored: Revision | None
     ) -> None:
         """Raises `LookupError` if the record's head is an entry that nobody has."""
-        known = {entry.id for entry in new_entries} | (stored.ends if stored else frozenset())
+        known = {entry.id for entry in new_entries}
+        if stored is not None:
+            known |= stored.ends
         if record.head_id is None or record.head_id in known:
             return
         source = record.conversation_id if stored else record.forked_from
@@ -210,16 +213,16 @@ class AgentkeepConversationStore(ConversationStore):
         """More entries than one append takes go ahead in batches, which no record points to before the last one."""
         session_id = joined_id(record.conversation_id)
         messages = [as_message(entry) for entry in new_entries]
+        create: SessionFields = {"agent_name": AGENT, "user_id": _user(record)}
         version = 0 if stored is None else stored.version
         ahead = max(0, len(messages) - self._batch)
         for start in range(0, ahead, self._batch):
             batch = messages[start : min(start + self._batch, ahead)]
-            create = {"agent_name": AGENT, "user_id": _user(record)}
             version = (await self._messages.append(session_id, batch, create=create, expected_version=version)).version
         landed = await self._messages.append(
             session_id,
             messages[ahead:],
-            create={"agent_name": AGENT, "user_id": _user(record)},
+            create=create,
             update=_update(record),
             add=usage_of(new_entries),
             expected_version=version,
