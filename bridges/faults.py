@@ -143,4 +143,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "measure":
         print(json.dumps(measured(Path(sys.argv[2]))))
     else:
-        asyncio.run(write(Path(sys.argv[1]), *sys.argv[2:5], int(sys.argv[5])))
+        path, kind, where, worker, count = sys.argv[1:]
+        asyncio.run(write(Path(path), kind, where, worker, int(count)))
