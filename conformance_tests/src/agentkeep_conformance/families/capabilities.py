@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, get_args
 
 import pytest
 from agentkeep import Keep, LimitExceeded
 from agentkeep.capabilities import MIN_MESSAGE_BYTES, Durability
+from agentkeep.transfer import restore
+from msgspec.structs import replace
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
@@ -21,6 +24,36 @@ def of_bytes(size: int, envelope: int = len('{"content":""}')) -> str:
 def state_of_bytes(size: int) -> dict[str, Any]:
     """A state that, with empty metadata, is just so large."""
     return {"k": "x" * (size - len('{"k":""}{}'))}
+
+
+MOST_ENTRIES = 2_000
+"""Filterable entries of one session's metadata."""
+
+
+def entries(count: int) -> dict[str, Any]:
+    """Metadata with so many filterable entries. A list or an object is not filterable, so those two do not count."""
+    return {"list": [1], "object": {"k": 1}} | {f"k{number}": number for number in range(count)}
+
+
+async def _restore(keep: Keep, metadata: dict[str, Any]) -> None:
+    session, messages = await whole(keep, "s")
+    await restore(keep, replace(session, id="new", metadata=metadata), messages)
+
+
+METADATA_WRITES: dict[str, Callable[[Keep, dict[str, Any]], Awaitable[Any]]] = {
+    "create": lambda keep, metadata: keep.sessions.create("new", metadata=metadata),
+    "get_or_create": lambda keep, metadata: keep.sessions.get_or_create("new", metadata=metadata),
+    "update": lambda keep, metadata: keep.sessions.update("s", title="t", metadata=metadata),
+    "append with update": lambda keep, metadata: keep.messages.append(
+        "s", [said("new")], update={"metadata": metadata}, truncate_after=0
+    ),
+    "append with create": lambda keep, metadata: keep.messages.append(
+        "new", [said("new")], create={"metadata": metadata}
+    ),
+    "fork with update": lambda keep, metadata: keep.sessions.fork("s", new_id="new", update={"metadata": metadata}),
+    "restore": _restore,
+}
+"""Each call that stores metadata: on the session "s", or on a session "new" that it makes."""
 
 
 class CapabilitiesDeclared:
@@ -77,6 +110,26 @@ class CapabilitiesDeclared:
             await keep.messages.append("s", [said()], update={"metadata": too_large})
         assert await whole(keep, "s") == before
         assert await keep.sessions.count() == 1
+
+    @proves("FID-4")
+    @pytest.mark.parametrize("write", METADATA_WRITES)
+    async def test_2000_filterable_entries_are_kept_and_one_more_is_refused(
+        self, keep: Keep, twin: Keep, write: str
+    ) -> None:
+        await keep.sessions.create("s", title="before", metadata={"k0": 0})
+        await keep.messages.append("s", [said("first"), said("second")])
+        before = await whole(keep, "s")
+        with pytest.raises(LimitExceeded) as caught:
+            await METADATA_WRITES[write](keep, entries(MOST_ENTRIES + 1))
+        assert (caught.value.limit, caught.value.actual) == (MOST_ENTRIES, MOST_ENTRIES + 1)
+        assert await whole(keep, "s") == before
+        assert await keep.sessions.find("new") is None
+        assert await twin.sessions.count() == await twin.sessions.count(metadata={"k0": 0}) == 1
+
+        await METADATA_WRITES[write](keep, entries(MOST_ENTRIES))
+        (found,) = (await twin.sessions.list(metadata={"k1": 1, f"k{MOST_ENTRIES - 1}": MOST_ENTRIES - 1})).items
+        assert found.id == ("s" if write in ("update", "append with update") else "new")
+        assert found.metadata == entries(MOST_ENTRIES)
 
     @proves("FID-4", "ORD-2")
     async def test_the_largest_batch_lands_and_one_more_is_refused(
