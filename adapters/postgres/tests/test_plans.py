@@ -1,7 +1,7 @@
-"""What the server does for each statement, in tables that grew from empty and were never analysed (COST-4).
+"""What the server does for each statement: in tables that grew and were never analysed, and in analysed ones.
 
-Each plan is made while the tables are empty and kept, as by a process that is as old as its database. It must be a
-range of an index or a look-up by key: never a scan of a table, never a sort of all rows.
+Without statistics each plan is made while the tables are empty and kept, as by a process that is as old as its database
+(COST-4). A plan must be a range of an index or a look-up by key: never a scan of a table, never a sort of all rows.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ INSERT INTO {p}sessions (tenant, id, user_id, agent_name, status, state, metadat
     message_count, last_seq, created_at, updated_at, has_labels)
 SELECT 't', 's' || n, 'u' || n % 200, 'a' || n % 50, (ARRAY['active', 'completed', 'abandoned'])[1 + n % 3], '{}', '{}',
     '{}', 'p' || n % 300, 1, 5000, 5000, now() - n * interval '1 second', now() - n * interval '1 second', true
-FROM generate_series(1, 20000) AS n;
+FROM generate_series(1, 20000) AS n ORDER BY md5(n::text);
 INSERT INTO {p}labels (tenant, session_id, label, created_at, updated_at)
 SELECT 't', 's' || n, label, now() - n * interval '1 second', now() - n * interval '1 second'
-FROM generate_series(1, 20000) AS n, unnest(ARRAY['of ' || n % 500, CASE WHEN n > 19990 THEN 'rare' ELSE 'common' END])
-    AS label;
+FROM generate_series(1, 20000) AS n,
+    unnest(ARRAY['of ' || n % 5, CASE WHEN n > 19990 THEN 'rare' ELSE 'common' END, 'half ' || n % 2]) AS label
+ORDER BY md5(n::text);
 INSERT INTO {p}messages (tenant, session_id, seq, id, role, created_at, payload, content_key, version, search)
 SELECT 't', 's' || 1 + n / 5000, n % 5000 + 1, 'm' || n, 'user', now(), '{"content":"x"}', 'k', 1, 'm' || n || ' filler'
 FROM generate_series(0, 29999) AS n;
@@ -50,6 +51,7 @@ SET auto_explain.log_format = json;
 SET client_min_messages = log;
 SET plan_cache_mode = force_generic_plan;
 """
+STATISTICS = ["none", "fresh", "fresh, planned for the values"]
 
 
 class Explained:
@@ -82,17 +84,23 @@ class Explained:
 
 
 @asynccontextmanager
-async def grown(database: Database, calls: list[Call]) -> AsyncGenerator[Explained]:
-    """Run each call on empty tables, so that its plans are kept, then let the tables grow without statistics."""
+async def grown(database: Database, calls: list[Call], statistics: str = "none") -> AsyncGenerator[Explained]:
+    """Tables that grew. Without statistics, each call has run on the empty tables, so that its plans are kept."""
     async with database.keep(), await psycopg.AsyncConnection.connect(database.dsn, autocommit=True) as connection:
         for table in ("sessions", "labels", "messages"):
             await database.run(f"ALTER TABLE {{p}}{table} SET (autovacuum_enabled = off)")
         for command in _EXPLAIN.strip().split("\n"):
             await connection.execute(command.encode())
         explained = Explained(connection)
-        for statement, values in calls:
-            await explained.plans(statement, values)
+        if statistics == "none":
+            for statement, values in calls:
+                await explained.plans(statement, values)
         await database.run(_GROW)
+        if statistics != "none":
+            for table in ("sessions", "labels", "messages"):
+                await database.run(f"ANALYZE {{p}}{table}")
+        if statistics == STATISTICS[2]:
+            await connection.execute("SET plan_cache_mode = force_custom_plan")
         yield explained
 
 
@@ -166,11 +174,12 @@ _CALLS: dict[str, tuple[str, dict[str, object], int]] = {
 }
 
 
-async def test_every_verb_meets_its_own_rows_alone(database: Database) -> None:
+@pytest.mark.parametrize("statistics", STATISTICS)
+async def test_every_verb_meets_its_own_rows_alone(database: Database, statistics: str) -> None:
     """COST-4, READ-3: appends with their ids among the 5,000 messages of a session, for instance."""
     statements = statements_of(database)
     calls = {name: (statements[verb], _AT | values) for name, (verb, values, _) in _CALLS.items()}
-    async with grown(database, list(calls.values())) as explained:
+    async with grown(database, list(calls.values()), statistics) as explained:
         for name, call in calls.items():
             plans = await explained.plans(*call)
             try:
@@ -185,7 +194,7 @@ _QUERIES = {
     "agent": (SessionQuery(agent_name="a7"), 20),
     "status": (SessionQuery(status="completed"), 20),
     "parent": (SessionQuery(parent_id="p7"), 20),
-    "label": (SessionQuery(labels=("of 7",)), 40),
+    "label": (SessionQuery(labels=("of 3",)), 40),
     "rare label": (SessionQuery(labels=("rare",)), 40),
     "time": (
         SessionQuery(updated_after=datetime(2020, 1, 1, tzinfo=UTC), updated_before=datetime(2100, 1, 1, tzinfo=UTC)),
@@ -196,18 +205,25 @@ _QUERIES = {
     "label and status": (SessionQuery(status="completed", labels=("rare",)), 1_200),
     "two labels": (SessionQuery(labels=("common", "rare")), 1_200),
     "two labels, the rare one first": (SessionQuery(labels=("rare", "common")), 1_200),
+    "two common labels": (SessionQuery(labels=("common", "half 1")), 2_300),
+    "a common label and status": (SessionQuery(status="completed", labels=("common",)), 2_400),
     "all kinds": (
-        SessionQuery(user_id="u7", status="active", agent_name="a7", parent_id="p7", labels=("of 7", "common")),
+        SessionQuery(user_id="u7", status="active", agent_name="a7", parent_id="p7", labels=("of 3", "common")),
         2_500,
     ),
 }
 
 
+_ORDERS = [SessionOrder(f, d) for f in ("updated_at", "created_at") for d in (True, False)]
+
+
 @pytest.mark.parametrize(
-    "order", [SessionOrder(f, d) for f in ("updated_at", "created_at") for d in (True, False)], ids=str
+    ("order", "statistics"),
+    [*((order, "none") for order in _ORDERS), (_ORDERS[0], STATISTICS[1]), (_ORDERS[0], STATISTICS[2])],
+    ids=str,
 )
-async def test_a_page_is_a_range_of_an_index(database: Database, order: SessionOrder) -> None:
-    """READ-5: each filter, and pairs of a rare and a common one. Two filters count up to 500 sessions each."""
+async def test_a_page_is_a_range_of_an_index(database: Database, order: SessionOrder, statistics: str) -> None:
+    """READ-5: each filter, and pairs of rare and common ones."""
     listing = Listing(statements_of(database))
     ends = (datetime(2100, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC))
     after = SessionPosition(ends[0] if order.descending else ends[1], "s")
@@ -217,7 +233,7 @@ async def test_a_page_is_a_range_of_an_index(database: Database, order: SessionO
         for behind in (None, after)
         if order.field == "updated_at" or name in ("all", "user", "label", "rare label", "two labels")
     }
-    async with grown(database, list(calls.values())) as explained:
+    async with grown(database, list(calls.values()), statistics) as explained:
         for (name, _), call in calls.items():
             plans = await explained.plans(*call)
             try:
@@ -226,7 +242,8 @@ async def test_a_page_is_a_range_of_an_index(database: Database, order: SessionO
                 raise AssertionError(f"{name}: {error}") from None
 
 
-async def test_counting_and_removing_follow_an_index(database: Database) -> None:
+@pytest.mark.parametrize("statistics", STATISTICS)
+async def test_counting_and_removing_follow_an_index(database: Database, statistics: str) -> None:
     """COST-3, READ-5: no messages are read to count; a step of a removal reads what it removes."""
     statements = statements_of(database)
     query = SessionQuery(user_id="u7", status="active")
@@ -236,7 +253,7 @@ async def test_counting_and_removing_follow_an_index(database: Database) -> None
     )
     expired = statements.joined(*removal_of_expired(()))
     values = values_of(_SCOPE, query) | {"limit": 10}
-    async with grown(database, [count, (removal, values), (expired, values)]) as explained:
+    async with grown(database, [count, (removal, values), (expired, values)], statistics) as explained:
         await database.run("UPDATE {p}sessions SET expires_at = now() - interval '1 minute' WHERE id IN ('s11', 's12')")
         await database.run("UPDATE {p}sessions SET listed = false WHERE id = 's12'")
         plans = await explained.plans(*count)

@@ -11,13 +11,14 @@ from agentkeep_postgres.statements import Statement, Statements
 Call = tuple[Statement, dict[str, object]]
 Parts = tuple[str, ...]
 
-_LEADS = ("owner", "agent_name", "status", "parent_id", "labels")
-"""The conditions that an index serves. `owner`: the user of the scope or of the query."""
+_LEADS = ("parent_id", "owner", "labels", "agent_name", "status")
+"""The conditions that an index serves, those first that usually leave few sessions.
+
+`owner`: the user of the scope or of the query.
+"""
 _TIMES = ("updated_after", "updated_before")
-_ENOUGH = 500
-"""A filter with so many sessions counts as common."""
-_PAGES = 5
-"""So does one with so many pages of them: then its index gives a page soon."""
+_COMMON = 500
+"""A filter with so many sessions counts as common. If all filters of a query are, any of them may lead."""
 
 
 class Listing:
@@ -28,7 +29,7 @@ class Listing:
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> Call:
         """A page of sessions, in the order of an index (READ-2, READ-5). See `page_begin` in sql/listing.sql."""
-        values = values_of(scope, query) | {"limit": limit, "enough": _PAGES * limit}
+        values = values_of(scope, query) | {"limit": limit}
         if after is not None:
             values |= {"at": after.at, "after_id": after.id}
         parts = _rows(scope, query, "select_sessions", order, is_after=after is not None)
@@ -60,7 +61,7 @@ def values_of(scope: Scope, query: SessionQuery) -> dict[str, object]:
         "labels": list(query.labels),
         "updated_after": query.updated_after,
         "updated_before": query.updated_before,
-        "enough": _ENOUGH,
+        "common": _COMMON,
     }
 
 
@@ -83,12 +84,12 @@ def _rows(
         begin = ("with", *_rarest(query)) if query.labels else ()
         return (*begin, select, *_branch(scope, query, lead, after, ordered), *limited)
     begin = ("with", *_rarest(query), "comma") if query.labels else ("with",)
-    sizes = _union((f"size_{lead}",) for lead in leads)
+    smallest = (f"smallest_{leads[0]}", *(f"or_smaller_{lead}" for lead in leads[1:]))
     branches = _union(
         ("open", "select_rows", *_branch(scope, query, lead, after, ordered, is_chosen=True), *limited, "close")
         for lead in leads
     )
-    chosen = ("lead_begin", *sizes, "lead_end")
+    chosen = ("lead_begin", *("smaller_begin" for _ in leads[1:]), *smallest, "lead_end")
     return (*begin, *chosen, select, "from_these", *branches, "these_end", *ordered, *limited)
 
 

@@ -20,8 +20,8 @@ _UNLISTED_AT_ONCE = 500
 """Expired sessions that leave the indexes of listings in one transaction (COST-3)."""
 _FEW_EXPIRED = 20
 """So many expired sessions may stay in those indexes: passing them costs less than a transaction."""
-_COMMON = 100
-"""A value of so many sessions is common. If all values of a query are, any of them may lead."""
+_COMMON = 500
+"""A filter with so many sessions counts as common. If all filters of a query are, any of them may lead."""
 
 
 class Filter(NamedTuple):
@@ -106,11 +106,15 @@ class Listing:
         filters = _filters(scope, query)
         if len(filters) < 2:
             return filters[0] if filters else None
-        return min(filters, key=lambda each: self._how_many(scope, each, db))
+        rarest, fewest = filters[0], _COMMON
+        for each in filters:
+            count = self._how_many(scope, each, fewest, db)
+            if count < fewest:
+                rarest, fewest = each, count
+        return rarest
 
-    def _how_many(self, scope: Scope, filter: Filter, db: Connection) -> int:
-        """At most `_COMMON`."""
-        values = {"tenant": scope.tenant, "value": filter.value, "limit": _COMMON}
+    def _how_many(self, scope: Scope, filter: Filter, most: int, db: Connection) -> int:
+        values = {"tenant": scope.tenant, "value": filter.value, "limit": most}
         row: Row = db.all(self._sql[f"how_many_{filter.lead}"], values)[0]
         return row[0]
 

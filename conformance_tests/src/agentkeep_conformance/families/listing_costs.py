@@ -21,8 +21,13 @@ _STEP = 300
 """Sessions that expire together: all of them are made while they live."""
 _LIFE = timedelta(seconds=2)
 _ROUNDS = 5
+_CROWDS = 600, 1_800
+"""Sessions that a common filter matches. Both are more than an adapter need count to call a filter common."""
+_SELECTIVE = 150
 _FIELDS: dict[str, Any] = {"user_id": "u", "agent_name": "a", "metadata": {"team": "t"}}
 _LABEL = _FIELDS["metadata"]
+
+Filter = dict[str, Any]
 
 AMONG_EXPIRED: list[Call] = [
     lambda keep, number: keep.sessions.list(limit=20),
@@ -32,6 +37,21 @@ AMONG_EXPIRED: list[Call] = [
     lambda keep, number: keep.sessions.list(limit=20, agent_name="a", metadata=_LABEL),
     lambda keep, number: keep.sessions.find_active("u"),
 ]
+
+COMMON: dict[str, Filter] = {
+    "user": {"user_id": "u"},
+    "agent": {"agent_name": "a"},
+    "status": {"status": "active"},
+    "label": {"metadata": {"team": "t"}},
+    "other label": {"metadata": {"city": "c"}},
+}
+SELECTIVE: dict[str, Filter] = {
+    "user": {"user_id": "v"},
+    "agent": {"agent_name": "b"},
+    "status": {"status": "completed"},
+    "label": {"metadata": {"team": "v"}},
+    "other label": {"metadata": {"city": "d"}},
+}
 
 
 class ListingCosts:
@@ -68,6 +88,43 @@ class ListingCosts:
         assert many <= few * 1.5 + 200, f"{few} among living sessions, {many} among expired ones"
         assert ids((await keep.sessions.list(limit=100)).items) == [f"s{n}" for n in reversed(range(_STAYING))]
 
+    @proves("READ-5")
+    @needs("work", "it has no account of the database's own steps")
+    async def test_a_pair_is_no_more_steps_once_its_common_filter_has_grown(self, database: Database) -> None:
+        """The other filter matches few and old sessions, of which one in thirty matches both."""
+        adapter = database.unopened()
+        async with Keep(adapter) as keep:
+            costs: dict[str, list[int]] = {kind: [] for kind in COMMON}
+            await _make_selective(keep)
+            for have, want in zip((0, *_CROWDS), _CROWDS, strict=False):
+                await _make_crowd(keep, have, want)
+                for kind in COMMON:
+                    await _list_pairs(keep, kind)
+                    costs[kind].append(
+                        await database.enrolment.work(adapter, lambda kind=kind: _list_pairs(keep, kind))
+                    )
+        for kind, (few, many) in costs.items():
+            assert many <= few * 1.2 + 200, f"{kind}: {few} steps if it is less common, {many} if it is more"
+
+    @proves("READ-5")
+    @needs("server_work", "it has no server that tells what it did")
+    async def test_the_server_does_no_more_for_a_pair_once_its_common_filter_has_grown(
+        self, database: Database
+    ) -> None:
+        keep = await database.keep(**database.enrolment.one_connection)
+        costs: dict[str, list[int]] = {kind: [] for kind in COMMON}
+        await _make_selective(keep)
+        for have, want in zip((0, *_CROWDS), _CROWDS, strict=False):
+            await _make_crowd(keep, have, want)
+            before = await _told(database, keep)
+            for kind in COMMON:
+                await _list_pairs(keep, kind)
+                after = await _told(database, keep)
+                costs[kind].append(after - before)
+                before = after
+        for kind, (few, many) in costs.items():
+            assert many <= few * 1.2 + 200, f"{kind}: {few} if it is less common, {many} if it is more"
+
     @proves("TTL-2", "READ-5", "SES-4")
     @pytest.mark.parametrize("again", [False, True])
     async def test_a_sweep_counts_the_expired_sessions_that_listings_passed(self, keep: Keep, again: bool) -> None:
@@ -83,6 +140,43 @@ class ListingCosts:
         assert swept == 100 - again or keep.capabilities.native_ttl
         assert await keep.sessions.count() == 3 + again
         assert await keep.sweep() == 0
+
+
+async def _make_selective(keep: Keep) -> None:
+    """Sessions that each selective filter matches alone, and five for each that match all common filters but one."""
+    for number in range(_SELECTIVE):
+        await _make(keep, f"few{number}", *SELECTIVE.values())
+    for kind, chosen in SELECTIVE.items():
+        others = [COMMON[other] for other in COMMON if other != kind]
+        for number in range(5):
+            await _make(keep, f"{kind} {number}", chosen, *others)
+
+
+async def _make_crowd(keep: Keep, have: int, want: int) -> None:
+    await at_once([_make(keep, f"s{number}", *COMMON.values()) for number in range(have, want)])
+
+
+async def _make(keep: Keep, name: str, *filters: Filter) -> None:
+    fields = _joined(*filters)
+    status = fields.pop("status")
+    await keep.sessions.create(name, **fields)
+    if status != "active":
+        await keep.sessions.update(name, status=status)
+
+
+async def _list_pairs(keep: Keep, kind: str) -> None:
+    """A page of the common filter with each selective one."""
+    for other, chosen in SELECTIVE.items():
+        if other != kind:
+            page = await keep.sessions.list(limit=20, **_joined(COMMON[kind], chosen))
+            assert len(page.items) == 5
+
+
+def _joined(*filters: Filter) -> Filter:
+    """All of these filters. Their metadata is one filter."""
+    metadata = {name: value for one in filters for name, value in one.get("metadata", {}).items()}
+    fields = {name: value for one in filters for name, value in one.items() if name != "metadata"}
+    return fields | ({"metadata": metadata} if metadata else {})
 
 
 async def _stay(keep: Keep, count: int = _STAYING) -> None:

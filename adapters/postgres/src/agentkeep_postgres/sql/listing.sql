@@ -1,8 +1,13 @@
 -- The parts of listing, counting and removing sessions; `listing.py` joins them.
 --
 -- A query walks the index of one of its filters, its lead, and checks the others on each session. The lead is the filter
--- with the fewest sessions, counted up to `enough`: statistics can be missing or old (COST-4). Each index is used by
--- one lead alone, because its key is an expression. A subquery with OFFSET 0 stays a look-up by the primary key.
+-- with the fewest sessions, counted up to `common`, and no filter further than the smallest so far: statistics can be
+-- missing or old (COST-4). Each index is used by one lead alone, because its key is an expression. A subquery with
+-- OFFSET 0 stays a look-up by the primary key.
+--
+-- Two things keep the planner from other plans. What is counted is ordered as the index is: with statistics that call a
+-- filter common, PostgreSQL 15 scans the table for the first rows in any order. And a limit is a subquery, which the
+-- planner does not know: without statistics it expects three rows, so it sorts all of them if the limit is larger.
 
 -- name: select_sessions
 SELECT {session_columns}
@@ -56,12 +61,16 @@ FROM (
 
 -- name: lead_begin
 lead AS MATERIALIZED (
-    SELECT sizes.name FROM (
+    SELECT best.name FROM (
 
 -- name: lead_end
-    ) AS sizes (name, rank, size)
-    ORDER BY sizes.size, sizes.rank LIMIT 1
+    ) AS best
 )
+
+-- name: smaller_begin
+SELECT
+    CASE WHEN other.size < best.size THEN other.name ELSE best.name END AS name, least(other.size, best.size) AS size
+FROM (
 
 -- name: rarest_of_one
 rarest AS MATERIALIZED (SELECT (:labels::text[])[1] AS label)
@@ -72,7 +81,8 @@ rarest AS MATERIALIZED (
     ORDER BY (
         SELECT count(*) FROM (
             SELECT FROM {prefix}labels AS l
-            WHERE l.tenant || E'\x1f' || l.label = :tenant::text || E'\x1f' || wanted.label LIMIT :enough::bigint
+            WHERE l.tenant || E'\x1f' || l.label = :tenant::text || E'\x1f' || wanted.label
+            ORDER BY l.updated_at LIMIT (SELECT :common::bigint)
         ) AS first_ones
     ), wanted.label LIMIT 1
 )
@@ -104,25 +114,44 @@ CROSS JOIN LATERAL (
 ) AS s
 WHERE l.tenant || E'\x1f' || l.label = :tenant::text || E'\x1f' || (SELECT rarest.label FROM rarest)
 
--- name: size_owner
-SELECT 'owner', 2, (SELECT count(*) FROM (SELECT {from_owner} LIMIT :enough::bigint) AS first_ones)
+-- name: smallest_parent_id
+SELECT 'parent_id' AS name, count(*) AS size FROM (SELECT {from_parent_id} ORDER BY s.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
 
--- name: size_agent_name
-SELECT 'agent_name', 4, (SELECT count(*) FROM (SELECT {from_agent_name} LIMIT :enough::bigint) AS first_ones)
+-- name: smallest_owner
+SELECT 'owner' AS name, count(*) AS size FROM (SELECT {from_owner} ORDER BY s.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
 
--- name: size_status
-SELECT 'status', 5, (SELECT count(*) FROM (SELECT {from_status} LIMIT :enough::bigint) AS first_ones)
+-- name: smallest_agent_name
+SELECT 'agent_name' AS name, count(*) AS size FROM (SELECT {from_agent_name} ORDER BY s.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
 
--- name: size_parent_id
-SELECT 'parent_id', 1, (SELECT count(*) FROM (SELECT {from_parent_id} LIMIT :enough::bigint) AS first_ones)
+-- name: smallest_status
+SELECT 'status' AS name, count(*) AS size FROM (SELECT {from_status} ORDER BY s.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
 
--- name: size_labels
-SELECT 'labels', 3, (
-    SELECT count(*) FROM (
-        SELECT FROM {prefix}labels AS l
-        WHERE l.tenant || E'\x1f' || l.label = :tenant::text || E'\x1f' || (SELECT rarest.label FROM rarest) LIMIT :enough::bigint
-    ) AS first_ones
-)
+-- name: labels_of_rarest
+FROM {prefix}labels AS l
+WHERE l.tenant || E'\x1f' || l.label = :tenant::text || E'\x1f' || (SELECT rarest.label FROM rarest)
+
+-- name: smallest_labels
+SELECT 'labels' AS name, count(*) AS size FROM (SELECT {labels_of_rarest} ORDER BY l.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
+
+-- name: or_smaller_owner
+) AS best CROSS JOIN LATERAL (
+    SELECT 'owner' AS name, count(*) AS size FROM (SELECT {from_owner} ORDER BY s.updated_at LIMIT best.size) AS first_ones
+) AS other
+
+-- name: or_smaller_labels
+) AS best CROSS JOIN LATERAL (
+    SELECT 'labels' AS name, count(*) AS size FROM (SELECT {labels_of_rarest} ORDER BY l.updated_at LIMIT best.size) AS first_ones
+) AS other
+
+-- name: or_smaller_agent_name
+) AS best CROSS JOIN LATERAL (
+    SELECT 'agent_name' AS name, count(*) AS size FROM (SELECT {from_agent_name} ORDER BY s.updated_at LIMIT best.size) AS first_ones
+) AS other
+
+-- name: or_smaller_status
+) AS best CROSS JOIN LATERAL (
+    SELECT 'status' AS name, count(*) AS size FROM (SELECT {from_status} ORDER BY s.updated_at LIMIT best.size) AS first_ones
+) AS other
 
 -- name: if_owner
 AND (SELECT lead.name FROM lead) = 'owner'
@@ -224,4 +253,4 @@ ORDER BY l.created_at, l.session_id
 ORDER BY l.created_at DESC, l.session_id DESC
 
 -- name: limit
-LIMIT :limit::bigint
+LIMIT (SELECT :limit::bigint)
