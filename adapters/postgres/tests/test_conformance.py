@@ -10,6 +10,7 @@ from agentkeep_conformance.servers import PGBOUNCER, POSTGRES, POSTGRES_NEWEST, 
 from agentkeep_conformance.storage.engines import over_engine
 from agentkeep_conformance.storage.postgres import PostgresStorage
 from agentkeep_postgres import PostgresAdapter
+from agentkeep_postgres.drivers import AsyncpgDriver, PsycopgDriver
 
 _WIRE = {"cancellation", "cost", "crashes", "faults", "processes", "watching"}
 
@@ -20,7 +21,7 @@ class TestPostgres(PostgresStorage, AdapterConformance):
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5, "connect_timeout": 0.5}
     round_trips: ClassVar[dict[str, int]] = {"greeting": 4}  # whether there is TLS, who we are, two to prove it (SCRAM)
     has_schema, tables, corpora = True, ("sessions", "labels", "messages"), released(Path(__file__).parent / "corpora")
-    driver = "asyncpg"
+    driver, drivers = "asyncpg", (AsyncpgDriver, PsycopgDriver)
     connect_args: ClassVar[dict[str, Any]] = {}
 
     def open(self, dsn: str, namespace: str, **options: Any) -> PostgresAdapter:

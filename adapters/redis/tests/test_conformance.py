@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 from agentkeep_conformance import AdapterConformance, OverClient, released, servers
 from agentkeep_conformance.storage.redis import RedisStorage, client_of, over_redis
 from agentkeep_redis import RedisAdapter
+from agentkeep_redis.client import ServerClient
+from agentkeep_redis.cluster import ClusterClient
 from redis.asyncio import RedisCluster
 
 _SHORT = ("sessions", "messages", "idempotency", "watching")
@@ -18,6 +20,7 @@ class TestRedis(RedisStorage, AdapterConformance):
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5}
     round_trips: ClassVar[dict[str, int]] = {"listing": 2}
     has_schema, corpora = True, released(Path(__file__).parent / "corpora")
+    clients = (ServerClient, ClusterClient)
 
     def open(self, dsn: str, namespace: str, **options: Any) -> RedisAdapter:
         return RedisAdapter.from_url(dsn, prefix=namespace, **options)

@@ -93,8 +93,8 @@ def encode_payload(message: NewMessage) -> bytes:
         check_json(message.tool_calls, "tool_calls")
     if message.event is not None:
         check_json(message.event, "event")
-    _check_kind(message.metadata, dict, "metadata", "a dict")
-    if message.metadata:
+    if message.metadata != {}:
+        _check_kind(message.metadata, dict, "metadata", "a dict")
         check_json(message.metadata, "metadata")
     return _encode_checked(
         Payload(

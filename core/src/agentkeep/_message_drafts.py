@@ -37,6 +37,7 @@ class MessageUpdate(TypedDict, total=False):
 
 _TEXTS = ("name", "tool_call_id", "turn_id", "route", "step")
 _NO_TEXTS = (None,) * len(_TEXTS)
+_USUAL_ROLES = ("user", "assistant", "tool", "system", "developer")
 
 
 class AppendOptions(TypedDict):
@@ -111,7 +112,7 @@ def has_effect(append: Append) -> bool:
 
 
 def _message_drafts(messages: Sequence[NewMessage], capabilities: Capabilities) -> list[MessageDraft]:
-    if not isinstance(cast("Any", messages), list | tuple):
+    if not isinstance(messages, (list, tuple)):  # `list | tuple` makes a new object at each call
         raise InvalidInput(f"messages is of type {type(messages).__name__}: give a list of NewMessage{_CONVERTED}")
     if len(messages) > capabilities.max_batch:
         raise LimitExceeded("messages of one append", limit=capabilities.max_batch, actual=len(messages))
@@ -126,7 +127,8 @@ def message_draft(message: NewMessage, capabilities: Capabilities) -> MessageDra
     """Raises `InvalidInput`, `LimitExceeded`."""
     if not isinstance(message, NewMessage):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidInput(f"a message is of type {type(message).__name__}: give a NewMessage{_CONVERTED}")
-    check_id(message.role, "role")
+    if message.role not in _USUAL_ROLES:
+        check_id(message.role, "role")
     check_message_texts(message)
     payload = encode_payload(message)
     if len(payload) > capabilities.max_message_bytes:

@@ -78,8 +78,8 @@ class Messages:
         Raises `SessionNotFound`, `AlreadyExists` (`create` names another user: ISO-4), `Conflict`, `InvalidInput`,
         `LimitExceeded`.
         """
-        repository = self._repository
         shared = self._shared
+        shared.require_open()
         options = (create, update, add, expected_version, expected_last_seq, truncate_after, keep_last)
         if stored == "conflict" and options == _NO_OPTIONS:
             append = plain_append(session_id, messages, shared.capabilities)
@@ -101,9 +101,9 @@ class Messages:
                 },
             )
         if not messages and not has_effect(append):
-            session = await self._shared.adapter.sessions.get(self._scope, session_id)
+            session = await shared.adapter.sessions.get(self._scope, session_id)
             return Appended([], version=session.version, last_seq=session.last_seq, new=0)
-        result = await repository.append(self._scope, append)
+        result = await shared.adapter.messages.append(self._scope, append)
         landed = decode_messages(session_id, result.messages)
         return Appended(landed, version=result.version, last_seq=result.last_seq, new=result.new)
 

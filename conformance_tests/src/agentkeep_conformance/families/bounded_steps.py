@@ -12,6 +12,7 @@ from agentkeep import Keep
 
 from agentkeep_conformance.clauses import needs, proves
 from agentkeep_conformance.database import Database
+from agentkeep_conformance.families.searching import searches
 from agentkeep_conformance.families.ttl import expired
 from agentkeep_conformance.samples import at_once, said
 
@@ -52,6 +53,8 @@ class BoundedSteps:
         adapter = database.unopened()
         steps: dict[str, list[int]] = {"indexing": [], "clearing": []}
         async with Keep(adapter) as keep:
+            if not await searches(database, keep):
+                return
             await keep.sessions.create("short")
             await keep.messages.append("short", [said("a short log")])
             for turn, count in enumerate(_SIZES):

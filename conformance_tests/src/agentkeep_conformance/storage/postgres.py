@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import psycopg
+from agentkeep import PersistenceAdapter
 from psycopg.sql import SQL, Identifier, Literal
 
 from agentkeep_conformance.enrolment import Enrolment
 from agentkeep_conformance.storage.names import CORPUS_NAMESPACE
+from agentkeep_conformance.storage.postgres_steps import rows_written
 
 _DROP = """
 DO $$
@@ -49,6 +51,8 @@ class PostgresStorage(Enrolment):
     server_tells_after = 1.1  # a backend sends its counters at the end of a transaction, once a second at most
     tables: ClassVar[Sequence[str]] = ()
     """What a corpus holds, without the prefix; a table after those that it refers to."""
+    drivers: ClassVar[Sequence[type]] = ()
+    """The adapter's classes that send statements: see `rows_written`."""
 
     def schema(self, dsn: str, namespace: str) -> str:
         """The SQL that makes the namespace's schema."""
@@ -69,6 +73,12 @@ class PostgresStorage(Enrolment):
 
     async def server_work(self, dsn: str, namespace: str) -> int:
         return await rows_read(dsn, namespace)
+
+    async def longest_step(self, adapter: PersistenceAdapter, call: Callable[[], Awaitable[Any]]) -> int:
+        """The rows that one transaction writes, and so keeps locked until its commit. Reads lock nothing."""
+        with rows_written(self.drivers) as steps:
+            await call()
+        return max(steps)
 
     async def save_corpus(self, dsn: str, namespace: str, file: Path) -> None:
         await save_tables(dsn, namespace, file, schema=self.schema(dsn, namespace), tables=self.tables)

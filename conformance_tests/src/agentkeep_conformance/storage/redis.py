@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from agentkeep import PersistenceAdapter
@@ -14,12 +14,16 @@ from redis.asyncio import Redis, RedisCluster
 
 from agentkeep_conformance.enrolment import Enrolment, OverClient
 from agentkeep_conformance.storage.names import CORPUS_NAMESPACE
+from agentkeep_conformance.storage.redis_steps import scripts_counted
 
 _PAGE = 1_000
 
 
 class RedisStorage(Enrolment):
     """For an enrolment: reads, removes, saves and loads the keys that begin with the namespace and a colon."""
+
+    clients: ClassVar[Sequence[type]] = ()
+    """The adapter's classes that send scripts: see `scripts_counted`."""
 
     def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
         return stored_bytes(dsn)
@@ -29,6 +33,12 @@ class RedisStorage(Enrolment):
 
     async def server_work(self, dsn: str, namespace: str) -> int:
         return await commands_run(dsn)
+
+    async def longest_step(self, adapter: PersistenceAdapter, call: Callable[[], Awaitable[Any]]) -> int:
+        """That of the script that does most."""
+        with scripts_counted(self.clients) as steps:
+            await call()
+        return max(steps)
 
     async def save_corpus(self, dsn: str, namespace: str, file: Path) -> None:
         await save_keys(dsn, namespace, file)
