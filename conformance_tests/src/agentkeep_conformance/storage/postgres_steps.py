@@ -15,7 +15,7 @@ WHERE schemaname !~ '^(pg_|information_)'
 
 
 @contextmanager
-def rows_written(drivers: Sequence[type]) -> Generator[list[int]]:
+def rows_written(drivers: Sequence[Any]) -> Generator[list[int]]:
     """How many rows each statement wrote that these drivers sent, functions and triggers included.
 
     Each class has a method `fetch(connection, sql, arguments, *, prepare)`, and its statements are transactions.

@@ -26,7 +26,7 @@ return { counted_script() or false, counted_work }
 
 
 @contextmanager
-def scripts_counted(clients: Sequence[type]) -> Generator[list[int]]:
+def scripts_counted(clients: Sequence[Any]) -> Generator[list[int]]:
     """The work of each script that these clients send: the arguments and the replies of its commands, one by one.
 
     Each class has a method `run(call, effect)` and one `run_many(calls)`. A call is a named tuple with a `script`,
