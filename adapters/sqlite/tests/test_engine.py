@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -174,6 +175,57 @@ def test_another_event_loop_is_told_what_to_do(file: Path) -> None:
 
 async def _opened(keep: Keep) -> None:
     await keep.open()
+
+
+@pytest.mark.parametrize("kind", ["default", "no pool", "pool of one", "memory"])
+def test_one_engine_in_two_event_loops_works_or_is_refused_and_never_hangs(kind: str, file: Path) -> None:
+    engine = make(kind, file)
+    asyncio.run(_prepare(engine))
+    said_of: list[str] = []
+    together = threading.Barrier(2)
+    threads = [
+        threading.Thread(target=lambda: said_of.append(asyncio.run(_append_often(engine, together))), daemon=True)
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    asyncio.run(engine.dispose())
+    assert sorted(said_of) == (["done", "done"] if kind == "no pool" else ["done", "refused"])
+
+
+async def _prepare(engine: AsyncEngine) -> None:
+    async with Keep(SQLiteAdapter(engine)) as keep:
+        await keep.sessions.create("s")
+
+
+async def _append_often(engine: AsyncEngine, together: threading.Barrier) -> str:
+    keep = Keep(SQLiteAdapter(engine))
+    try:
+        together.wait(30)
+        await keep.open()
+        await asyncio.to_thread(together.wait, 30)
+    except ConfigurationError as error:
+        await asyncio.to_thread(together.wait, 30)
+        return "refused" if "one event loop" in str(error) else str(error)
+    for _ in range(40):
+        await asyncio.gather(*(keep.messages.append("s", [said()]) for _ in range(4)))
+    await keep.close()
+    return "done"
+
+
+def test_an_engine_moves_to_the_next_event_loop_after_close_or_the_loops_end(file: Path) -> None:
+    engine = make("memory", file)
+    asyncio.run(_prepare(engine))
+    asyncio.run(_opened(Keep(SQLiteAdapter(engine))))  # its loop ends without close
+    asyncio.run(_reads(engine))
+    asyncio.run(engine.dispose())
+
+
+async def _reads(engine: AsyncEngine) -> None:
+    async with Keep(SQLiteAdapter(engine)) as keep:
+        assert await keep.sessions.count() == 1
 
 
 @pytest.mark.parametrize("wrong", [None, 5, object()])

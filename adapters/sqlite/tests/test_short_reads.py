@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from agentkeep import Keep, NewMessage, connect
-from agentkeep_sqlite import short_reads
+from agentkeep_sqlite import SQLiteAdapter, short_reads
 from agentkeep_sqlite.rows import message_records
 
 pytestmark = pytest.mark.anyio
@@ -129,3 +129,24 @@ async def test_a_read_of_another_threads_loop_does_not_wait(file: Path) -> None:
 
 async def _many(keep: Keep) -> list[list[int]]:
     return [await _seqs(keep, 50) for _ in range(50)]
+
+
+async def test_the_last_connection_closes_alone_so_no_log_is_left_beside_the_file(file: Path) -> None:
+    """SQLite leaves its log there if two connections close at the same moment: the other threads close before this."""
+    adapter = SQLiteAdapter(file)
+    client: Any = getattr(adapter, "_client")  # noqa: B009 - it is private
+    alive: list[bool] = []
+
+    class Last:
+        def __init__(self, reads: short_reads.ShortReads) -> None:
+            self._reads = reads
+
+        def close(self) -> None:
+            alive.extend(thread.is_alive() for thread in client._threads)
+            self._reads.close()
+
+    await adapter.open()
+    client._short_reads = Last(client._short_reads)
+    await adapter.close()
+    assert alive == [False, False, False]
+    assert [path.name for path in file.parent.iterdir()] == [file.name]

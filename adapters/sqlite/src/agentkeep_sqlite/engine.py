@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -17,7 +19,7 @@ from sqlalchemy.engine import Connection as SQLAlchemyConnection
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from agentkeep_sqlite.client import Connection, Row, Unsettled, Values, Work, paused
 from agentkeep_sqlite.errors import Phase, translated
@@ -25,12 +27,29 @@ from agentkeep_sqlite.notify import EngineListener
 from agentkeep_sqlite.rows import to_micros
 
 T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class _Use:
+    """An engine in one event loop."""
+
+    loop: asyncio.AbstractEventLoop
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One lock for all adapters, because they may use the same connection."""
+    adapters: int = 0
+
+
 _PREPARED = "agentkeep_sqlite"
 """Key in a pooled connection's `info`: the connection has our setting."""
 
 _DRIVER_ERRORS = (sqlite3.Error, SQLAlchemyError)
-_locks: WeakKeyDictionary[Engine, asyncio.Lock] = WeakKeyDictionary()
-"""One lock per engine, because two adapters may use the same engine."""
+_uses: WeakKeyDictionary[Engine, list[_Use]] = WeakKeyDictionary()
+"""The event loops in which adapters are open on an engine: more than one only if it keeps no connections."""
+_uses_lock = threading.Lock()
+_OTHER_LOOP = (
+    "an engine belongs to one event loop: give this loop an adapter with its own engine, "
+    "or open the database by its path, which works from any loop"
+)
 
 
 def check_engine(engine: object) -> AsyncEngine:
@@ -93,16 +112,17 @@ class EngineClient:
         self.notifier = Notifier(EngineListener)
         self._engine = engine
         self._name = engine.url.render_as_string(hide_password=True)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._use: _Use | None = None
         self._lock = asyncio.Lock()
         self._has_one_connection = isinstance(engine.sync_engine.pool, StaticPool)
         """As a database in memory has: then reads take the lock too."""
         self._running: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self.notifier.open()
-        self._lock = _locks.setdefault(self._engine.sync_engine, asyncio.Lock())
+        if self._use is None or self._use.loop.is_closed():
+            self._use = _begin_use(self._engine.sync_engine)
+            self._lock = self._use.lock
+            self.notifier.open()
 
     async def read(self, work: Work[T], *, is_short: bool = False) -> T:  # an engine has its own thread
         run = self._locked if self._has_one_connection else self._connected
@@ -119,13 +139,10 @@ class EngineClient:
         return result
 
     async def _run(self, call: Callable[[], Any]) -> Any:
-        if self._loop is None:
+        if self._use is None:
             raise Closed("this SQLite adapter is not open")
-        if asyncio.get_running_loop() is not self._loop:
-            raise ConfigurationError(
-                "an engine belongs to one event loop: give this loop an adapter with its own engine, "
-                "or open the database by its path, which works from any loop"
-            )
+        if asyncio.get_running_loop() is not self._use.loop:
+            raise ConfigurationError(_OTHER_LOOP)
         task = asyncio.ensure_future(call())
         self._running.add(task)
         task.add_done_callback(self._finished)
@@ -189,7 +206,36 @@ class EngineClient:
         self.notifier.close()
         while self._running:
             await asyncio.wait(self._running)
-        self._loop = None
+        use, self._use = self._use, None
+        if use is not None:
+            _end_use(self._engine.sync_engine, use)
+
+
+def _begin_use(engine: Engine) -> _Use:
+    """Raises `ConfigurationError` if the engine's connections belong to another event loop.
+
+    SQLAlchemy's pools, and a lock of another loop, do not wake a caller of this loop: the call would hang (ERR-1).
+    """
+    loop = asyncio.get_running_loop()
+    with _uses_lock:
+        uses = _uses.setdefault(engine, [])
+        uses[:] = [use for use in uses if not use.loop.is_closed()]
+        if not isinstance(engine.pool, NullPool) and any(use.loop is not loop for use in uses):
+            raise ConfigurationError(_OTHER_LOOP)
+        use = next((use for use in uses if use.loop is loop), None)
+        if use is None:
+            use = _Use(loop)
+            uses.append(use)
+        use.adapters += 1
+        return use
+
+
+def _end_use(engine: Engine, use: _Use) -> None:
+    with _uses_lock:
+        use.adapters -= 1
+        uses = _uses.get(engine, [])
+        if not use.adapters and use in uses:
+            uses.remove(use)
 
 
 def _do_nothing(db: Connection) -> None:

@@ -272,6 +272,7 @@ class ThreadClient:
         await asyncio.get_running_loop().run_in_executor(None, self._join)
 
     def _join(self) -> None:
+        """The last connection closes alone: SQLite 3.40 may leave its log if two close at the same moment."""
         for thread in self._threads:
             thread.join()
         if self._short_reads is not None:
