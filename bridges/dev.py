@@ -111,7 +111,19 @@ def lock(name: str) -> None:
         "--no-header",
     ]
     target = bridge / "requirements.lock"
-    dev.run(dev.UV, "pip", "compile", members, page, "--upgrade", "--group", f"{page}:test", *options, "--output-file", target)
+    dev.run(
+        dev.UV,
+        "pip",
+        "compile",
+        members,
+        page,
+        "--upgrade",
+        "--group",
+        f"{page}:test",
+        *options,
+        "--output-file",
+        target,
+    )
     members.unlink()
     lines = target.read_text().splitlines(keepends=True)
     target.write_text("".join(line for line in lines if not line.startswith("-e ")))

@@ -8,7 +8,16 @@ from unittest.mock import AsyncMock
 import agentkeep
 import pytest
 from agentkeep import InvalidInput, NewMessage, OutcomeUnknown
-from agentkeep.bridging import append_once, chat_messages, from_stored, item_message, joined_id, single_name, to_stored
+from agentkeep.bridging import (
+    append_once,
+    chat_messages,
+    from_stored,
+    item_message,
+    item_of,
+    joined_id,
+    single_name,
+    to_stored,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -188,6 +197,19 @@ async def test_an_item_in_no_known_form_is_searched_whole() -> None:
         with pytest.raises(InvalidInput, match="form of its framework"):
             chat_messages([newer])
         assert len(chat_messages([emoji, unknown])) == 2
+
+
+@pytest.mark.anyio
+async def test_an_item_is_read_by_its_own_framework_alone() -> None:
+    async with agentkeep.connect("memory://") as keep:
+        messages = [item_message("google-adk", {"n": float("inf")}, role="user"), NewMessage(role="user", content="hi")]
+        await keep.messages.append("s", messages, create={})
+        ours, plain = await keep.messages.tail("s", 2)
+    assert item_of(ours, "google-adk") == {"n": float("inf")}
+    with pytest.raises(InvalidInput, match="is of google-adk, not of openai-agents"):
+        item_of(ours, "openai-agents")
+    with pytest.raises(InvalidInput, match="is of no bridge"):
+        item_of(plain, "google-adk")
 
 
 @pytest.mark.anyio

@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from agentkeep import View
+from agentkeep import InvalidInput, View
+from agentkeep.bridging import item_message
 from agentkeep.retention import RetentionPolicy, delete_whole, prune
 from agentkeep.transfer import export_chats
 from agentkeep_openai_agents import AgentkeepSession
@@ -81,3 +82,9 @@ async def test_a_search_finds_what_was_said_alone_and_an_export_has_it(view: Vie
     [line] = [line async for line in export_chats(view, ["s"])]
     assert [said["role"] for said in json.loads(line)["messages"]] == ["user", "assistant"]
     assert "14A is free." in line.decode()
+
+
+async def test_a_session_of_another_framework_is_refused(view: View) -> None:
+    await view.messages.append("s", [item_message("google-adk", {"author": "user"}, role="user")], create={})
+    with pytest.raises(InvalidInput, match="is of google-adk"):
+        await AgentkeepSession("s", view).get_items()

@@ -12,6 +12,7 @@ from agentkeep_pydantic_ai import AgentkeepConversationStore
 from pydantic_ai import Agent, ModelRequest, ModelResponse, TextPart, UserPromptPart
 from pydantic_ai.conversation import Conversation
 from pydantic_ai.conversation_store import ConversationConflict
+from pydantic_ai.exceptions import UserError
 from pydantic_ai.models.test import TestModel
 from pydantic_ai.usage import RunUsage
 
@@ -114,3 +115,9 @@ async def test_a_search_finds_what_was_said_alone_and_an_export_has_it(view: Vie
         ("user", "a window seat"),
         ("assistant", "A WINDOW SEAT"),
     ]
+
+
+async def test_a_session_of_another_framework_is_refused(view: View) -> None:
+    await view.sessions.create("c", agent_name="strands", state={"record": {}})
+    with pytest.raises(UserError, match="is of strands"):
+        await AgentkeepConversationStore(view).load("c")

@@ -16,6 +16,7 @@ from agentkeep.transfer import export_chats
 from agentkeep_strands_agents import AgentkeepSessionManager
 from script import Script
 from strands import Agent
+from strands.types.exceptions import SessionException
 
 
 @pytest.fixture
@@ -97,3 +98,9 @@ def test_a_search_finds_what_was_said_alone_and_an_export_has_it(view: SyncView)
     assert [said["role"] for said in json.loads(line)["messages"]] == ["user", "assistant"]
     assert "14A is free." in line.decode()
     assert "null" not in line.decode()
+
+
+def test_a_session_of_another_framework_is_refused(view: SyncView) -> None:
+    view.sessions.create("chat", agent_name="pydantic-ai", state={"record": {}})
+    with pytest.raises(SessionException, match="is of pydantic-ai"):
+        AgentkeepSessionManager("chat", view)

@@ -19,13 +19,22 @@ from uuid import uuid4
 from msgspec.structs import replace
 
 from agentkeep._chats import as_chat
-from agentkeep._items import ITEM, from_stored, to_stored
+from agentkeep._items import ITEM, framework_of, from_stored, to_stored
 from agentkeep._validation import MAX_ID_BYTES
-from agentkeep.errors import OutcomeUnknown
+from agentkeep.errors import InvalidInput, OutcomeUnknown
 from agentkeep.messages import Messages
 from agentkeep.models import Appended, Message, NewMessage
 
-__all__ = ["append_once", "chat_messages", "from_stored", "item_message", "joined_id", "single_name", "to_stored"]
+__all__ = [
+    "append_once",
+    "chat_messages",
+    "from_stored",
+    "item_message",
+    "item_of",
+    "joined_id",
+    "single_name",
+    "to_stored",
+]
 
 _ESCAPED = re.compile(r"[#%/\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _PAUSES = (0.05, 0.5)
@@ -80,6 +89,20 @@ def item_message(
         metadata={**(metadata or {}), ITEM: framework},
         created_at=created_at,
     )
+
+
+def item_of(message: Message, framework: str) -> Any:
+    """The framework's item of which `item_message` made this message.
+
+    Raises `InvalidInput` for a message of another framework or of none: two frameworks may use one session id.
+    """
+    found = framework_of(message)
+    if found != framework:
+        raise InvalidInput(
+            f"message {message.id!r} of session {message.session_id!r} is of {found or 'no bridge'}, not of {framework}"
+            ": give another session id, or the view of a tenant for each framework (keep.for_tenant)"
+        )
+    return from_stored(message.event)
 
 
 def chat_messages(messages: Iterable[Message]) -> list[NewMessage]:

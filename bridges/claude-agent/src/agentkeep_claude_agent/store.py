@@ -16,7 +16,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 from agentkeep import Conflict, NewMessage, Session, SessionFields, SessionNotFound, View
-from agentkeep.bridging import append_once, from_stored, item_message, joined_id, to_stored
+from agentkeep.bridging import append_once, from_stored, item_message, item_of, joined_id, to_stored
 from agentkeep.retention import BELONGS_TO, delete_whole
 from claude_agent_sdk import (
     SessionKey,
@@ -28,7 +28,7 @@ from claude_agent_sdk import (
     fold_session_summary,
 )
 
-MAIN = "claude-agent"
+FRAMEWORK = MAIN = "claude-agent"
 """The `agent_name` of main transcripts; subagents have `claude-agent/sub`, so that a listing can leave them out."""
 SUB = "claude-agent/sub"
 _TRIES = 20
@@ -82,7 +82,7 @@ class AgentkeepSessionStore(SessionStore):
 
     async def load(self, key: SessionKey) -> list[SessionStoreEntry] | None:
         try:
-            return [from_stored(message.event) async for message in self._messages.iterate(_id(key))]
+            return [item_of(message, FRAMEWORK) async for message in self._messages.iterate(_id(key))]
         except SessionNotFound:
             return None
 
@@ -149,7 +149,7 @@ def _message(entry: SessionStoreEntry) -> NewMessage:
     """An entry without a `uuid` gets an id of this call, so that our own second try stores it once."""
     message = _object(entry.get("message"))
     return item_message(
-        "claude-agent",
+        FRAMEWORK,
         entry,
         id=joined_id(uuid) if (uuid := entry.get("uuid")) else uuid4().hex,
         role=joined_id(str(message.get("role") or entry["type"])),

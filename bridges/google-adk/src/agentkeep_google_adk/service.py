@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from agentkeep import AlreadyExists, Conflict, InvalidInput, Message, NewMessage, Resumed, SessionNotFound, View
 from agentkeep import Session as StoredSession
-from agentkeep.bridging import append_once, from_stored, item_message, joined_id, to_stored
+from agentkeep.bridging import append_once, from_stored, item_message, item_of, joined_id, to_stored
 from google.adk.errors._stale_session_error import StaleSessionError  # ADK has no public name for it yet
 from google.adk.errors.already_exists_error import AlreadyExistsError
 from google.adk.errors.session_not_found_error import SessionNotFoundError
@@ -30,7 +30,7 @@ from pydantic import ValidationError
 
 from agentkeep_google_adk.states import SharedStates, app_holder, user_holder
 
-AGENT = "google-adk"
+FRAMEWORK = AGENT = "google-adk"
 """The `agent_name` of these sessions."""
 _FIRST_READ = 1_000
 _TOOL_PARTS = ("function_response", "code_execution_result")
@@ -215,7 +215,7 @@ def _listed(stored: StoredSession, shared: dict[str, dict[str, Any]]) -> Session
 
 def _message(event: Event) -> NewMessage:
     return item_message(
-        "google-adk",
+        FRAMEWORK,
         event.model_dump(mode="json", exclude_none=True),
         id=joined_id(event.id) if event.id else None,
         role=_role(event),
@@ -242,7 +242,7 @@ def _role(event: Event) -> str:
 
 def _event(message: Message) -> Event:
     """Bytes are base64 in JSON alone, so it is read as JSON; a lone surrogate can only be read as Python's values."""
-    stored = from_stored(message.event)
+    stored = item_of(message, FRAMEWORK)
     try:
         return Event.model_validate_json(json.dumps(stored))
     except ValidationError:

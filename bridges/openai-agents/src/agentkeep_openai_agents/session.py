@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from agentkeep import InvalidInput, NewMessage, SessionNotFound, View
 from agentkeep import Session as StoredSession
-from agentkeep.bridging import append_once, from_stored, item_message, joined_id, to_stored
+from agentkeep.bridging import append_once, from_stored, item_message, item_of, joined_id, to_stored
 from agentkeep.retention import delete_whole
 from agents import RunContextWrapper, SessionSettings, TResponseInputItem
 from agents.memory.session_settings import coerce_session_settings, resolve_session_limit
@@ -18,7 +18,7 @@ from agentkeep_openai_agents import branches
 from agentkeep_openai_agents.branches import MAIN, Branch
 
 T = TypeVar("T")
-AGENT = "openai-agents"
+FRAMEWORK = AGENT = "openai-agents"
 """The `agent_name` of these sessions; branches have `openai-agents/branch`, so that a listing can leave them out."""
 _ROLES = {"function_call_output": "tool", "computer_call_output": "tool", "local_shell_call_output": "tool"}
 
@@ -64,7 +64,7 @@ class AgentkeepSession:
                 stored = await messages.tail(self._id, wanted)
         except SessionNotFound:
             return []
-        return [from_stored(message.event) for message in stored]
+        return [item_of(message, FRAMEWORK) for message in stored]
 
     async def add_items(
         self, items: list[TResponseInputItem], *, wrapper: RunContextWrapper[Any] | None = None
@@ -84,7 +84,7 @@ class AgentkeepSession:
             message = await _finished(self._for(wrapper).messages.pop(self._id))
         except SessionNotFound:
             return None
-        return None if message is None else from_stored(message.event)
+        return None if message is None else item_of(message, FRAMEWORK)
 
     async def clear_session(self, *, wrapper: RunContextWrapper[Any] | None = None) -> None:
         """Remove the items of the current branch; usage and other branches stay. To remove all: `delete_session`."""
@@ -171,4 +171,4 @@ def _session_id(session: StoredSession) -> str:
 def _message(item: TResponseInputItem) -> NewMessage:
     fields = cast("dict[str, Any]", item)
     role = fields.get("role") or _ROLES.get(fields.get("type", ""), "assistant")
-    return item_message("openai-agents", fields, role=joined_id(str(role)))
+    return item_message(FRAMEWORK, fields, role=joined_id(str(role)))

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from agentkeep import Message, NewMessage
-from agentkeep.bridging import from_stored, item_message
+from agentkeep.bridging import item_message, item_of
 from pydantic_ai import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
 from pydantic_ai.conversation_store import ConversationEntry
+
+FRAMEWORK = "pydantic-ai"
 
 
 def as_message(entry: ConversationEntry) -> NewMessage:
     [item] = ModelMessagesTypeAdapter.dump_python([entry.message], mode="json")
     return item_message(
-        "pydantic-ai",
+        FRAMEWORK,
         item,
         id=entry.id,
         role=_role(entry.message),
@@ -32,7 +34,7 @@ def _role(message: ModelMessage) -> str:
 
 
 def as_entry(message: Message) -> ConversationEntry:
-    [event] = ModelMessagesTypeAdapter.validate_python([from_stored(message.event)])
+    [event] = ModelMessagesTypeAdapter.validate_python([item_of(message, FRAMEWORK)])
     return ConversationEntry(id=message.id, parent_id=message.metadata["parent"], message=event)
 
 

@@ -34,6 +34,7 @@ from pydantic_ai.conversation_store import (
     ConversationRecord,
     ConversationStore,
 )
+from pydantic_ai.exceptions import UserError
 
 from agentkeep_pydantic_ai.entries import as_entry, as_message, usage_of
 from agentkeep_pydantic_ai.recent import Recent
@@ -239,6 +240,11 @@ class AgentkeepConversationStore(ConversationStore):
         self._remember(record, session_id, forked.version)
 
     async def _record(self, session: Session) -> ConversationRecord:
+        if session.agent_name != AGENT:
+            raise UserError(
+                f"session {session.id!r} is of {session.agent_name}, not of Pydantic AI: give another id, or "
+                "the view of a tenant for each framework (keep.for_tenant)"
+            )
         record = _records.validate_python(from_stored(session.state["record"]))
         if joined_id(record.conversation_id) != session.id:
             record = await self._of_copy(session, record)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentkeep import AlreadyExists, Conflict, Message, MessageNotFound, SessionFields, SessionNotFound
 from agentkeep import Session as StoredSession
-from agentkeep.bridging import append_once, from_stored, item_message, joined_id, to_stored
+from agentkeep.bridging import append_once, from_stored, item_message, item_of, joined_id, to_stored
 from agentkeep.retention import BELONGS_TO, delete_whole
 from agentkeep.sync import SyncView
 from strands.session import RepositorySessionManager, SessionRepository
@@ -28,6 +28,7 @@ from strands.types.session import Session, SessionAgent, SessionMessage
 if TYPE_CHECKING:
     from strands.multiagent import MultiAgentBase
 
+FRAMEWORK = "strands-agents"
 SESSION, AGENT, MULTI_AGENT = "strands", "strands/agent", "strands/multi-agent"
 """The `agent_name` of the three kinds of sessions, so that a listing can name or leave out each."""
 _USAGE = {
@@ -80,7 +81,7 @@ class AgentkeepSessionRepository(SessionRepository):
         """
         number = session_message.message_id
         record = session_message.to_dict()
-        message = item_message("strands-agents", record, id=str(number), role=record["message"]["role"])
+        message = item_message(FRAMEWORK, record, id=str(number), role=record["message"]["role"])
         id, messages = _agent_id(session_id, agent_id), self._view.asynchronous.messages
         try:
             self._view.runner.run(append_once(messages, id, [message], add=_usage(session_message)))
@@ -156,6 +157,11 @@ class AgentkeepSessionRepository(SessionRepository):
         session = self._sessions.find(id)
         if session is None:
             return None
+        if session.agent_name not in (SESSION, AGENT, MULTI_AGENT):
+            raise SessionException(
+                f"session {id!r} is of {session.agent_name or 'no bridge'}, not of Strands: give another id, or the "
+                "view of a tenant for each framework (keep.for_tenant)"
+            )
         record = _unmarked(session.state)
         return record | {"created_at": session.metadata["created_at"]} if "created_at" in record else record
 
@@ -190,7 +196,7 @@ def _unmarked(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _message(message: Message) -> SessionMessage:
-    return SessionMessage.from_dict(from_stored(message.event))
+    return SessionMessage.from_dict(item_of(message, FRAMEWORK))
 
 
 def _usage(message: SessionMessage) -> dict[str, int] | None:
