@@ -11,6 +11,7 @@ class TestName(AdapterConformance):
 from agentkeep_conformance.families.after_writes import AfterWrites
 from agentkeep_conformance.families.archive import Archive
 from agentkeep_conformance.families.beside_expired import BesideExpired
+from agentkeep_conformance.families.bound_cursors import BoundCursors
 from agentkeep_conformance.families.bounded_steps import BoundedSteps
 from agentkeep_conformance.families.cancellation import Cancellation
 from agentkeep_conformance.families.capabilities import CapabilitiesDeclared
@@ -21,6 +22,7 @@ from agentkeep_conformance.families.counters import Counters
 from agentkeep_conformance.families.crashes import Crashes
 from agentkeep_conformance.families.creating import Creating
 from agentkeep_conformance.families.erasure import Erasure
+from agentkeep_conformance.families.erasure_after_writes import ErasureAfterWrites
 from agentkeep_conformance.families.erasure_of_indexed import ErasureOfIndexed
 from agentkeep_conformance.families.error_values import ErrorValues
 from agentkeep_conformance.families.errors import Errors
@@ -42,12 +44,14 @@ from agentkeep_conformance.families.messages import Messages
 from agentkeep_conformance.families.moving import Moving
 from agentkeep_conformance.families.noise import Noise
 from agentkeep_conformance.families.order_paging import OrderAndPaging
+from agentkeep_conformance.families.plain_rules import PlainRules
 from agentkeep_conformance.families.power_cuts import PowerCuts
 from agentkeep_conformance.families.prefixes import Prefixes
 from agentkeep_conformance.families.processes import Processes
 from agentkeep_conformance.families.reading import Reading
 from agentkeep_conformance.families.resending import Resending
 from agentkeep_conformance.families.schema_versions import SchemaVersions
+from agentkeep_conformance.families.search_narrowed import SearchNarrowed
 from agentkeep_conformance.families.search_words import SearchWords
 from agentkeep_conformance.families.searching import Searching
 from agentkeep_conformance.families.sessions import Sessions
@@ -84,15 +88,18 @@ class AdapterConformance(
     Lookups,
     Redactions,
     OrderAndPaging,
+    PlainRules,
     Fidelity,
     Isolation,
     Prefixes,
     Reading,
     AfterWrites,
     BesideExpired,
+    BoundCursors,
     Moving,
     Searching,
     SearchWords,
+    SearchNarrowed,
     Watching,
     WatchingMany,
     TimeToLive,
@@ -113,6 +120,7 @@ class AdapterConformance(
     Cancellation,
     Noise,
     Erasure,
+    ErasureAfterWrites,
     ErasureOfIndexed,
     Cost,
     CostOfReads,
