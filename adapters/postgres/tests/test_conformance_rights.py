@@ -45,7 +45,7 @@ class TestPostgresRows(storage.PostgresStorage, AdapterConformance):
 class TestPostgresWords(AdapterConformance):
     """Search where pg_trgm can't be had: a database of its own, and a role that may not create extensions there."""
 
-    server, everyday, one_in, families = POSTGRES, False, 3, ("searching",)
+    server, everyday, one_in, families = POSTGRES, False, 3, ("searching", "search_words")
 
     def prepare(self, dsn: str, namespace: str) -> None:
         storage.create_plain_database(dsn, namespace)
