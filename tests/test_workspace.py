@@ -66,6 +66,35 @@ PUBLIC = {
 """Modules of core that are public on purpose. All others begin with an underscore."""
 
 
+NEEDS_A_KEY = frozenset(
+    (
+        "bell",
+        "ears",
+        "ring",
+        "parts",
+        "opened",
+        "made",
+        "begun",
+        "shared",
+        "gate",
+        "apart",
+        "living",
+        "whose",
+        "mark",
+        "owe",
+        "late",
+        "stretch",
+        "look",
+        "placed",
+        "given",
+        "unmanaged",
+        "impatient",
+        "twice",
+    )
+)
+"""Names that say nothing to who reads them first: no class and no type has one."""
+
+
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
@@ -104,6 +133,18 @@ def test_an_adapter_has_the_rooms_of_the_house(adapter: Path) -> None:
     assert folders <= FOLDERS
     assert {name for name in files - ROOMS if f"`{name}.py`" not in readme} == set()
     assert (package / "py.typed").exists()
+
+
+def test_classes_and_types_have_names_that_need_no_key() -> None:
+    found = {(name_of(path), name) for path in SOURCES for name in class_and_type_names(path)}
+    assert {(path, name) for path, name in found if name.strip("_").lower() in NEEDS_A_KEY} == set()
+
+
+def class_and_type_names(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    types = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return classes | {name for name in types if name[:1].isupper() and not name.isupper()}
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=name_of)

@@ -6,14 +6,14 @@ The first edition: `RuntimeError: no running event loop`, or a hang.
 import asyncio
 from typing import Any
 
-from agentkeep._shared import Shared
+from agentkeep._adapter_state import AdapterState
 from over import Memory, OverMemory, plant
 
 FAMILY = "loops"
 CLAUSE = "ERR-1"
 
 
-def require_open(self: Shared) -> None:
+def require_open(self: AdapterState) -> None:
     """Whatever runs here."""
 
 
@@ -30,7 +30,7 @@ class Waiting(Memory):
         return super().__getattribute__(name)
 
 
-plant(Shared, "require_open", require_open)
+plant(AdapterState, "require_open", require_open)
 
 
 class TestFault(OverMemory):

@@ -5,20 +5,20 @@ As above, at the first call of all.
 
 import asyncio
 
-from agentkeep._shared import Shared
+from agentkeep._adapter_state import AdapterState
 from over import OverMemory, plant
 
 FAMILY = "loops"
 CLAUSE = "ERR-1"
 
 
-async def open_here(self: Shared) -> None:
+async def open_here(self: AdapterState) -> None:
     asyncio.get_running_loop()
     await opened(self)
 
 
-opened = Shared.open_here
-plant(Shared, "open_here", open_here)
+opened = AdapterState.open_here
+plant(AdapterState, "open_here", open_here)
 
 
 class TestFault(OverMemory):

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypedDict, cast
 
+from agentkeep._adapter_state import AdapterState
 from agentkeep._codec import content_key, encode_payload
 from agentkeep._drafts import SessionFields, SessionUpdate, only_known, session_changes, session_draft
-from agentkeep._shared import Shared
 from agentkeep._validation import check_additions, check_id, check_optional_count, check_time, fresh_id
 from agentkeep.capabilities import Capabilities
 from agentkeep.errors import InvalidInput, LimitExceeded
@@ -61,7 +61,7 @@ def plain_append(session_id: str, messages: Sequence[NewMessage], capabilities: 
 
 
 def append_with_options(
-    shared: Shared, scope: Scope, session_id: str, messages: Sequence[NewMessage], options: AppendOptions
+    shared: AdapterState, scope: Scope, session_id: str, messages: Sequence[NewMessage], options: AppendOptions
 ) -> Append:
     """Raises `InvalidInput`, `LimitExceeded`."""
     check_id(session_id, "session_id")

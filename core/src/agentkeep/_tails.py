@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agentkeep._adapter_state import AdapterState
 from agentkeep._codec import decode_messages, decode_session
-from agentkeep._shared import Shared
 from agentkeep._turns import whole_turns as kept_for_whole_turns
 from agentkeep._validation import MAX_LIMIT, check_count, check_id
 from agentkeep.models import Message, Resumed
@@ -16,7 +16,7 @@ _TURN_MARGIN = 16
 _TURN_PAGE = 100
 
 
-async def tail(shared: Shared, scope: Scope, session_id: str, n: int, *, whole_turns: bool) -> list[Message]:
+async def tail(shared: AdapterState, scope: Scope, session_id: str, n: int, *, whole_turns: bool) -> list[Message]:
     """The newest `n` messages, oldest first."""
     shared.require_open()
     log = _Newest(shared, scope, check_id(session_id, "session_id"))
@@ -25,7 +25,7 @@ async def tail(shared: Shared, scope: Scope, session_id: str, n: int, *, whole_t
     return await log.tail(n, whole_turns=whole_turns)
 
 
-async def resumed(shared: Shared, scope: Scope, session_id: str, n: int, *, whole_turns: bool) -> Resumed:
+async def resumed(shared: AdapterState, scope: Scope, session_id: str, n: int, *, whole_turns: bool) -> Resumed:
     """A session and its newest `n` messages, oldest first."""
     shared.require_open()
     log = _Newest(shared, scope, check_id(session_id, "id"))
@@ -44,7 +44,7 @@ def _first_page(n: int, *, whole_turns: bool) -> int:
 class _Newest:
     """The messages of a log that were read so far, newest first."""
 
-    def __init__(self, shared: Shared, scope: Scope, session_id: str) -> None:
+    def __init__(self, shared: AdapterState, scope: Scope, session_id: str) -> None:
         self._shared = shared
         self._scope = scope
         self._session_id = session_id

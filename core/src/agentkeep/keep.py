@@ -9,8 +9,8 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from agentkeep._adapter_state import AdapterState
 from agentkeep._registry import adapter_for
-from agentkeep._shared import Shared
 from agentkeep._steps import in_steps
 from agentkeep._validation import check_count, check_duration, check_id
 from agentkeep.capabilities import Capabilities
@@ -64,7 +64,7 @@ class View:
     `for_tenant` and `for_user` make views, on the pool of the keep. A view lives as long as its keep is open.
     """
 
-    def __init__(self, shared: Shared, scope: Scope) -> None:
+    def __init__(self, shared: AdapterState, scope: Scope) -> None:
         self._shared = shared
         self._scope = scope
         self.sessions: Sessions = Sessions(shared, scope)
@@ -141,7 +141,7 @@ class Keep(View):
     ) -> None:
         try:
             scope = Scope(check_id(tenant, "tenant"))
-            shared = Shared(adapter, check_duration(_number(idle_ttl), "idle_ttl"), own_loop=own_loop)
+            shared = AdapterState(adapter, check_duration(_number(idle_ttl), "idle_ttl"), own_loop=own_loop)
         except InvalidInput as error:
             raise ConfigurationError(str(error)) from error
         super().__init__(shared, scope)

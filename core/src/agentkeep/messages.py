@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import Unpack, cast
 
+from agentkeep._adapter_state import AdapterState
 from agentkeep._codec import content_key, decode_message, decode_messages
 from agentkeep._cursors import message_cursor, message_position
 from agentkeep._drafts import SessionFields, SessionUpdate
@@ -18,7 +19,6 @@ from agentkeep._message_drafts import (
     plain_append,
     updated_message,
 )
-from agentkeep._shared import Shared
 from agentkeep._tails import tail
 from agentkeep._validation import (
     check_count,
@@ -44,7 +44,7 @@ _NO_OPTIONS = (None,) * 7
 class Messages:
     """The messages of the sessions that one view sees (ISO-1)."""
 
-    def __init__(self, shared: Shared, scope: Scope) -> None:
+    def __init__(self, shared: AdapterState, scope: Scope) -> None:
         self._shared = shared
         self._scope = scope
 

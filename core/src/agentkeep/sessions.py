@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 from typing import Literal, Unpack
 
+from agentkeep._adapter_state import AdapterState
 from agentkeep._codec import decode_session
 from agentkeep._cursors import session_cursor, session_position
 from agentkeep._drafts import (
@@ -17,7 +18,6 @@ from agentkeep._drafts import (
     session_draft,
     session_query,
 )
-from agentkeep._shared import Shared
 from agentkeep._steps import in_steps
 from agentkeep._tails import resumed
 from agentkeep._validation import (
@@ -51,7 +51,7 @@ _GET_MANY = 1_000
 class Sessions:
     """The sessions that one view sees: one tenant's, or one user's of it (ISO-1)."""
 
-    def __init__(self, shared: Shared, scope: Scope) -> None:
+    def __init__(self, shared: AdapterState, scope: Scope) -> None:
         self._shared = shared
         self._scope = scope
 

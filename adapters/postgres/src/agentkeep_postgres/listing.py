@@ -9,7 +9,7 @@ from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
 from agentkeep_postgres.statements import Statement, Statements
 
 Call = tuple[Statement, dict[str, object]]
-Parts = tuple[str, ...]
+PartNames = tuple[str, ...]
 
 _LEADS = ("parent_id", "owner", "labels", "agent_name", "status")
 """The conditions that an index serves, those first that usually leave few sessions.
@@ -40,12 +40,12 @@ class Listing:
         return self._sql.joined("page_begin", *parts, "page_end"), values_of(scope, query)
 
 
-def candidates(scope: Scope, query: SessionQuery) -> Parts:
+def candidates(scope: Scope, query: SessionQuery) -> PartNames:
     """The keys of up to `limit` matching sessions."""
     return _rows(scope, query, "select_keys", None)
 
 
-def conditions(scope: Scope, query: SessionQuery) -> Parts:
+def conditions(scope: Scope, query: SessionQuery) -> PartNames:
     """All conditions of a query on a session `s`."""
     return ("only_living", *(f"only_{name}" for name in (*_given(scope, query), *_others(scope, query))))
 
@@ -73,7 +73,7 @@ def _rows(
     *,
     is_after: bool = False,
     is_limited: bool = True,
-) -> Parts:
+) -> PartNames:
     leads = _given(scope, query)
     sorting = () if order is None else (f"{order.field}_{'descending' if order.descending else 'ascending'}",)
     after = tuple(f"after_{name}" for name in sorting if is_after)
@@ -93,18 +93,18 @@ def _rows(
     return (*begin, *chosen, select, "from_these", *branches, "these_end", *ordered, *limited)
 
 
-def _rarest(query: SessionQuery) -> Parts:
+def _rarest(query: SessionQuery) -> PartNames:
     return ("rarest_of_many",) if len(query.labels) > 1 else ("rarest_of_one",)
 
 
-def _union(selects: Iterable[Parts]) -> Parts:
+def _union(selects: Iterable[PartNames]) -> PartNames:
     first, *others = selects
     return (*first, *(part for select in others for part in ("union_all", *select)))
 
 
 def _branch(
-    scope: Scope, query: SessionQuery, lead: str, after: Parts, ordered: Parts, *, is_chosen: bool = False
-) -> Parts:
+    scope: Scope, query: SessionQuery, lead: str, after: PartNames, ordered: PartNames, *, is_chosen: bool = False
+) -> PartNames:
     """The sessions by the index of one lead; with `is_chosen` none if it is not the lead with the fewest."""
     sorted_by_label = lead == "labels"
     checked = [name for name in _given(scope, query) if name != lead or (len(query.labels) > 1 and sorted_by_label)]

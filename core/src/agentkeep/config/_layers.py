@@ -16,7 +16,7 @@ PREFIX = "AGENTKEEP_"
 _REFERENCE = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)\})")
 
 
-class Given(NamedTuple):
+class ConfigValue(NamedTuple):
     """A value, and where it came from."""
 
     value: Any
@@ -25,7 +25,7 @@ class Given(NamedTuple):
     """As it was written: with `${NAME}` in place of secrets."""
 
 
-Layer = dict[Key, Given]
+Layer = dict[Key, ConfigValue]
 
 
 def of_mapping(values: Mapping[str, Any], origin: str) -> Layer:
@@ -57,7 +57,7 @@ def of_environment() -> Layer:
             _refuse_typing_error(variable, key)
             continue
         value: Any = [part.strip() for part in text.split(",")] if key == ("wrappers",) else text
-        layer[key] = Given(value, variable, value)
+        layer[key] = ConfigValue(value, variable, value)
     return layer
 
 
@@ -78,7 +78,7 @@ def _add(layer: Layer, key: Key, value: Any, origin: str) -> None:
     if not _is_known(key):
         raise ConfigurationError(f"{origin}: {_unknown(key)}")
     if value is not None:
-        layer[key] = Given(_filled_in(value, key, origin), origin, value)
+        layer[key] = ConfigValue(_filled_in(value, key, origin), origin, value)
 
 
 def _is_known(key: Key) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 
 from agentkeep.config._config import Config
 from agentkeep.config._files import File, Key, find_file, read_file
-from agentkeep.config._layers import Given, Layer, of_environment, of_file, of_mapping, secrets_in
+from agentkeep.config._layers import ConfigValue, Layer, of_environment, of_file, of_mapping, secrets_in
 from agentkeep.config._schema import Settings
 from agentkeep.errors import ConfigurationError
 
@@ -39,7 +39,7 @@ def load(source: Source = None, *, default_url: str | None = None, **given: Any)
         file = find_file() if source is None else read_file(Path(source))
         layers += [of_environment()] + ([] if file is None else [of_file(file)])
     if default_url is not None:
-        layers.append({("url",): Given(default_url, "default", default_url)})
+        layers.append({("url",): ConfigValue(default_url, "default", default_url)})
     merged = _merged(layers)
     return Config(_settings(merged), merged, secrets_in(layers), None if file is None else file.name)
 

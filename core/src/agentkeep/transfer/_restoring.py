@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC
 
+from agentkeep._adapter_state import AdapterState
 from agentkeep._codec import encode_json
 from agentkeep._drafts import first_version, session_changes, session_draft
 from agentkeep._labels import stored_labels
 from agentkeep._message_drafts import message_draft
-from agentkeep._shared import Shared
 from agentkeep._validation import check_additions, check_count, check_duration, check_time
 from agentkeep.errors import InvalidInput
 from agentkeep.keep import View
@@ -36,7 +36,7 @@ async def restore(keep: View, session: Session, messages: Sequence[Message]) -> 
     await shared.adapter.sessions.restore(scope, _session_record(session, records), labels, records)
 
 
-def check_session(shared: Shared, scope: Scope, session: Session) -> None:
+def check_session(shared: AdapterState, scope: Scope, session: Session) -> None:
     """The checks that `create` and `update` make, and those on what only a restore sets. Raises `InvalidInput`."""
     created = session_draft(
         session.id,
@@ -65,7 +65,7 @@ def check_session(shared: Shared, scope: Scope, session: Session) -> None:
         check_time(getattr(session, name), name)
 
 
-def message_records(shared: Shared, session: Session, messages: Sequence[Message]) -> list[RestoredMessage]:
+def message_records(shared: AdapterState, session: Session, messages: Sequence[Message]) -> list[RestoredMessage]:
     """Raises `InvalidInput` for seqs that do not rise or pass the session's `last_seq`, and for an id given twice."""
     records: list[RestoredMessage] = []
     before = 0

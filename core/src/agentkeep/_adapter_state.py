@@ -26,7 +26,7 @@ _NO_EVENT_LOOP = (
 )
 
 
-class Shared:
+class AdapterState:
     """One adapter and its settings. A keep and its views hold the same one."""
 
     __slots__ = (
