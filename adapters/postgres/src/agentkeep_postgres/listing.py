@@ -17,7 +17,7 @@ _LEADS = ("parent_id", "owner", "labels", "agent_name", "status")
 `owner`: the user of the scope or of the query.
 """
 _TIMES = ("updated_after", "updated_before")
-_COMMON = 500
+_COMMON = 100
 """A filter with so many sessions counts as common. If all filters of a query are, any of them may lead."""
 
 

@@ -20,7 +20,7 @@ _UNLISTED_AT_ONCE = 500
 """Expired sessions that leave the indexes of listings in one transaction (COST-3)."""
 _FEW_EXPIRED = 20
 """So many expired sessions may stay in those indexes: passing them costs less than a transaction."""
-_COMMON = 500
+_COMMON = 100
 """A filter with so many sessions counts as common. If all filters of a query are, any of them may lead."""
 
 

@@ -21,9 +21,9 @@ _STEP = 300
 """Sessions that expire together: all of them are made while they live."""
 _LIFE = timedelta(seconds=2)
 _ROUNDS = 5
-_CROWDS = 600, 1_800
+_CROWDS = 300, 1_200
 """Sessions that a common filter matches. Both are more than an adapter need count to call a filter common."""
-_SELECTIVE = 150
+_SELECTIVE = 60
 _FIELDS: dict[str, Any] = {"user_id": "u", "agent_name": "a", "metadata": {"team": "t"}}
 _LABEL = _FIELDS["metadata"]
 

@@ -40,7 +40,7 @@ CREATE TABLE {prefix}sessions (
 -- `listed`: false once listings have passed the session after it expired. Then it is in no index that they read (READ-5).
 -- `watched_until`: appends notify only while somebody watches, because commits with NOTIFY wait for each other.
 
--- One index for each filter that can lead a listing. No id holds the separator U+001F.
+-- One index for each filter that can lead a listing, in both orders (READ-5). No id holds the separator U+001F.
 CREATE INDEX {bare}sessions_updated ON {prefix}sessions ((tenant || E'\x1f'), updated_at, id)
 WHERE listed;
 CREATE INDEX {bare}sessions_created ON {prefix}sessions ((tenant || E'\x1f'), created_at, id)
@@ -49,11 +49,17 @@ CREATE INDEX {bare}sessions_user_updated ON {prefix}sessions ((tenant || E'\x1f'
 WHERE user_id IS NOT NULL AND listed;
 CREATE INDEX {bare}sessions_user_created ON {prefix}sessions ((tenant || E'\x1f' || user_id), created_at, id)
 WHERE user_id IS NOT NULL AND listed;
-CREATE INDEX {bare}sessions_agent ON {prefix}sessions ((tenant || E'\x1f' || agent_name), updated_at, id)
+CREATE INDEX {bare}sessions_agent_updated ON {prefix}sessions ((tenant || E'\x1f' || agent_name), updated_at, id)
 WHERE agent_name IS NOT NULL AND listed;
-CREATE INDEX {bare}sessions_status ON {prefix}sessions ((tenant || E'\x1f' || status), updated_at, id)
+CREATE INDEX {bare}sessions_agent_created ON {prefix}sessions ((tenant || E'\x1f' || agent_name), created_at, id)
+WHERE agent_name IS NOT NULL AND listed;
+CREATE INDEX {bare}sessions_status_updated ON {prefix}sessions ((tenant || E'\x1f' || status), updated_at, id)
 WHERE listed;
-CREATE INDEX {bare}sessions_parent ON {prefix}sessions ((tenant || E'\x1f' || parent_id), updated_at, id)
+CREATE INDEX {bare}sessions_status_created ON {prefix}sessions ((tenant || E'\x1f' || status), created_at, id)
+WHERE listed;
+CREATE INDEX {bare}sessions_parent_updated ON {prefix}sessions ((tenant || E'\x1f' || parent_id), updated_at, id)
+WHERE parent_id IS NOT NULL AND listed;
+CREATE INDEX {bare}sessions_parent_created ON {prefix}sessions ((tenant || E'\x1f' || parent_id), created_at, id)
 WHERE parent_id IS NOT NULL AND listed;
 CREATE INDEX {bare}sessions_expiry ON {prefix}sessions (expires_at)
 WHERE expires_at IS NOT NULL AND listed;
