@@ -51,12 +51,15 @@ async def test_a_policy_keeps_or_removes_a_transcript_whole(view: View, store: A
     assert await view.sessions.count() == 0
 
 
-async def test_a_search_finds_what_was_said_alone_and_an_export_has_it(
-    view: View, store: AgentkeepSessionStore
-) -> None:
+async def test_a_search_finds_what_was_said_alone(view: View, store: AgentkeepSessionStore) -> None:
+    if not view.capabilities.search:
+        pytest.skip("this adapter has no search")
     assert [hit.message.id for hit in await view.messages.search("14a")] == ["2"]
     for query in ("ann", "2026", "main", "2.1"):
         assert await view.messages.search(query) == []
+
+
+async def test_an_export_has_what_was_said(view: View, store: AgentkeepSessionStore) -> None:
     [line] = [line async for line in export_chats(view, [ID])]
     assert [said["role"] for said in json.loads(line)["messages"]] == ["user", "assistant"]
     assert "14A is free." in line.decode()
