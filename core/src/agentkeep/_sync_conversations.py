@@ -31,6 +31,7 @@ class SyncSessionManager(Blocking[SessionManager]):
     """`agentkeep.conversations.SessionManager` without `await`, over a sync keep or a view of it.
 
     Hooks run on the keep's event loop, and a sync `migrate` too: it must not block. A sync `summarize` may block.
+    The parameters are written out, so that editors and type checkers know them; a test compares them with the original.
     """
 
     def __init__(
