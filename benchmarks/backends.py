@@ -1,6 +1,6 @@
 """The databases that are measured: the conformance suite's own servers, or those that its variables name.
 
-AGENTKEEP_TEST_REDIS_URL and AGENTKEEP_TEST_POSTGRES_URL name them. A server that can't be had is left out, and said so.
+AGENTKEEP_TEST_REDIS_URL and its like name them. A server that can't be had is left out, and said so.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
-from agentkeep_conformance.servers import POSTGRES, REDIS
+from agentkeep_conformance.servers import MONGO_STANDALONE, POSTGRES, REDIS
 from agentkeep_conformance.servers.chosen import ChosenServer
 from agentkeep_conformance.servers.model import NotRun
+from pymongo import MongoClient
 from redis import Redis
 
 
@@ -67,6 +68,22 @@ def _empty_redis(namespace: str) -> None:
             client.unlink(key)
 
 
+def _collections_of_mongo(act: Callable[[Any, str], int]) -> Callable[[str], int]:
+    """The sum of what `act` returns for each collection of a namespace."""
+
+    def run(namespace: str) -> int:
+        with MongoClient[dict[str, Any]](MONGO_STANDALONE.dsn) as client:
+            database = client["agentkeep"]
+            names = [name for name in database.list_collection_names() if name.startswith(f"{namespace}_")]
+            return sum(act(database, name) for name in names)
+
+    return run
+
+
+def _drop_mongo(namespace: str) -> None:
+    _collections_of_mongo(lambda database, name: len(database.drop_collection(name)))(namespace)
+
+
 def is_there(server: ChosenServer) -> bool:
     try:
         return bool(server.dsn)
@@ -90,4 +107,8 @@ def backends(names: list[str]) -> Generator[list[Backend]]:
             server = f"PostgreSQL {POSTGRES.version()}"
             make, drop = _postgres("CREATE SCHEMA {}"), _postgres("DROP SCHEMA {} CASCADE")
             found.append(Backend("postgres", server, POSTGRES.dsn, make, drop, _postgres(_POSTGRES_SIZE)))
+        if "mongo" in names and is_there(MONGO_STANDALONE):
+            server = f"MongoDB {MONGO_STANDALONE.version()}, standalone"
+            size = _collections_of_mongo(lambda database, name: int(database.command("collStats", name)["totalSize"]))
+            found.append(Backend("mongo", server, MONGO_STANDALONE.dsn, _nothing, _drop_mongo, size))
         yield found

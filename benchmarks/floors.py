@@ -15,7 +15,9 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+from bson import Int64
 from candidate import LISTED, USER, Candidate
+from pymongo import AsyncMongoClient, ReturnDocument, WriteConcern
 from redis.asyncio import Redis
 
 FIELDS = (
@@ -203,8 +205,57 @@ RETURNING seq, created"""
         return len([[*row[:14], *map(json.loads, row[14:17]), *row[17:]] for row in rows])
 
 
+class MongoFloor:
+    """pymongo, writes journalled by a majority. A message is a document; so an append reserves its seqs, then inserts.
+
+    That is the fewest trips without transactions. `mongo_append.py` compares with one update of one document.
+    """
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self._client: Any = AsyncMongoClient(url, retryWrites=False, retryReads=False)
+        database = self._client.get_database("agentkeep", write_concern=WriteConcern(w="majority", j=True))
+        self._sessions, self._messages = database[f"{prefix}_s"], database[f"{prefix}_m"]
+
+    async def open(self) -> None:
+        await self._sessions.create_index(["user_id", "updated_at"])
+        await self._messages.create_index(["_id.s", "id"], unique=True)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def create(self, session: str) -> None:
+        now = Int64(time.time_ns() // 1000)
+        fields = {name: value for name, value in _new_session(session, now).items() if value is not None}
+        await self._sessions.insert_one({"_id": session, **fields})
+
+    async def append(self, session: str, texts: Sequence[str]) -> None:
+        now, count = Int64(time.time_ns() // 1000), len(texts)
+        counted = await self._sessions.find_one_and_update(
+            {"_id": session},
+            {"$inc": {"last_seq": count, "message_count": count}, "$set": {"updated_at": now}},
+            {"last_seq": 1},
+            return_document=ReturnDocument.AFTER,
+        )
+        bodies = [{"id": uuid4().hex, "payload": json.dumps({"content": text}), "role": "user"} for text in texts]
+        first = counted["last_seq"] - count + 1
+        await self._messages.insert_many(
+            [{"_id": {"s": session, "q": Int64(seq)}, "at": now, **body} for seq, body in enumerate(bodies, first)]
+        )
+
+    async def newest(self, session: str, limit: int) -> list[str]:
+        wanted = {"_id": {"$gt": {"s": session}, "$lt": {"s": session, "q": Int64(2**62)}}}
+        rows = await self._messages.find(wanted, batch_size=limit + 1).sort("_id", -1).limit(limit).to_list()
+        return [json.loads(row["payload"])["content"] for row in reversed(rows)]
+
+    async def listing(self) -> int:
+        rows = await self._sessions.find({"user_id": USER}).sort("updated_at", -1).limit(LISTED).to_list()
+        return len([_whole([row.get(name) for name in COLUMNS]) for row in rows])
+
+
 def make(backend: str, url: str, namespace: str) -> Candidate:
     """The floor of a backend. `url` is that of the server, or a folder for SQLite."""
     if backend == "sqlite":
         return SQLiteFloor(f"{url}/{namespace}.db")
-    return RedisFloor(url, namespace) if backend == "redis" else PostgresFloor(url, namespace)
+    kinds: dict[str, type[MongoFloor | PostgresFloor | RedisFloor]]
+    kinds = {"mongo": MongoFloor, "postgres": PostgresFloor, "redis": RedisFloor}
+    return kinds[backend](url, namespace)

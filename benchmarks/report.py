@@ -109,7 +109,7 @@ def plots(backend: Backend, rounds: list[Round]) -> dict[str, str]:
 
 
 def machine() -> str:
-    packages = ", ".join(f"{name} {version(name)}" for name in ("redis", "hiredis", "asyncpg", "msgspec"))
+    packages = ", ".join(f"{name} {version(name)}" for name in ("redis", "hiredis", "asyncpg", "pymongo", "msgspec"))
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     return (
         f"{os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}, {packages}. "

@@ -29,7 +29,7 @@ from environments import PEERS, environment, version_of
 from report import FAULTS, FLOOR, OURS, Round, all_ratios, plots, report
 
 HERE = Path(__file__).parent
-BACKENDS = ["sqlite", "redis", "postgres"]
+BACKENDS = ["sqlite", "redis", "postgres", "mongo"]
 CALLS_OF_PEERS = 20
 LONGEST = 300.0
 """Seconds of one candidate's process."""

@@ -140,6 +140,7 @@ async def _end_all(loop: asyncio.AbstractEventLoop) -> None:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
     await loop.shutdown_asyncgens()
+    await loop.shutdown_default_executor()  # asyncio looks up names of servers there
 
 
 class _Call(Generic[Result]):

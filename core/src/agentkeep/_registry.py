@@ -22,6 +22,7 @@ _OURS = {
     "postgres": "postgres",
     "redis": "redis",
     "rediss": "redis",
+    "mongodb": "mongo",
 }
 """URL scheme to the extra that installs its adapter."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from os import urandom
+from time import time_ns
 from typing import Any, cast, get_args
 
 from agentkeep.errors import InvalidInput, LimitExceeded
@@ -22,8 +23,11 @@ _STATUSES: tuple[str, ...] = get_args(Status)
 
 
 def fresh_id() -> str:
-    """A fresh id: 128 random bits, as 32 hexadecimal digits."""
-    return urandom(16).hex()
+    """A fresh id of 32 hexadecimal digits: 12 of the milliseconds since 1970, then 80 random bits.
+
+    So ids stand in an index in the order of their creation, as far as the clocks of the processes agree.
+    """
+    return f"{time_ns() // 1_000_000:012x}{urandom(10).hex()}"
 
 
 def check_id(value: object, what: str) -> str:

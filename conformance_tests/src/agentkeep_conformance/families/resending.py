@@ -87,6 +87,16 @@ class Resending:
         for name, ids in (("one", ("a", "b")), ("two", (None, None))):
             await self._twice(database, keep, [said("x", id=id) for id in ids], create | expected, name)
 
+    @proves("IDEM-2")
+    async def test_so_is_one_that_is_sent_again_after_many_others(self, database: Database, keep: Keep) -> None:
+        adapter, scope = await database.adapter(), Scope("default")
+        await keep.sessions.create("s")
+        record = await record_of(adapter, [said("x"), said("y")], {}, "s")
+        first = await adapter.messages.append(scope, record)
+        for number in range(150):  # an adapter may have put the first ones elsewhere by now
+            await keep.messages.append("s", [said(f"later {number}")])
+        await self._again(await database.adapter(), keep, record, first)
+
     async def _twice(
         self, database: Database, keep: Keep, messages: list[Any], options: dict[str, Any], id: str
     ) -> None:
@@ -94,13 +104,16 @@ class Resending:
         record = await record_of(adapter, messages, options, id)
         first = await adapter.messages.append(scope, record)
         assert first.new == 2
-        after = await whole(keep, id)
-        for repository in (adapter.messages, other.messages):
-            try:
-                again = await repository.append(scope, record)
-            except OutcomeUnknown:
-                continue
-            finally:
-                assert await whole(keep, id) == after
-            assert list(again.messages) == list(first.messages)
-            assert (again.version, again.last_seq, again.new) == (first.version, first.last_seq, 0)
+        for each in (adapter, other):
+            await self._again(each, keep, record, first)
+
+    async def _again(self, adapter: PersistenceAdapter, keep: Keep, record: Append, first: AppendedRecord) -> None:
+        before = await whole(keep, record.session_id)
+        try:
+            again = await adapter.messages.append(Scope("default"), record)
+        except OutcomeUnknown:
+            return
+        finally:
+            assert await whole(keep, record.session_id) == before
+        assert list(again.messages) == list(first.messages)
+        assert (again.version, again.last_seq, again.new) == (first.version, first.last_seq, 0)

@@ -10,7 +10,7 @@ from agentkeep import OutcomeUnknown, PersistenceError, Unavailable
 
 from agentkeep_conformance.clauses import needs, needs_wire, proves
 from agentkeep_conformance.database import Database
-from agentkeep_conformance.families.faults import Bench, bench_of, error_of
+from agentkeep_conformance.families.faults import Bench, bench_of, error_of, news_travels
 from agentkeep_conformance.operations import READS, WRITES, world_of
 from agentkeep_conformance.samples import Verb
 
@@ -45,8 +45,7 @@ class Timeouts:
                 victim, _ = await bench.furnished()
                 if connection == "new":
                     bench.proxy.cut()
-                    while bench.proxy.connections:  # noqa: ASYNC110 - it waits for the network
-                        await asyncio.sleep(0.01)
+                    await news_travels(bench.proxy)
                 bench.proxy.delay = _HELD_SECONDS
                 started = monotonic()
                 error = await error_of(call(victim))

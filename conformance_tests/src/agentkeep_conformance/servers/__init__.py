@@ -75,6 +75,12 @@ def _mongo(name: str, *, replica_set: bool) -> ChosenServer:
     return ChosenServer(name, load)
 
 
+def _mongo_set() -> Recipe:
+    from agentkeep_conformance.servers.mongo import MongoSet
+
+    return MongoSet()
+
+
 def _opensearch(name: str, *, nodes: int = 1, oldest: bool = False) -> ChosenServer:
     def load() -> Recipe:
         from agentkeep_conformance.servers.opensearch import NEWEST, OLDEST, OpenSearch
@@ -113,6 +119,8 @@ MONGO = _mongo("mongo", replica_set=True)
 """A replica set of one: it has transactions and change streams."""
 MONGO_STANDALONE = _mongo("mongo_standalone", replica_set=False)
 """Without them."""
+MONGO_SET = ChosenServer("mongo_set", _mongo_set)
+"""A replica set of three, each a process of its own."""
 
 OPENSEARCH = _opensearch("opensearch")
 OPENSEARCH_OLDEST = _opensearch("opensearch_oldest", oldest=True)
@@ -123,6 +131,7 @@ OPENSEARCH_CLUSTER = _opensearch("opensearch_cluster", nodes=3)
 __all__ = [
     "EMBEDDED",
     "MONGO",
+    "MONGO_SET",
     "MONGO_STANDALONE",
     "OPENSEARCH",
     "OPENSEARCH_CLUSTER",

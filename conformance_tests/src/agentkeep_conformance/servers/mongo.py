@@ -1,7 +1,9 @@
-"""MongoDB: a replica set of one, which has transactions and change streams, and a standalone server, which has not."""
+"""MongoDB: a standalone server, and replica sets of one and of three, which have transactions and change streams."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import pymongo
@@ -9,6 +11,7 @@ from pymongo.errors import OperationFailure
 
 from agentkeep_conformance.servers.chosen import Running
 from agentkeep_conformance.servers.containers import start_container
+from agentkeep_conformance.servers.process import Process
 from agentkeep_conformance.servers.programs import program
 from agentkeep_conformance.servers.run import current_run, free_ports
 from agentkeep_conformance.servers.started import Started
@@ -16,28 +19,29 @@ from agentkeep_conformance.servers.started import Started
 _INSTALL = "docker/native/install mongo"
 _SET = "agentkeep"
 _PORT = 27017
+_IMAGE = "mongo:8.0.13"
+_IMAGE_VARIABLE = "AGENTKEEP_TEST_MONGO_IMAGE"
+_MEMBERS = 3
+_USER = "root"
 _ALREADY_INITIALISED = 23
 
 
 class Mongo:
-    """One mongod that takes writes; `replica_set`: as the only member of a set."""
+    """One mongod; `replica_set`: as the only member of a set."""
 
     def __init__(self, name: str, *, replica_set: bool) -> None:
         self.name = name
         self._replica_set = replica_set
 
     def check(self, dsn: str) -> str:
-        with _client(dsn) as client:
-            if not client.admin.command("hello")["isWritablePrimary"]:
-                raise RuntimeError("no primary yet")
-            return str(client.server_info()["version"])
+        return check(dsn)
 
     def in_container(self) -> Running:
         # The member knows itself by its port inside; so the client must not ask it where to find the set.
         container = start_container(
             self.name,
-            image="mongo:8.0.13",
-            image_variable="AGENTKEEP_TEST_MONGO_IMAGE",
+            image=_IMAGE,
+            image_variable=_IMAGE_VARIABLE,
             port=_PORT,
             command=f"mongod --bind_ip_all --replSet {_SET}" if self._replica_set else "mongod --bind_ip_all",
         )
@@ -47,30 +51,121 @@ class Mongo:
         return server
 
     def native(self) -> Running:
-        mongod = program("mongod", _INSTALL)
-        run = current_run()
-        folder = run.data(self.name)
         (port,) = free_ports(1)
-        command = [mongod, "--dbpath", str(folder), "--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
-        suffix = ["--replSet", _SET] if self._replica_set else []
-        process = run.process(self.name, [*command, *suffix])
-        query = f"?replicaSet={_SET}" if self._replica_set else "?directConnection=true"
-        server = Started(f"mongodb://127.0.0.1:{port}/{query}", [process], lambda dsn: self._check_member(dsn, port))
+        process = _start(self.name, port, replica_set=self._replica_set)
+        # Not `replicaSet`: the client would ask the member for its address, and go past a proxy.
+        direct = f"127.0.0.1:{port}/?directConnection=true"
+        ports = [port] if self._replica_set else []
+        server = Started(_with_password(direct), [process], lambda dsn: _check_own(dsn, direct, ports))
         server.wait()
         return server
 
     def _check_member(self, dsn: str, port: int) -> str:
         """Makes a new member, which knows itself by `port`, a set of its own; then as `check`."""
         if self._replica_set:
-            _initiate(dsn.replace(f"replicaSet={_SET}", "directConnection=true"), port)
+            _initiate(dsn, [port])
         return self.check(dsn)
 
 
-def _initiate(direct: str, port: int) -> None:
-    member = {"_id": 0, "host": f"127.0.0.1:{port}"}
+class MongoSet:
+    """A replica set of three members on loopback; its URL names them all."""
+
+    name = "mongo_set"
+
+    def check(self, dsn: str) -> str:
+        return check(dsn)
+
+    def in_container(self) -> Running:
+        """On the host's own network: the members tell clients their addresses, so these have to hold outside too."""
+        ports = free_ports(_MEMBERS)
+        nodes = [
+            start_container(
+                f"{self.name}_{number}",
+                image=_IMAGE,
+                image_variable=_IMAGE_VARIABLE,
+                port=None,
+                command=f"mongod --bind_ip 127.0.0.1 --port {port} --replSet {_SET}",
+            )
+            for number, port in enumerate(ports)
+        ]
+        hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
+        dsn = f"mongodb://{hosts}/?replicaSet={_SET}"
+        server = Started(dsn, nodes, lambda dsn: _check_set(dsn, ports))
+        server.wait()
+        return server
+
+    def native(self) -> Running:
+        ports = free_ports(_MEMBERS)
+        nodes = [_start(f"{self.name}_{number}", port, replica_set=True) for number, port in enumerate(ports)]
+        hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
+        direct = f"127.0.0.1:{ports[0]}/?directConnection=true"
+        dsn = _with_password(f"{hosts}/?replicaSet={_SET}")
+        server = Started(dsn, nodes, lambda dsn: _check_own(dsn, direct, ports))
+        server.wait()
+        return server
+
+
+def _check_set(dsn: str, ports: Sequence[int]) -> str:
+    """Joins the members, if they are new, and waits until each is in the set."""
+    _initiate(_direct(ports[0]), ports)
+    return _all_in(dsn, ports)
+
+
+def _all_in(dsn: str, ports: Sequence[int]) -> str:
+    for port in ports:
+        with _client(_direct(port)) as client:
+            hello = client.admin.command("hello")
+            if not (hello["isWritablePrimary"] or hello["secondary"]):
+                raise RuntimeError("a member is not in the set yet")
+    return check(dsn)
+
+
+def _check_own(dsn: str, direct: str, ports: Sequence[int]) -> str:
+    """As `check`, for servers of ours that ask for a password; makes them a set and their user, if they are new."""
+    with _client(f"mongodb://{direct}") as client:
+        hello = client.admin.command("hello")
+    if ports and "setName" not in hello:
+        _initiate(f"mongodb://{direct}", ports)
+    primary = hello.get("primary", direct.partition("/")[0])
+    # allowed from this machine as long as there is no user
+    with _client(f"mongodb://{primary}/?directConnection=true") as client, contextlib.suppress(OperationFailure):
+        client.admin.command("createUser", _USER, pwd=current_run().password, roles=["root"])
+    return _all_in(dsn, ports)
+
+
+def _with_password(place: str) -> str:
+    return f"mongodb://{_USER}:{current_run().password}@{place}&authSource=admin"
+
+
+def _direct(port: int) -> str:
+    return f"mongodb://127.0.0.1:{port}/?directConnection=true"
+
+
+def check(dsn: str) -> str:
+    with _client(dsn) as client:
+        if not client.admin.command("hello")["isWritablePrimary"]:
+            raise RuntimeError("no primary yet")
+        return str(client.server_info()["version"])
+
+
+def _start(name: str, port: int, *, replica_set: bool) -> Process:
+    run = current_run()
+    mongod = program("mongod", _INSTALL)
+    folder = run.data(name)
+    place = ["--dbpath", str(folder), "--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
+    if not replica_set:
+        return run.process(name, [mongod, *place, "--auth"])
+    key = folder / "members.key"  # what members show one another; with it a client must show a password
+    key.write_text(run.password)
+    key.chmod(0o600)
+    return run.process(name, [mongod, *place, "--replSet", _SET, "--keyFile", str(key)])
+
+
+def _initiate(direct: str, ports: Sequence[int]) -> None:
+    members = [{"_id": number, "host": f"127.0.0.1:{port}"} for number, port in enumerate(ports)]
     with _client(direct) as client:
         try:
-            client.admin.command("replSetInitiate", {"_id": _SET, "members": [member]})
+            client.admin.command("replSetInitiate", {"_id": _SET, "members": members})
         except OperationFailure as error:
             if error.code != _ALREADY_INITIALISED:
                 raise

@@ -1,11 +1,10 @@
-"""The crash table of ADR 7: a process is killed with SIGKILL before each statement of a call (FLT-1, ORD-6)."""
+"""The crash table of ADR 10: a process is killed with SIGKILL before each statement of a call (FLT-1, ORD-6)."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 from agentkeep import Keep, NewMessage, SessionNotFound
-from agentkeep_conformance.storage.mongo import client_of, names_of
+from agentkeep_conformance.storage.mongo import client_of
 from agentkeep_mongo import MongoAdapter
 from agentkeep_mongo import sweep as sweeping
 
@@ -77,20 +76,9 @@ def _is_admitted(each: Any, session: Any) -> bool:
     return seq > session["floor"] and (in_segment or session["moved"] < seq <= is_moving)
 
 
-@pytest.fixture
-async def fresh(dsn: str) -> AsyncIterator[list[str]]:
-    """Prefixes to be dropped at the end."""
-    prefixes: list[str] = []
-    yield prefixes
-    async with client_of(dsn) as client:
-        for prefix in prefixes:
-            for name in await names_of(client, prefix):
-                await client["agentkeep"].drop_collection(name)
-
-
 @pytest.mark.parametrize("call", CALLS)
 async def test_a_killed_process_leaves_all_of_a_call_or_nothing(
-    dsn: str, prefix: str, fresh: list[str], call: str, monkeypatch: pytest.MonkeyPatch
+    dsn: str, prefix: str, call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeping, "_STAGED_FOR", timedelta(0))
     allowed: list[dict[str, Any]] = []
@@ -98,7 +86,6 @@ async def test_a_killed_process_leaves_all_of_a_call_or_nothing(
     while was_killed:
         number += 1
         name = f"{prefix}{number}"
-        fresh.append(name)
         async with Keep(MongoAdapter.from_url(dsn, prefix=name)) as keep:
             await furnish(keep)
             allowed = allowed or [await world(keep)]
@@ -114,12 +101,11 @@ async def test_a_killed_process_leaves_all_of_a_call_or_nothing(
     assert number > 2
 
 
-async def test_a_repeated_call_after_each_crash_lands_once(dsn: str, prefix: str, fresh: list[str]) -> None:
+async def test_a_repeated_call_after_each_crash_lands_once(dsn: str, prefix: str) -> None:
     number, was_killed = 0, True
     while was_killed:
         number += 1
         name = f"{prefix}{number}"
-        fresh.append(name)
         async with Keep(MongoAdapter.from_url(dsn, prefix=name)) as keep:
             await keep.sessions.create("s")
             was_killed = await die(dsn, name, "large append", number)

@@ -51,20 +51,16 @@ def after_now(seconds: float) -> Document:
     return {"$add": [NOW, Int64(int(seconds * 1_000_000))]}
 
 
-def new_batch(
-    entries: Sequence[Document] | ObjectId, count: int, size: int, *, first: Any, version: Any, at: Any
-) -> Document:
-    """A batch as the last one of a session; `entries` is an id if the messages were staged."""
-    batch: Document = {
+def new_batch(stored: Document, count: int, size: int, *, first: Any, version: Any, at: Any) -> Document:
+    """A batch as the last one of a session; `stored`: what does not depend on the session."""
+    return {
         "first": first,
         "last": {"$add": [first, count - 1]},
         "version": version,
         "at": at,
         "bytes": size,
+        **{name: literal(value) for name, value in stored.items()},
     }
-    if isinstance(entries, ObjectId):
-        return batch | {"staged": entries}
-    return batch | {"messages": literal(list(entries))}
 
 
 EXPIRY: Document = {
@@ -192,7 +188,8 @@ def applied_edits() -> Pipeline:
     return [{"$set": {"unsettled": unsettled("$batches", edits=[])}}, {"$unset": "edits"}]
 
 
-def complete_move(upto: int, segments: Sequence[Segment]) -> Pipeline:
+def complete_move(upto: int, segments: Sequence[Segment], drawn: str | None) -> Pipeline:
+    """`drawn`: the latest id of a batch that is moved whose ids core drew."""
     left = {"$filter": {"input": "$batches", "as": "b", "cond": {"$gt": ["$$b.last", Int64(upto)]}}}
     return [
         {
@@ -200,6 +197,7 @@ def complete_move(upto: int, segments: Sequence[Segment]) -> Pipeline:
                 **counted_batches(left),
                 "moved": Int64(upto),
                 "segments": literal([segment_list(each) for each in segments]),
+                "moved_drawn": {"$max": ["$moved_drawn", literal(drawn)]},
                 "unsettled": unsettled(left),
                 "writes": added("writes", 1),
             }

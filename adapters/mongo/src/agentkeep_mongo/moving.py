@@ -137,11 +137,12 @@ class Mover:
         segments.append(Segment(epoch, upto))
         # nobody has completed a move or cut into this one; who claimed it last does not matter
         guard = {"_id": life.key, "life": life.id, "epoch": epoch, "moved": claimed["moved"]}
+        drawn = max((each["drawn"] for each in batches if "drawn" in each), default=None)
         fields = {"user_id": 1}
 
         async def complete(to: Collections) -> Document | None:
             return await to.sessions.find_one_and_update(
-                guard, statements.complete_move(upto, segments), fields, return_document=ReturnDocument.AFTER
+                guard, statements.complete_move(upto, segments, drawn), fields, return_document=ReturnDocument.AFTER
             )
 
         session = await self._client.read(complete)

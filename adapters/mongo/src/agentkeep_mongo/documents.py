@@ -6,10 +6,11 @@ hold a dot.
 
 A session's document holds its newest messages in `batches`, each as one append stored it:
 
-    {first: 7, last: 8, version: 3, at: <time>, messages: [{id, role, payload, key, text, at}, …]}
+    {first: 7, last: 8, version: 3, at: <time>, messages: [{id, role, payload, key, text, at}, …], drawn: <first id>}
     {first: 9, last: 900, version: 3, at: <time>, staged: <id>}         # they were too large, and stand in `messages`
 
-`docs/adr/0007-mongo-commit-point.md` says how they get from there to the messages' collection.
+`drawn` is there if core drew the ids, and `moved_drawn` of a session is the greatest of those that were moved.
+`docs/adr/0010-mongo-commit-point.md` says how they get from there to the messages' collection.
 """
 
 from __future__ import annotations

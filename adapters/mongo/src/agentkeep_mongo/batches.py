@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -26,25 +25,6 @@ from agentkeep_mongo.client import Document
 from agentkeep_mongo.documents import micros, time_of
 from agentkeep_mongo.state import State, Stored
 
-_REMEMBERED = 20_000
-
-
-class Recent:
-    """The first ids of this repository's latest appends: a record that is sent twice is seen here (IDEM-2)."""
-
-    def __init__(self) -> None:
-        self._ids: OrderedDict[tuple[str, str, str], None] = OrderedDict()
-
-    def has(self, scope: Scope, append: Append) -> bool:
-        """Whether it was sent before; from now on it was."""
-        key = (scope.tenant, append.session_id, append.messages[0].id)
-        if key in self._ids:
-            return True
-        self._ids[key] = None
-        if len(self._ids) > _REMEMBERED:
-            self._ids.popitem(last=False)
-        return False
-
 
 class Batch(NamedTuple):
     """New messages, as they will stand in a session's document; or only their id, if they went ahead."""
@@ -52,13 +32,27 @@ class Batch(NamedTuple):
     drafts: Sequence[MessageDraft]
     entries: list[Document] | ObjectId
     size: int
+    drawn: str | None = None
+    """The first id, if core drew all of them."""
 
     @property
     def staged(self) -> ObjectId | None:
         return self.entries if isinstance(self.entries, ObjectId) else None
 
+    @property
+    def stored(self) -> Document:
+        """Its fields in a session's document that do not depend on the session. In an expression they are literals."""
+        if isinstance(self.entries, ObjectId):
+            return {"staged": self.entries}
+        return {"messages": self.entries} | ({} if self.drawn is None else {"drawn": self.drawn})
+
     def times(self, moment: int) -> list[int]:
         return [moment if each.created_at is None else int(micros(each.created_at) or 0) for each in self.drafts]
+
+
+def drawn_id(append: Append) -> str | None:
+    """The first id of an append, if core drew its ids: those begin with the time, so later ones are greater."""
+    return append.messages[0].id if append.messages and not append.may_be_stored else None
 
 
 def is_plain(append: Append) -> bool:
@@ -130,9 +124,10 @@ def first_batch(batch: Batch, kept: int, version: int, moment: int) -> Document:
     fields: Document = {"last": Int64(count), "version": Int64(version), "at": Int64(moment), "bytes": batch.size}
     if batch.staged is not None:
         return {"batches": [{"first": Int64(1), **fields, "staged": batch.staged}], "unsettled": 1}
-    entries = batch.entries[-kept:] if isinstance(batch.entries, list) else []
-    stored = {"first": Int64(count - kept + 1), **fields, "messages": entries}
-    return {"batches": [stored], "pending": kept, "pending_bytes": batch.size}
+    stored = batch.stored
+    stored["messages"] = stored["messages"][-kept:]
+    first = {"first": Int64(count - kept + 1), **fields, **stored}
+    return {"batches": [first], "pending": kept, "pending_bytes": batch.size}
 
 
 def message_records(batch: Batch, last_seq: int, moment: int) -> list[MessageRecord]:

@@ -16,8 +16,8 @@ from pymongo import ReturnDocument
 from agentkeep_mongo import statements
 from agentkeep_mongo.batches import (
     Batch,
-    Recent,
     check_expected,
+    drawn_id,
     first_batch,
     is_plain,
     living_session,
@@ -55,12 +55,12 @@ class Appending:
         self._commits = commits
         self._mover = mover
         self._reading = reading
-        self._recent = Recent()
 
     async def append(self, scope: Scope, append: Append) -> AppendedRecord:
-        is_new = bool(append.messages) and not self._recent.has(scope, append) and not append.may_be_stored
+        is_new = bool(append.messages) and not append.may_be_stored
         if is_new and is_plain(append) and (size := size_of(append.messages)) <= STAGE_ABOVE_BYTES:
-            batch = Batch(append.messages, [batch_entry(each) for each in append.messages], size)
+            entries = [batch_entry(each) for each in append.messages]
+            batch = Batch(append.messages, entries, size, drawn_id(append))
             result = await self._append_plain(scope, append, batch, None)
             if result is None and append.create is not None and _expects_nothing(append):
                 record = await self._append_to_new(scope, append, None, batch)
@@ -75,7 +75,8 @@ class Appending:
         """Commit new messages and nothing else. None: the session's document says why it was not possible.
 
         `state` showed that none of the ids is stored. They still are not, if none is in the document and nothing was
-        moved that came after that look.
+        moved that came after that look. Without it core has drawn the ids: they are not stored if they are later than
+        all drawn ids that were moved (IDEM-2).
         """
         entries = batch.entries if isinstance(batch.entries, list) else []
         guard: Document = {
@@ -89,11 +90,15 @@ class Appending:
             guard["version"] = append.expected_version
         if append.expected_last_seq is not None:
             guard["last_seq"] = append.expected_last_seq
-        if state is not None:
+        if state is None:
+            guard["moved_drawn"] = {"$not": {"$gte": batch.drawn}}
+        else:
             guard |= {"life": state.life.id, "moved": {"$lte": state.record.last_seq}}
         count, last = len(entries), entries[-1].get("at")
         first = statements.added("last_seq", 1)
-        stored = statements.new_batch(entries, count, batch.size, first=first, version="$version", at="$updated_at")
+        stored = statements.new_batch(
+            batch.stored, count, batch.size, first=first, version="$version", at="$updated_at"
+        )
         pipeline = statements.append_batch(stored, count, batch.size, last)
         done = await self._client.commit(
             lambda to: to.sessions.find_one_and_update(
@@ -155,7 +160,7 @@ class Appending:
         size = size_of(drafts)
         entries = [batch_entry(each) for each in drafts]
         if size <= STAGE_ABOVE_BYTES:
-            return Batch(drafts, entries, size)
+            return Batch(drafts, entries, size, drawn_id(append))
         life = Life(session_key(scope.tenant, append.session_id), ObjectId())
         batch = staged[ids] = Batch(drafts, life.id, 0)
         await self._mover.stage_entries(life, scope, entries)
@@ -185,7 +190,7 @@ class Appending:
             first, version, at = Int64(log.top + 1), Int64(changes["version"]), Int64(moment)
             count = len(batch.drafts)
             log.add(
-                statements.new_batch(batch.entries, count, batch.size, first=first, version=version, at=at),
+                statements.new_batch(batch.stored, count, batch.size, first=first, version=version, at=at),
                 batch.times(moment),
             )
         if append.keep_last is not None:

@@ -1,9 +1,10 @@
 """The MongoDB adapter keeps every clause, on a standalone server and on replica sets of one and of three."""
 
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any, ClassVar
 
-from agentkeep_conformance import AdapterConformance, OverClient, servers
+from agentkeep_conformance import AdapterConformance, OverClient, released, servers
 from agentkeep_conformance.storage.mongo import MongoStorage, client_of, over_mongo
 from agentkeep_mongo import MongoAdapter
 
@@ -13,7 +14,7 @@ class TestMongo(MongoStorage, AdapterConformance):  # what `docker run mongo` st
     one_connection: ClassVar[dict[str, Any]] = {"max_connections": 1}
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5}
     round_trips: ClassVar[dict[str, int]] = {"append": 2, "append with ids": 3, "greeting": 4}
-    has_schema = True
+    has_schema, corpora = True, released(Path(__file__).parent / "corpora")
 
     def open(self, dsn: str, namespace: str, **options: Any) -> MongoAdapter:
         return MongoAdapter.from_url(dsn, prefix=namespace, **options)

@@ -1,0 +1,119 @@
+"""The MongoDB adapter against the least that stores the same bytes: one findAndModify by pymongo.
+
+    .venv/bin/python benchmarks/mongo_append.py
+
+The floor pushes a message into the session's own document, counts it, and forgets all but the newest 64; so it could
+not serve as a store. It starts a standalone server of its own (or takes AGENTKEEP_TEST_MONGO_STANDALONE_URL). Turns are
+short and interleaved, so that a busy machine slows all alike; medians are of all turns. Only the ratios carry over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from statistics import median
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+import agentkeep
+from agentkeep import Keep, NewMessage
+from agentkeep_conformance.servers import MONGO_STANDALONE
+from bson import Int64
+from pymongo import AsyncMongoClient, ReturnDocument, WriteConcern
+
+CONTENT = "x" * 400
+PAYLOAD = f'{{"content":"{CONTENT}"}}'
+KEPT = 64
+TURNS = 60
+CALLS = 96
+WRITERS = 32
+
+Act = Callable[[int], Awaitable[Any]]
+
+
+async def seconds(act: Act, writers: int) -> float:
+    """A call's share of the time that `CALLS` calls of so many writers take."""
+
+    async def write(writer: int) -> None:
+        for _ in range(CALLS // writers):
+            await act(writer)
+
+    started = perf_counter()
+    await asyncio.gather(*(write(writer) for writer in range(writers)))
+    return (perf_counter() - started) / CALLS
+
+
+async def compare(title: str, acts: dict[str, Act], writers: int = 1) -> None:
+    times: dict[str, list[float]] = {name: [] for name in acts}
+    for turn in range(TURNS + 5):
+        for name, act in acts.items():
+            took = await seconds(act, writers)
+            if turn >= 5:
+                times[name].append(took)
+    floor = median(next(iter(times.values())))
+    for name, took in times.items():
+        print(f"| {title} | {name} | {median(took) * 1e6:.0f} | {median(took) / floor:.2f} |", flush=True)
+
+
+async def compare_appends(keep: Keep, sessions: Any) -> None:
+    def least(session: str) -> Awaitable[Any]:
+        message = {"id": uuid4().hex, "role": "user", "payload": PAYLOAD, "at": Int64(time.time_ns() // 1000)}
+        return sessions.find_one_and_update(
+            {"_id": session},
+            {
+                "$inc": {"last_seq": Int64(1), "count": 1},
+                "$push": {"messages": {"$each": [message], "$slice": -KEPT}},
+                "$currentDate": {"updated": True},
+            },
+            {"last_seq": 1, "updated": 1},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+
+    def append(session: str) -> Awaitable[Any]:
+        return keep.messages.append(session, [NewMessage(role="user", content=CONTENT)])
+
+    for number in range(WRITERS):
+        await keep.sessions.create(f"s{number}", user_id="u", agent_name="a", metadata={"k": "v"})
+        await least(f"s{number}")
+    one: dict[str, Act] = {"one findAndModify by pymongo": lambda _: least("s0"), "append": lambda _: append("s0")}
+    await compare("one writer", one)
+    await compare(f"{WRITERS} writers, one session", one, WRITERS)
+    spread: dict[str, Act] = {
+        "one findAndModify by pymongo": lambda writer: least(f"s{writer}"),
+        "append": lambda writer: append(f"s{writer}"),
+    }
+    await compare(f"{WRITERS} writers, a session each", spread, WRITERS)
+
+
+async def compare_tails(keep: Keep, messages: Any) -> None:
+    await keep.sessions.create("read")
+    for _ in range(200):
+        await keep.messages.append("read", [NewMessage(role="user", content=CONTENT)])
+    rows = [{"_id": {"s": "read", "q": Int64(n)}, "id": str(n), "role": "user", "payload": PAYLOAD} for n in range(200)]
+    await messages.insert_many(rows)
+    wanted = {"_id": {"$gt": {"s": "read"}, "$lt": {"s": "read", "q": Int64(2**62)}}}
+    acts: dict[str, Act] = {
+        "find of 50 by pymongo": lambda _: messages.find(wanted, batch_size=51).sort("_id", -1).limit(50).to_list(),
+        "tail of 50": lambda _: keep.messages.tail("read", 50),
+    }
+    await compare("one reader", acts)
+
+
+async def main() -> None:
+    prefix = f"bench{uuid4().hex[:8]}"
+    client = AsyncMongoClient[dict[str, Any]](MONGO_STANDALONE.dsn, retryWrites=False, retryReads=False)
+    async with client, agentkeep.connect(MONGO_STANDALONE.dsn, prefix=prefix) as keep:
+        print(f"MongoDB {MONGO_STANDALONE.version()}\n\n| | | µs a call | of the floor |\n|---|---|---|---|")
+        database = client.get_database("agentkeep", write_concern=WriteConcern(w="majority", j=True))
+        await compare_appends(keep, database[f"{prefix}_floor_s"])
+        await compare_tails(keep, database[f"{prefix}_floor_m"])
+        for name in await database.list_collection_names():
+            if name.startswith(f"{prefix}_"):
+                await database.drop_collection(name)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
