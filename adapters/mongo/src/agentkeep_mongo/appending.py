@@ -83,6 +83,7 @@ class Appending:
             "_id": session_key(scope.tenant, append.session_id),
             "batches.messages.id": {"$nin": [each["id"] for each in entries]},
             "pending_bytes": {"$lte": MAX_PENDING_BYTES},
+            "listed": True,
             **owner_filter(scope, append),
             **statements.MAY_APPEND,
         }

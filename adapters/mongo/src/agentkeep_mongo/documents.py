@@ -10,6 +10,9 @@ A session's document holds its newest messages in `batches`, each as one append 
     {first: 9, last: 900, version: 3, at: <time>, staged: <id>}         # they were too large, and stand in `messages`
 
 `drawn` is there if core drew the ids, and `moved_drawn` of a session is the greatest of those that were moved.
+`listed` is there until a listing, a delete or a sweep has met the session as expired: only with it a session is in the
+indexes of listings.
+
 `docs/adr/0010-mongo-commit-point.md` says how they get from there to the messages' collection.
 """
 
@@ -84,6 +87,7 @@ def session_document(scope: Scope, record: SessionRecord, labels: Sequence[str])
         "tenant": scope.tenant,
         **record_fields(record),
         "labels": list(labels),
+        "listed": True,
         "batches": [],
         "pending": 0,
         "pending_bytes": 0,

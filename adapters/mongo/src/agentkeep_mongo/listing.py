@@ -1,14 +1,22 @@
-"""Listing and counting sessions: the filter and the index of a query (READ-2, READ-5)."""
+"""Listing and counting sessions: the filter and the index of a query (READ-2, READ-5).
+
+A page also tells if sessions have expired that are still in the indexes of listings. Then they leave the indexes, so
+that later pages do not pass them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from agentkeep.errors import PersistenceError
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
 from bson import Int64
 from pymongo import ASCENDING, DESCENDING
 
 from agentkeep_mongo import statements
+from agentkeep_mongo.client import Client, Collections
 from agentkeep_mongo.documents import NEVER, Document, micros
 
 LEADS = {"parent_id": "parent", "user_id": "user", "labels": "label", "agent_name": "agent", "status": "status"}
@@ -24,7 +32,7 @@ def index_name(lead: str, field: str) -> str:
 
 def conditions(scope: Scope, query: SessionQuery) -> Document:
     """A filter for the living sessions of a query."""
-    given = {"tenant": scope.tenant, **_equal(scope, query), **statements.ALIVE}
+    given = {"tenant": scope.tenant, "listed": True, **_equal(scope, query), **statements.ALIVE}
     if query.labels:
         given["labels"] = {"$all": list(query.labels)}
     bounds: dict[str, Any] = {}
@@ -73,6 +81,41 @@ def sorting(order: SessionOrder) -> list[tuple[str, int]]:
     return [(order.field, side), ("id", side)]
 
 
+async def read_page(
+    client: Client, scope: Scope, query: SessionQuery, order: SessionOrder, limit: int, after: SessionPosition | None
+) -> Sequence[Document]:
+    """The documents of a page."""
+    wanted, index = page_filter(scope, query, order, after), hint(scope, query, order.field)
+
+    async def send(to: Collections) -> list[Document]:
+        pipeline: statements.Pipeline = [
+            {"$match": wanted},
+            {"$sort": dict(sorting(order))},
+            {"$limit": limit},
+            {"$project": FIELDS},
+            {"$unionWith": {"coll": to.sessions.name, "pipeline": _ONE_TO_UNLIST}},
+        ]
+        return await (await to.seen.aggregate(pipeline, hint=index, batchSize=limit + 2)).to_list()
+
+    found = await client.read(send)
+    if found and _TO_UNLIST in found[-1]:
+        found.pop()
+        await unlist_expired(client)
+    return found
+
+
+async def unlist_expired(client: Client) -> None:
+    """Take sessions that have expired out of the indexes of listings, in a bounded step (COST-3)."""
+    wanted = {"listed": True, **expired(None)}
+    change = [{"$set": {"writes": statements.added("writes", 1)}}, {"$unset": "listed"}]
+    with suppress(PersistenceError):  # the next listing tries again
+        found = await client.read(
+            lambda to: to.sessions.find(wanted, {"_id": 1}, hint="expired", limit=_UNLISTED_AT_ONCE).to_list()
+        )
+        these = {**wanted, "_id": {"$in": [each["_id"] for each in found]}}
+        await client.read(lambda to: to.sessions.update_many(these, change))
+
+
 def expired(scope: Scope | None) -> Document:
     """A filter for what a sweep removes. Its plain bound lets the server (6.0) use the partial index."""
     wanted: Document = {"expires_at": {"$lt": NEVER}, "$expr": {"$lte": ["$expires_at", statements.NOW]}}
@@ -83,3 +126,12 @@ def expired(scope: Scope | None) -> Document:
 
 EVERYTHING_IS_OVER = Int64(0)
 """The `expires_at` of a deleted session, until it is removed."""
+
+_UNLISTED_AT_ONCE = 500
+_TO_UNLIST = "to_unlist"
+_ONE_TO_UNLIST: statements.Pipeline = [
+    {"$match": {"listed": True, **expired(None)}},
+    {"$limit": 1},
+    {"$project": {"_id": 1, _TO_UNLIST: statements.literal(True)}},
+]
+"""The last document of a page, if there are such sessions."""

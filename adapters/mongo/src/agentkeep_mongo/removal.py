@@ -24,7 +24,7 @@ class Removal:
 
     async def end(self, wanted: Document, removal: ObjectId) -> int:
         """Let the sessions of a filter expire now; return how many. Nobody sees them from here on."""
-        change = [{"$set": {**_ENDED, "removal": removal, "writes": {"$add": ["$writes", 1]}}}]
+        change = [{"$set": {**_ENDED, "removal": removal, "writes": {"$add": ["$writes", 1]}}}, {"$unset": "listed"}]
 
         async def send(to: Collections) -> int | None:
             return (await to.sessions.update_many(wanted, change)).modified_count or None

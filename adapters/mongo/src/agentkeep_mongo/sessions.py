@@ -32,7 +32,7 @@ from agentkeep_mongo.client import Client, Collections, Document
 from agentkeep_mongo.commit import Change, Commits
 from agentkeep_mongo.copying import Copying
 from agentkeep_mongo.documents import session_document, session_key, session_record, time_of
-from agentkeep_mongo.listing import FIELDS, conditions, hint, page_filter, sorting
+from agentkeep_mongo.listing import FIELDS, conditions, hint, read_page
 from agentkeep_mongo.reading import Reading
 from agentkeep_mongo.removal import Removal
 from agentkeep_mongo.state import State
@@ -143,15 +143,9 @@ class MongoSessions:
     async def list(
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> Sequence[SessionRecord]:
-        wanted, index = page_filter(scope, query, order, after), hint(scope, query, order.field)
         async with self._client.call():
-            return await self._records(
-                lambda to: (
-                    to.seen.find(wanted, FIELDS, hint=index, batch_size=limit, limit=limit)
-                    .sort(sorting(order))
-                    .to_list()
-                )
-            )
+            found = await read_page(self._client, scope, query, order, limit, after)
+        return decode_all(found, session_record, _name)
 
     async def count(self, scope: Scope, query: SessionQuery) -> int:
         wanted, index = conditions(scope, query), hint(scope, query, "updated_at")
