@@ -24,9 +24,9 @@ class TestMongo(MongoStorage, AdapterConformance):  # what `docker run mongo` st
         return over_mongo(client, MongoAdapter(client, prefix=namespace))
 
 
-class TestMongoReplicaSet(TestMongo):
-    server = servers.MONGO
+class TestMongoReplicaSet(TestMongo):  # of one member: change streams, and reads of what a majority has
+    server, families, nightly_runs_all = servers.MONGO, ("messages", "crashes", "watching"), True
 
 
 class TestMongoSet(TestMongo):  # three members tell their own addresses, so a proxy can't stand before them
-    everyday, server, wire = False, servers.MONGO_SET, "without"
+    everyday, one_in, server, wire = False, 6, servers.MONGO_SET, "without"

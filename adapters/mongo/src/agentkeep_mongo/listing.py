@@ -106,7 +106,7 @@ async def read_page(
 
 async def unlist_expired(client: Client) -> None:
     """Take sessions that have expired out of the indexes of listings, in a bounded step (COST-3)."""
-    wanted = {"listed": True, **expired(None)}
+    wanted = {**expired(None), "listed": True}
     change = [{"$set": {"writes": statements.added("writes", 1)}}, {"$unset": "listed"}]
     with suppress(PersistenceError):  # the next listing tries again
         found = await client.read(
@@ -117,8 +117,9 @@ async def unlist_expired(client: Client) -> None:
 
 
 def expired(scope: Scope | None) -> Document:
-    """A filter for what a sweep removes. Its plain bound lets the server (6.0) use the partial index."""
-    wanted: Document = {"expires_at": {"$lt": NEVER}, "$expr": {"$lte": ["$expires_at", statements.NOW]}}
+    """A filter for what a sweep removes. Its plain bounds let the server (6.0) use the partial index."""
+    over = {"$lte": ["$expires_at", statements.NOW]}
+    wanted: Document = {"listed": {"$in": [True, None]}, "expires_at": {"$lt": NEVER}, "$expr": over}
     if scope is not None:
         wanted |= {"tenant": scope.tenant, **statements.of_scope(scope)}
     return wanted
@@ -130,7 +131,7 @@ EVERYTHING_IS_OVER = Int64(0)
 _UNLISTED_AT_ONCE = 500
 _TO_UNLIST = "to_unlist"
 _ONE_TO_UNLIST: statements.Pipeline = [
-    {"$match": {"listed": True, **expired(None)}},
+    {"$match": {**expired(None), "listed": True}},
     {"$limit": 1},
     {"$project": {"_id": 1, _TO_UNLIST: statements.literal(True)}},
 ]
