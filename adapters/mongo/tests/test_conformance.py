@@ -17,7 +17,8 @@ class TestMongo(MongoStorage, AdapterConformance):  # what `docker run mongo` st
     has_schema, corpora = True, released(Path(__file__).parent / "corpora")
 
     def open(self, dsn: str, namespace: str, **options: Any) -> MongoAdapter:
-        return MongoAdapter.from_url(dsn, prefix=namespace, **options)
+        # by default calls wait 3 seconds for a server that is away, which many tests take away
+        return MongoAdapter.from_url(dsn, prefix=namespace, **{"connect_timeout": 1, **options})
 
     def over_client(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[OverClient]:
         client = client_of(dsn)

@@ -19,22 +19,23 @@ from agentkeep_mongo import statements
 from agentkeep_mongo.client import Client, Collections
 from agentkeep_mongo.documents import NEVER, Document, micros
 
-LEADS = {"parent_id": "parent", "user_id": "user", "labels": "label", "agent_name": "agent", "status": "status"}
-"""What can lead an index of its own, with the name in the index's: first the one that likely leaves the fewest."""
+_LEADS = {"parent_id": "parent", "user_id": "user", "agent_name": "agent", "status": "status"}
+_COUNTED = 500
+
+EVERYTHING_IS_OVER = Int64(0)
+"""The `expires_at` of a deleted session, until it is removed."""
 
 FIELDS: Document = {"batches": 0, "labels": 0, "edits": 0}
 """What a listing does not read."""
 
 
-def index_name(lead: str, field: str) -> str:
-    return f"by_{lead}_{field}"
-
-
-def conditions(scope: Scope, query: SessionQuery) -> Document:
-    """A filter for the living sessions of a query."""
-    given = {"tenant": scope.tenant, "listed": True, **_equal(scope, query), **statements.ALIVE}
-    if query.labels:
-        given["labels"] = {"$all": list(query.labels)}
+def conditions(scope: Scope, query: SessionQuery, lead: Document) -> Document:
+    """A filter for the living sessions of a query. `lead`: the condition whose index is walked."""
+    given = {"tenant": scope.tenant, "listed": True, **_equal(scope, query), **lead}
+    if not lead:
+        given["expires_at"] = {"$gt": EVERYTHING_IS_OVER}  # so says the index of all sessions
+    has_labels = [{"$in": [statements.literal(each), "$labels"]} for each in query.labels or ()]
+    given["$expr"] = {"$and": [statements.ALIVE["$expr"], *has_labels]}
     bounds: dict[str, Any] = {}
     if query.updated_after is not None:
         bounds["$gt"] = micros(query.updated_after)
@@ -57,17 +58,45 @@ def _equal(scope: Scope, query: SessionQuery) -> Document:
     return given
 
 
-def hint(scope: Scope, query: SessionQuery, field: str) -> str:
-    """The index to walk: plans then depend on no statistics (COST-4)."""
-    given = {name: getattr(query, name) for name in LEADS}
-    given["user_id"] = query.user_id or scope.user_id
-    lead = next((short for name, short in LEADS.items() if given[name]), "all")
-    return index_name(lead, field)
+async def plan(client: Client, scope: Scope, query: SessionQuery, field: str) -> tuple[Document, str]:
+    """A filter for the living sessions of a query, and the index to walk: no plan depends on statistics (COST-4).
+
+    Of several filters the one leads that matches the fewest sessions, counted up to 500. That is one more request.
+    """
+    filters = _filters(scope, query)
+    lead, condition = filters[0] if filters else ("all", {})
+    if len(filters) > 1:
+        lead, condition = await client.read(lambda to: _rarest(to, scope, filters))
+    return conditions(scope, query, condition), f"by_{lead}_{field}"
 
 
-def page_filter(scope: Scope, query: SessionQuery, order: SessionOrder, after: SessionPosition | None) -> Document:
+def _filters(scope: Scope, query: SessionQuery) -> list[tuple[str, Document]]:
+    """What can lead an index of its own, with the name in the index's: first the one that likely leaves the fewest."""
+    equal = _equal(scope, query)
+    labels: list[tuple[str, Document]] = [("label", {"labels": label}) for label in query.labels or ()]
+    found = [(lead, {name: equal[name]}) for name, lead in _LEADS.items() if name in equal]
+    first = [each for each in found if each[0] in ("parent", "user")]
+    return [*first, *labels, *(each for each in found if each not in first)]
+
+
+async def _rarest(to: Collections, scope: Scope, filters: Sequence[tuple[str, Document]]) -> tuple[str, Document]:
+    pipelines: list[statements.Pipeline] = [
+        [
+            {"$match": {"tenant": scope.tenant, "listed": True, **condition}},
+            {"$limit": _COUNTED},
+            {"$count": "count"},
+            {"$set": {"number": number}},
+        ]
+        for number, (_, condition) in enumerate(filters)
+    ]
+    others = [{"$unionWith": {"coll": to.sessions.name, "pipeline": each}} for each in pipelines[1:]]
+    counted = await (await to.sessions.aggregate([*pipelines[0], *others])).to_list()
+    counts = {each["number"]: each["count"] for each in counted}
+    return filters[min(range(len(filters)), key=lambda number: counts.get(number, 0))]
+
+
+def page_filter(wanted: Document, order: SessionOrder, after: SessionPosition | None) -> Document:
     """The filter of a page that begins after a position."""
-    wanted = conditions(scope, query)
     if after is None:
         return wanted
     at, reached, beyond = micros(after.at), *(("$lte", "$lt") if order.descending else ("$gte", "$gt"))
@@ -85,7 +114,8 @@ async def read_page(
     client: Client, scope: Scope, query: SessionQuery, order: SessionOrder, limit: int, after: SessionPosition | None
 ) -> Sequence[Document]:
     """The documents of a page."""
-    wanted, index = page_filter(scope, query, order, after), hint(scope, query, order.field)
+    living, index = await plan(client, scope, query, order.field)
+    wanted = page_filter(living, order, after)
 
     async def send(to: Collections) -> list[Document]:
         pipeline: statements.Pipeline = [
@@ -124,9 +154,6 @@ def expired(scope: Scope | None) -> Document:
         wanted |= {"tenant": scope.tenant, **statements.of_scope(scope)}
     return wanted
 
-
-EVERYTHING_IS_OVER = Int64(0)
-"""The `expires_at` of a deleted session, until it is removed."""
 
 _UNLISTED_AT_ONCE = 500
 _TO_UNLIST = "to_unlist"

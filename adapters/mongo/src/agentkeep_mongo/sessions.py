@@ -32,7 +32,7 @@ from agentkeep_mongo.client import Client, Collections, Document
 from agentkeep_mongo.commit import Change, Commits
 from agentkeep_mongo.copying import Copying
 from agentkeep_mongo.documents import session_document, session_key, session_record, time_of
-from agentkeep_mongo.listing import FIELDS, conditions, hint, read_page
+from agentkeep_mongo.listing import FIELDS, plan, read_page
 from agentkeep_mongo.reading import Reading
 from agentkeep_mongo.removal import Removal
 from agentkeep_mongo.state import State
@@ -148,8 +148,8 @@ class MongoSessions:
         return decode_all(found, session_record, _name)
 
     async def count(self, scope: Scope, query: SessionQuery) -> int:
-        wanted, index = conditions(scope, query), hint(scope, query, "updated_at")
         async with self._client.call():
+            wanted, index = await plan(self._client, scope, query, "updated_at")
             return await self._client.read(lambda to: to.seen.count_documents(wanted, hint=index))
 
     async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
@@ -197,7 +197,8 @@ class MongoSessions:
 
     async def _end_some(self, scope: Scope, query: SessionQuery, limit: int) -> tuple[int, int]:
         """How many sessions matched, and how many of them this call removed."""
-        wanted, index, removal = conditions(scope, query), hint(scope, query, "updated_at"), ObjectId()
+        wanted, index = await plan(self._client, scope, query, "updated_at")
+        removal = ObjectId()
         found = await self._client.read(
             lambda to: to.sessions.find(wanted, {"_id": 1}, hint=index, limit=limit).to_list()
         )

@@ -18,9 +18,8 @@ from agentkeep_mongo.client import Driver
 DATABASE = "agentkeep"
 PREFIX = "agentkeep"
 TIMEOUT = timedelta(seconds=30)
-_CONNECT_SECONDS = 5.0
-_RESTART_SECONDS = 3.0
-"""How long a call waits for a single server that is away; for a replica set it is the whole `timeout`."""
+_CONNECT_SECONDS = 3.0
+"""Also how long a call waits for a single server that is away; for a replica set it is the whole `timeout`."""
 _CONNECTIONS = 50
 
 
@@ -117,7 +116,7 @@ def _driver_options(
     connect_seconds = min(seconds, _CONNECT_SECONDS if connect is None else connect.total_seconds())
     return {
         "connectTimeoutMS": int(connect_seconds * 1000),
-        "serverSelectionTimeoutMS": int((seconds if is_set else min(seconds, _RESTART_SECONDS)) * 1000),
+        "serverSelectionTimeoutMS": int((seconds if is_set else connect_seconds) * 1000),
         "waitQueueTimeoutMS": int(seconds * 1000),
         "socketTimeoutMS": None,  # client.py bounds each call
         "maxPoolSize": connections,
