@@ -16,7 +16,7 @@ class Messages(MemoryMessages):
     async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         by_id = self._client.find(scope, append.session_id, self._client.now()).by_id
         same = [
-            replace(draft, role=by_id[draft.id].role, payload=by_id[draft.id].payload) if draft.id in by_id else draft
+            replace(draft, content_key=by_id[draft.id].content_key) if draft.id in by_id else draft
             for draft in append.messages
         ]
         return await super().append(scope, replace(append, messages=same))

@@ -21,7 +21,7 @@ class NeverCloses(Notifier):
 class Adapter(Memory):
     def __init__(self, database: str, **options: Any) -> None:
         super().__init__(database, **options)
-        self._notifier = NeverCloses()
+        self._client.notifier = NeverCloses()
 
 
 class TestFault(OverMemory):

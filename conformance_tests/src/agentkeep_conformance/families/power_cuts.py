@@ -78,6 +78,9 @@ class PowerCuts:
         capabilities = (await database.keep()).capabilities
         if not capabilities.shared:
             assert all(map(_is_note, steps)), "it writes files, and declares that no other process sees the data"
+            assert capabilities.durability not in _SURVIVED, (
+                f"it writes no file, and declares {capabilities.durability}"
+            )
             return
         assert sum(not _is_note(step) for step in steps) > _APPENDS, "the appends did not reach the files"
         survives = crash in _SURVIVED.get(capabilities.durability, ())
