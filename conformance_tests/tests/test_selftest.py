@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from agentkeep_conformance import AdapterConformance
+from agentkeep_conformance.clauses import clauses_of
 from agentkeep_conformance.selftest.child import all_tests
 from agentkeep_conformance.selftest.command import FOLDER, QUICK
 from agentkeep_conformance.selftest.matrix import Matrix, family_of, line
@@ -53,6 +56,23 @@ def test_a_planted_fault_is_killed_by_its_family() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "killed    fork_at_0_copies_all [SES-5] <- forks::test_a_fork_at_0_is_empty" in done.stdout
     assert done.stdout.splitlines()[-1] == "killed 1/1 faults"
+
+
+def test_a_backend_that_rewrites_one_file_fails_at_its_costs_and_without_its_syncs_at_crashes(tmp_path: Path) -> None:
+    """It passed the whole suite once, and so did the same backend without fsync or without the atomic rename."""
+    unsafe = ["writes_its_file_in_place", "renames_before_the_sync"]
+    done = selftest("rewrites_one_file", *unsafe, "--own", "--json", str(tmp_path / "matrix"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    faults = json.loads((tmp_path / "matrix").read_text())["faults"]
+    clauses = {
+        name: {clause for test in fault["killed_by"] for clause in _clauses(test)} for name, fault in faults.items()
+    }
+    assert clauses["rewrites_one_file"] >= {"READ-3", "READ-5", "COST-2"}
+    assert all("FLT-1" in clauses[name] for name in unsafe)
+
+
+def _clauses(test: str) -> tuple[str, ...]:
+    return clauses_of(getattr(AdapterConformance, test.rpartition("::")[2].partition("[")[0]))
 
 
 def test_who_does_not_lie_survives_and_fails_the_run(tmp_path: Path) -> None:
