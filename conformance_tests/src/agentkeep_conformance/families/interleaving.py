@@ -259,7 +259,7 @@ WRITES: dict[str, Call] = {
     "trim": lambda keep, name: keep.messages.trim(name, keep_last=1),
     "pop": lambda keep, name: keep.messages.pop(name),
 }
-PAIRS |= {f"{verb} and delete": Pair(call, delete, stays_gone, _filled) for verb, call in WRITES.items()}
+PAIRS.update({f"{verb} and delete": Pair(call, delete, stays_gone, _filled) for verb, call in WRITES.items()})
 
 
 class Interleaving:
