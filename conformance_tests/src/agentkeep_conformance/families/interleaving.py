@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 from agentkeep import AlreadyExists, Conflict, Keep, PersistenceError, SessionNotFound
-from agentkeep.transfer import restore
-from msgspec.structs import replace
 
 from agentkeep_conformance.clauses import needs_two_loops, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.interleaved import Call, Pair, Two
-from agentkeep_conformance.samples import ids, log, numbered, said, seqs, whole
+from agentkeep_conformance.samples import ids, log, numbered, said, seqs
 
 _STRIDE = 9
 """Everyday, each such line of an adapter whose data is outside of the process: its lines do not do the work."""
@@ -98,30 +96,6 @@ async def one_removes(keep: Keep, name: str, first: Any, second: Any) -> None:
     assert sorted([first, second]) == [False, True]
 
 
-async def stays_gone(keep: Keep, name: str, first: Any, second: Any) -> None:
-    """The call came before the end or found nothing. Nothing of it is in the id's next life (SES-4)."""
-    assert second is True
-    assert not isinstance(first, PersistenceError) or isinstance(first, SessionNotFound), first
-    assert await keep.sessions.find(name) is None
-    session = await keep.sessions.create(name)
-    assert (session.last_seq, session.title, await log(keep, name)) == (0, None, [])
-
-
-async def is_one_whole(keep: Keep, name: str, first: Any, second: Any) -> None:
-    """A session that is brought back never covers one that was made meanwhile, nor loses what is appended to it."""
-    session, found = await whole(keep, name)
-    if isinstance(first, AlreadyExists):
-        assert (ids(found), session.title) == (["b1", "b2"], None)
-    else:
-        assert (ids(found), session.title) == (["a1", "a2", "b1", "b2"], "kept")
-    assert (session.message_count, session.last_seq) == (len(found), len(found))
-
-
-async def both_count(keep: Keep, name: str, first: Any, second: Any) -> None:
-    session = await keep.sessions.get(name)
-    assert (session.title, session.ends_at is not None) == ("t", True)
-
-
 async def copies_whole(keep: Keep, name: str, first: Any, second: Any) -> None:
     assert (await keep.messages.count(first.id), first.last_seq, first.state) in ((0, 0, {}), (2, 2, {"done": True}))
 
@@ -148,17 +122,6 @@ async def _with_one(keep: Keep, name: str) -> None:
 async def _others(keep: Keep, name: str) -> None:
     for other in range(3):
         await keep.messages.append(f"{name}.{other}", [said("text")], create={})
-
-
-async def _archived(keep: Keep, name: str) -> None:
-    """The session in another tenant, and none of its id here."""
-    elsewhere = keep.for_tenant("archive")
-    await elsewhere.messages.append(name, batch("a"), create={"title": "kept"})
-
-
-async def bring_back(keep: Keep, name: str) -> None:
-    session, messages = await whole(keep.for_tenant("archive"), name)
-    await restore(keep, replace(session, tenant="default"), messages)
 
 
 async def _nothing(keep: Keep, name: str) -> None:
@@ -204,15 +167,6 @@ PAIRS: dict[str, Pair] = {
         lambda keep, name: keep.messages.append(name, [said("x", id="m")]),
         lands_once,
     ),
-    "restore": Pair(bring_back, bring_back, one_wins, _archived),
-    "restore and append with create": Pair(
-        bring_back, lambda keep, name: keep.messages.append(name, batch("b"), create={}), is_one_whole, _archived
-    ),
-    "touch and update": Pair(
-        lambda keep, name: keep.sessions.touch(name, ttl=3_600),
-        lambda keep, name: keep.sessions.update(name, title="t"),
-        both_count,
-    ),
     "update": Pair(
         lambda keep, name: keep.sessions.update(name, title="t", add={"n": 1}),
         lambda keep, name: keep.sessions.update(name, current_step="x", add={"n": 1}),
@@ -248,18 +202,6 @@ PAIRS: dict[str, Pair] = {
     "fork": Pair(lambda keep, name: keep.sessions.fork(name), turn, copies_whole),
     "truncate": Pair(lambda keep, name: keep.messages.truncate(name, after_seq=1), append("b"), rewinds_whole, _filled),
 }
-
-WRITES: dict[str, Call] = {
-    "append": append("b"),
-    "append with truncate": lambda keep, name: keep.messages.append(name, batch("b"), truncate_after=1),
-    "update": lambda keep, name: keep.sessions.update(name, title="t", add={"n": 1}),
-    "touch": lambda keep, name: keep.sessions.touch(name, ttl=3_600),
-    "redaction": lambda keep, name: keep.messages.update(name, "a1", content="gone"),
-    "truncate": lambda keep, name: keep.messages.truncate(name, after_seq=1),
-    "trim": lambda keep, name: keep.messages.trim(name, keep_last=1),
-    "pop": lambda keep, name: keep.messages.pop(name),
-}
-PAIRS.update({f"{verb} and delete": Pair(call, delete, stays_gone, _filled) for verb, call in WRITES.items()})
 
 
 class Interleaving:
