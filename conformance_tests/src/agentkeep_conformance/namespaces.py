@@ -25,6 +25,7 @@ NEED_NEW = frozenset(
         "steps",
         "timeouts",
         "upgrade",
+        "watching_cuts",
     }
 )
 """Families that create the schema themselves, measure work, or leave calls that a server may still be running."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -106,10 +107,15 @@ class Proxy:
         self.released.set()
         self.released = asyncio.Event()
 
-    def cut(self) -> None:
-        """Break all connections that there are."""
-        for link in list(self._links):
+    def cut(self, besides: Collection[object] = ()) -> None:
+        """Break all connections that there are, except those of an earlier `links`."""
+        for link in self._links.difference(besides):
             link.abort()
+
+    @property
+    def links(self) -> frozenset[object]:
+        """The connections that are open now."""
+        return frozenset(self._links)
 
     def refuse(self) -> None:
         """Break all connections and refuse new ones until `restore`, as a server that is down does."""

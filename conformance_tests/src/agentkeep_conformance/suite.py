@@ -54,6 +54,7 @@ from agentkeep_conformance.families.schema_versions import SchemaVersions
 from agentkeep_conformance.families.search_narrowed import SearchNarrowed
 from agentkeep_conformance.families.search_words import SearchWords
 from agentkeep_conformance.families.searching import Searching
+from agentkeep_conformance.families.secrets import Secrets
 from agentkeep_conformance.families.sessions import Sessions
 from agentkeep_conformance.families.skipping import Skipping
 from agentkeep_conformance.families.stateful import Stateful
@@ -65,6 +66,7 @@ from agentkeep_conformance.families.ttl import TimeToLive
 from agentkeep_conformance.families.upgrade import Upgrade
 from agentkeep_conformance.families.versions import Versions
 from agentkeep_conformance.families.watching import Watching
+from agentkeep_conformance.families.watching_cuts import WatchingCuts
 from agentkeep_conformance.families.watching_many import WatchingMany
 from agentkeep_conformance.families.wrapped import Wrapped
 from agentkeep_conformance.fixtures import Fixtures
@@ -102,12 +104,14 @@ class AdapterConformance(
     SearchNarrowed,
     Watching,
     WatchingMany,
+    WatchingCuts,
     TimeToLive,
     Expiry,
     ExpiryRaces,
     CapabilitiesDeclared,
     Errors,
     ErrorValues,
+    Secrets,
     Archive,
     Stateful,
     Concurrency,

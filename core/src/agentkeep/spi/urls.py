@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from agentkeep.errors import ConfigurationError
 
 ENCODE = "write a user's or password's special letters percent-encoded: %40 for @, %3F for ?, %2F for /, %3A for :"
 """For errors about a user name or password with letters that have a meaning in URLs."""
+
+_SECRET = ("pass", "pwd", "secret", "token", "key", "auth", "cred")
+"""An option of which the name has one of these may hold a secret."""
 
 
 def split_url(url: str) -> SplitResult:
@@ -37,5 +40,5 @@ def redact(url: str) -> str:
 
 def _redact_pair(pair: str) -> str:
     name, equals, _ = pair.partition("=")
-    secret = any(word in name.lower() for word in ("pass", "secret", "token", "key"))
+    secret = any(word in unquote(name).lower() for word in _SECRET)
     return f"{name}=***" if secret and equals else pair
