@@ -76,8 +76,8 @@ def _hosts(url: str, port: int) -> list[tuple[str, int]]:
     try:
         found = [urlsplit(f"//{address}") for address in addresses]
         hosts = [(address.hostname or "", address.port or port) for address in found]
-    except ValueError as error:
-        raise _wrong(url) from error
+    except ValueError:
+        raise _wrong(url) from None  # its text quotes the port, which may be a part of a password (ERR-3)
     if not all(host for host, _ in hosts):
         raise _wrong(url)
     return hosts
