@@ -81,6 +81,8 @@ def settings_of(adapter: str, url: str, options: Mapping[str, Any]) -> Settings:
     if parts.scheme not in ("mongodb", "mongodb+srv") or not hosts or parts.fragment:
         raise _wrong(url)
     given = parse_qsl(parts.query, keep_blank_values=True)
+    if "@" in parts.path or any("@" in name for name, _ in given):
+        raise _wrong(url)  # a password with "/" or "?" that is not encoded: no part of it may be quoted (ERR-3)
     query = [(name, value) for name, value in given if name.lower() in _OF_THE_DRIVER]
     ours = urlencode([(name, value) for name, value in given if name.lower() not in _OF_THE_DRIVER])
     read = read_options(adapter, f"mongodb://{hosts}/?{ours}", options, OPTIONS)
@@ -132,9 +134,8 @@ def _check(url: str, target: str) -> None:
 
     try:
         parse_uri(target, validate=True, warn=False)
-    except (driver.PyMongoError, ValueError) as error:
-        # without the driver's sentence, which may quote the password
-        raise _wrong(url) from error
+    except (driver.PyMongoError, ValueError):
+        raise _wrong(url) from None  # the driver's sentence may quote the password
 
 
 def _wrong(url: str) -> ConfigurationError:
