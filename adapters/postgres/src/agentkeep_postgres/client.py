@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from agentkeep.errors import Closed, ConfigurationError, PersistenceError
 from agentkeep.spi.resend import Attempt, Effect, Resend
+from agentkeep.spi.together import Sending
 from agentkeep.spi.urls import redact
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
@@ -34,13 +35,14 @@ class Client:
         """
         self.address = redact(engine.url.set(drivername="postgresql").render_as_string(hide_password=True))
         """The database's URL without its password, for error messages."""
+        self.seconds = timeout.total_seconds()
+        """The longest that a call may take."""
         self.behind_pooler = False
         """Whether a pooler in transaction mode stands between us and the server."""
         self.driver: Driver = driver_of(engine)
         self._engine = engine
         self._most = own_connections
-        self._seconds = timeout.total_seconds()
-        self._resend = Resend(server=self.address, cause=cause_of, translate=self._translated, seconds=self._seconds)
+        self._resend = Resend(server=self.address, cause=cause_of, translate=self._translated, seconds=self.seconds)
         self._opened_in: int | None = None
         """The process that opened the adapter."""
         self._home: asyncio.AbstractEventLoop | None = None
@@ -83,12 +85,14 @@ class Client:
         *,
         effect: Effect = Effect.ONCE,
         resent: Mapping[str, object] | None = None,
+        sending: Sending | None = None,
     ) -> Sequence[Row]:
         """Rows of a statement that writes.
 
         `resent`: values that replace the given ones if the statement is sent again and may have happened already.
+        `sending`: of a call that may have waited, or was sent together with others.
         """
-        return await self._run(effect, statement, values, resent)
+        return await self._run(effect, statement, values, resent, sending)
 
     async def _run(
         self,
@@ -96,6 +100,7 @@ class Client:
         statement: Statement,
         values: Mapping[str, object],
         resent: Mapping[str, object] | None = None,
+        sending: Sending | None = None,
     ) -> Sequence[Row]:
         prepare = not (self.behind_pooler or statement.is_planned_each_time)
 
@@ -107,9 +112,12 @@ class Client:
                 return self.driver.fetch(connection, statement.text, arguments, prepare=prepare)
 
             # A write that must not be sent twice looks more closely for a dead connection.
-            return await self._connections().run(fetch, attempt, check=effect is Effect.ONCE)
+            # One of several calls that were sent together needs no look: each of them can be sent again.
+            return await self._connections().run(fetch, attempt, check=effect is Effect.ONCE and sending is None)
 
-        return await self._resend.run(effect, send)
+        if sending is None:
+            return await self._resend.run(effect, send)
+        return await self._resend.run(effect, send, deadline=sending.deadline, after_lost=sending.after_lost)
 
     async def call(self, work: Callable[[Any], T], *, is_bounded: bool = True) -> T:
         """Run `work`, a plain function that awaits by `await_only`, with a driver's connection. For opening.
@@ -131,7 +139,7 @@ class Client:
     ) -> ListeningConnection:
         """A connection outside the pool that listens: see `Driver.listen`. The caller must end it."""
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self.seconds):
                 lease = await self._for_one_call().connect()
                 connection = lease.driver_connection
                 lease.detach()
@@ -152,20 +160,24 @@ class Client:
         Only the loop that opened the adapter keeps connections. Another loop may end without notice, so each of its
         calls closes its connection.
         """
+        self.check_usable()
+        loop = asyncio.get_running_loop()
+        if loop is self._home:
+            return self._at_home
+        connections = self._elsewhere.get(loop)
+        if connections is None:
+            connections = self._elsewhere[loop] = self._for_one_call()
+        return connections
+
+    def check_usable(self) -> None:
+        """Raises `Closed`, or `ConfigurationError` in a forked process."""
         if self._opened_in is None:
             raise Closed("this postgres adapter is not open: call open() first")
-        if self._opened_in == os.getpid():
-            loop = asyncio.get_running_loop()
-            if loop is self._home:
-                return self._at_home
-            connections = self._elsewhere.get(loop)
-            if connections is None:
-                connections = self._elsewhere[loop] = self._for_one_call()
-            return connections
-        raise ConfigurationError(
-            f"this postgres adapter was opened in process {self._opened_in} and can't be used in its fork "
-            f"{os.getpid()}: open another one there"
-        )
+        if self._opened_in != os.getpid():
+            raise ConfigurationError(
+                f"this postgres adapter was opened in process {self._opened_in} and can't be used in its fork "
+                f"{os.getpid()}: open another one there"
+            )
 
     def _for_one_call(self) -> Leases:
         pool = self._engine.sync_engine.pool.recreate()

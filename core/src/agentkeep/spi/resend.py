@@ -175,13 +175,25 @@ class Resend:
         self._seconds = seconds
         self._option = option
 
-    async def run(self, effect: Effect, send: Callable[[Attempt], Awaitable[T]]) -> T:
+    async def run(
+        self,
+        effect: Effect,
+        send: Callable[[Attempt], Awaitable[T]],
+        *,
+        deadline: float | None = None,
+        after_lost: bool = False,
+    ) -> T:
         """What `send` returns. `send` is called again if this module's rules allow it.
 
         `send` raises the driver's errors as they are. Raises what `translate` returns, or `OutcomeUnknown`.
+        `deadline`: of the event loop's clock, if the call began earlier. `after_lost`: a sending of this call, together
+        with others, got no answer. So this is the second sending of a repeatable write, and there is no third.
         """
-        deadline = None if self._seconds is None else asyncio.get_running_loop().time() + self._seconds
+        if deadline is None and self._seconds is not None:
+            deadline = asyncio.get_running_loop().time() + self._seconds
         call = _Call(effect, deadline)
+        if after_lost:
+            call.may_have_run = call.was_resent = call.needs_new_connection = True
         while True:
             timer = asyncio.timeout_at(deadline)
             attempt = Attempt(call, timer)

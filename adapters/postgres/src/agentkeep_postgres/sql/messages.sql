@@ -11,6 +11,13 @@ FROM {prefix}append(
     :changes::text, :add::text
 )
 
+-- name: append_many
+SELECT place, last_seq, version, moment
+FROM {prefix}append_many(
+    :tenants::text[], :users::text[], :sessions::text[], :added::text[], :last_times::text[], :places::text[],
+    :numbers::text[], :ids::text[], :roles::text[], :times::text[], :payloads::text[], :keys::text[], :searches::text[]
+)
+
 -- name: list_forward
 -- A session without messages in the range has one row without a message; an absent session has no row.
 SELECT {message_columns}, s.created_at
