@@ -133,6 +133,11 @@ _APPEND: dict[str, object] = {
     **{"may_be_stored": True, "skip": False, "create": None, "expected_version": None, "expected_last_seq": None},
     **{"truncate_after": None, "keep_last": None, "changes": None, "add": None},
 }
+_MANY: dict[str, object] = {
+    **{"tenants": ["t"] * 2, "users": [None, "u4"], "sessions": ["s3", "s4"], "added": ["1"] * 2},
+    **{"last_times": [None] * 2, "places": ["1", "2"], "numbers": ["1"] * 2, "ids": ["n1", "n2"], "keys": ["k"] * 2},
+    **{"roles": ["user"] * 2, "times": [None] * 2, "payloads": ["{}"] * 2, "searches": ["x"] * 2},
+}
 _CREATE = '{"id":"new","version":1,"state":"{}","metadata":"{}","labels":["x"],"ttl":null,"idle_ttl":1000}'
 _AT: dict[str, object] = {"tenant": "t", "scope_user": None, "id": "s3", "session_id": "s3"}
 _CALLS: dict[str, tuple[str, dict[str, object], int]] = {
@@ -159,6 +164,7 @@ _CALLS: dict[str, tuple[str, dict[str, object], int]] = {
     ),
     "append that cuts": ("append", {**_APPEND, "truncate_after": 4999, "keep_last": 4999, "changes": "{}"}, 30),
     "append that creates": ("append", {**_APPEND, "session_id": "new", "create": _CREATE}, 20),
+    "several appends": ("append_many", _MANY, 20),
     "list forward": ("list_forward", {"after": 2000, "before": 2**53, "limit": 20}, 21),
     "list backward": ("list_backward", {"after": 2000, "before": 2**53, "limit": 20}, 21),
     "get messages": ("get_messages", {"ids": ["m10001", "m10002", "absent"]}, 4),

@@ -56,6 +56,7 @@ from agentkeep_conformance.families.search_words import SearchWords
 from agentkeep_conformance.families.searching import Searching
 from agentkeep_conformance.families.secrets import Secrets
 from agentkeep_conformance.families.sessions import Sessions
+from agentkeep_conformance.families.several_callers import SeveralCallers
 from agentkeep_conformance.families.skipping import Skipping
 from agentkeep_conformance.families.stateful import Stateful
 from agentkeep_conformance.families.steps import Steps
@@ -122,6 +123,7 @@ class AdapterConformance(
     Crashes,
     PowerCuts,
     Cancellation,
+    SeveralCallers,
     Noise,
     Erasure,
     ErasureAfterWrites,

@@ -10,70 +10,30 @@ from contextlib import suppress
 from typing import Any
 
 from agentkeep.spi.notify import Key
+from agentkeep.spi.together import Ticket
 
 from agentkeep_sqlite.client import DriverConnection, Work
 from agentkeep_sqlite.errors import Phase, translated
 
 
 class Job:
-    """One piece of work for a thread, and the future of the caller that waits for it, in any event loop."""
+    """One piece of work for a thread, and the ticket of the caller that waits for it, in any event loop."""
 
-    __slots__ = (
-        "_ended",
-        "_is_finished",
-        "_is_started",
-        "_ticket",
-        "changes",
-        "error",
-        "future",
-        "loop",
-        "result",
-        "work",
-    )
+    __slots__ = ("_is_taken", "changes", "error", "result", "ticket", "work")
 
     def __init__(self, work: Work[Any], changes: Key | None = None) -> None:
         self.work = work
         self.changes = changes
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.ticket: Ticket[Any] = Ticket()
         self.result: Any = None
         self.error: BaseException | None = None
-        self._ticket = [True]
-        self._is_started = False
-        self._is_finished = False
-        self._ended: asyncio.Future[None] | None = None
-
-    async def outcome(self) -> Any:
-        """The work's result.
-
-        If the caller is cancelled before the work began, the work is withdrawn. Otherwise we wait for its end, so that
-        whoever sees the cancellation also sees its effect (FLT-3).
-        """
-        try:
-            return await self.future
-        except asyncio.CancelledError:
-            if self.future.cancelled() and not self._take() and not self._is_finished:
-                await self._wait_for_end()
-            raise
-
-    def _take(self) -> bool:
-        """Either the thread begins the work or its caller withdraws it: only one of them can take the ticket."""
-        try:
-            return self._ticket.pop()
-        except IndexError:
-            return False
-
-    async def _wait_for_end(self) -> None:
-        ended = self._ended = self.loop.create_future()
-        while not ended.done():
-            with suppress(asyncio.CancelledError):  # cancelled again: the work has begun and will end soon
-                await asyncio.shield(ended)
+        self._is_taken = False
 
     def run(self, db: DriverConnection, database: str) -> None:
         """Keep the result, or the error that the caller will get. It may run again after a rollback."""
-        if not self._is_started and not self._take():
+        if not self._is_taken and not self.ticket.take():
             return
-        self._is_started = True
+        self._is_taken = True
         self.result = self.error = None
         try:
             self.result = self.work(db)
@@ -81,18 +41,6 @@ class Job:
             self.error = translated(error, Phase.WORKING, database)
         except BaseException as error:  # the caller gets it, and the thread goes on
             self.error = error
-
-    def deliver(self) -> None:
-        """Runs in the caller's loop, perhaps after the caller was cancelled and before it has noticed."""
-        self._is_finished = True
-        if self._ended is not None:
-            self._ended.set_result(None)
-        if self.future.done():
-            return  # the caller was cancelled
-        if self.error is None:
-            self.future.set_result(self.result)
-        else:
-            self.future.set_exception(self.error)
 
 
 def commit_together(
@@ -155,7 +103,7 @@ def deliver_all(jobs: Sequence[Job]) -> None:
     """Wake each event loop once for all of its jobs."""
     by_loop: defaultdict[asyncio.AbstractEventLoop, list[Job]] = defaultdict(list)
     for job in jobs:
-        by_loop[job.loop].append(job)
+        by_loop[job.ticket.loop].append(job)
     for loop, of_loop in by_loop.items():
         with suppress(RuntimeError):  # that loop was closed: nobody waits any more
             loop.call_soon_threadsafe(_deliver, of_loop)
@@ -163,4 +111,4 @@ def deliver_all(jobs: Sequence[Job]) -> None:
 
 def _deliver(jobs: list[Job]) -> None:
     for job in jobs:
-        job.deliver()
+        job.ticket.end(job.result, job.error)

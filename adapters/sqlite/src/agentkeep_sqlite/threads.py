@@ -131,7 +131,7 @@ class ThreadClient:
         with self._lock:  # so that no job is queued behind the stop
             self._check_usable()
             queue.put(job)
-        return await job.outcome()
+        return await job.ticket.answer()
 
     def _check_usable(self) -> None:
         if not self._is_open:
