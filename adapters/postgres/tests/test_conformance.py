@@ -12,7 +12,7 @@ from agentkeep_conformance.storage.postgres import PostgresStorage
 from agentkeep_postgres import PostgresAdapter
 from agentkeep_postgres.drivers import AsyncpgDriver, PsycopgDriver
 
-_WIRE = {"cancellation", "cost", "crashes", "faults", "processes", "watching"}
+_WIRE = {"cancellation", "cost", "crashes", "faults", "processes", "several_callers", "watching"}
 
 
 class TestPostgres(PostgresStorage, AdapterConformance):
