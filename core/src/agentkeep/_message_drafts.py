@@ -97,20 +97,6 @@ def _has_ids(messages: Sequence[NewMessage]) -> bool:
     return False
 
 
-def has_effect(append: Append) -> bool:
-    """Whether an append of no messages does or checks anything beyond the session's existence."""
-    options = (
-        append.create,
-        append.changes,
-        append.add,
-        append.expected_version,
-        append.expected_last_seq,
-        append.truncate_after,
-        append.keep_last,
-    )
-    return any(option is not None for option in options)
-
-
 def _message_drafts(messages: Sequence[NewMessage], capabilities: Capabilities) -> list[MessageDraft]:
     if not isinstance(messages, (list, tuple)):  # `list | tuple` makes a new object at each call
         raise InvalidInput(f"messages is of type {type(messages).__name__}: give a list of NewMessage{_CONVERTED}")

@@ -14,7 +14,6 @@ from agentkeep._message_drafts import (
     MessageUpdate,
     append_with_options,
     check_update,
-    has_effect,
     message_draft,
     plain_append,
     updated_message,
@@ -100,7 +99,7 @@ class Messages:
                     "keep_last": keep_last,
                 },
             )
-        if not messages and not has_effect(append):
+        if not messages and not append.has_options:
             session = await shared.adapter.sessions.get(self._scope, session_id)
             return Appended([], version=session.version, last_seq=session.last_seq, new=0)
         result = await shared.adapter.messages.append(self._scope, append)

@@ -207,6 +207,12 @@ class Append(Struct, frozen=True, kw_only=True):
     keep_last: int | None = None
 
     @property
+    def has_options(self) -> bool:
+        """Whether it does or checks anything beyond the session's existence and the messages' ids."""
+        given = (self.create, self.changes, self.add, self.expected_version, self.expected_last_seq)
+        return (*given, self.truncate_after, self.keep_last) != (None,) * 7
+
+    @property
     def is_repeatable(self) -> bool:
         """Whether a second run of it returns what the first did, because its ids are all still stored then (IDEM-1).
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pytest
 from agentkeep.errors import OutcomeUnknown, PersistenceError, Refused, SessionNotFound, Unavailable
 from agentkeep.spi import together
-from agentkeep.spi.together import Sending, Ticket, Together
+from agentkeep.spi.together import Sending, Together
 
 pytestmark = pytest.mark.anyio
 
@@ -296,26 +296,3 @@ def _set_event() -> asyncio.Event:
     event = asyncio.Event()
     event.set()
     return event
-
-
-@pytest.mark.parametrize("leave", [True, False])
-async def test_a_ticket_is_taken_by_the_worker_or_withdrawn_by_the_caller(leave: bool) -> None:
-    ticket: Ticket[str] = Ticket()
-    left: Callable[[], None] = lambda: seen.append("left")  # noqa: E731
-    seen: list[str] = []
-    caller = asyncio.ensure_future(ticket.answer(left))
-    await turns()
-    if leave:
-        caller.cancel()
-        await turns()
-        assert caller.cancelled()
-        assert not ticket.take()
-        assert seen == []
-    else:
-        assert ticket.take()
-        caller.cancel()
-        await turns()
-        assert seen == ["left"]
-        ticket.end("late")
-        await asyncio.wait([caller])
-        assert caller.cancelled()

@@ -131,16 +131,7 @@ class _Joined:
 
 def _is_plain(append: Append) -> bool:
     """Whether it only adds messages whose ids are new."""
-    options = (
-        append.create,
-        append.changes,
-        append.add,
-        append.expected_version,
-        append.expected_last_seq,
-        append.truncate_after,
-        append.keep_last,
-    )
-    return bool(append.messages) and not append.may_be_stored and options == (None,) * len(options)
+    return bool(append.messages) and not append.may_be_stored and not append.has_options
 
 
 def _split(joined: _Joined, messages: Sequence[MessageRecord], version: int) -> Iterator[AppendedRecord]:
