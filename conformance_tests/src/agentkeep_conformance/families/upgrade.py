@@ -33,6 +33,8 @@ class Upgrade:
         assert added.seq == before.last_seq + 1
         [again] = await twin.messages.append("full", [NewMessage(role="user", id="last")])
         assert again.seq == before.last_seq
+        several = [keep.messages.append(id, [NewMessage(role="user")]) for id in ("full", "fork") * 3]
+        assert [appended.new for appended in await asyncio.gather(*several)] == [1] * 6
         await twin.sessions.update("full", expected_version=before.version, title="today")
         assert [session.id for session in (await keep.sessions.list(metadata={"k": "v"})).items] == ["full", "fork"]
         await keep.sessions.create("gone")
