@@ -13,7 +13,7 @@ import pytest
 from agentkeep.errors import ConfigurationError, SchemaMissing
 from agentkeep_opensearch import OpenSearchAdapter
 from aiohttp import web
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials  # pyright: ignore[reportMissingTypeStubs]
 
 pytestmark = pytest.mark.anyio
 

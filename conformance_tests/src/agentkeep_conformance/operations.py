@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from agentkeep import NewMessage, OutcomeUnknown, Unavailable, View
+from agentkeep import NewMessage, OutcomeUnknown, SessionNotFound, Unavailable, View
 
 World = dict[str, Any]
 """Every session of a tenant with its messages, by session id."""
@@ -112,7 +112,10 @@ async def world_of(keep: View) -> World:
 async def _read_world(keep: View) -> World:
     world: World = {}
     async for session in keep.sessions.iterate(order="created_at"):
-        messages = [_plain(message) async for message in keep.messages.iterate(session.id)]
+        try:
+            messages = [_plain(message) async for message in keep.messages.iterate(session.id)]
+        except SessionNotFound:
+            continue  # a request that was still under way removed it
         world[session.id] = {"session": _plain(session), "messages": messages}
     return world
 

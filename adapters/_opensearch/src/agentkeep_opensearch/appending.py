@@ -132,7 +132,7 @@ class _Batch:
         loaded, pointers = await self._store.load(Scope(tenant), session_id, self._ids, without=_WITHOUT)
         now = self._store.now()
         if loaded is not None and not loaded.session.is_dead and loaded.session.is_expired(now + MARGIN):
-            loaded = await self._store.bury(loaded)
+            loaded = await self._store.let_expire(loaded)
         living = None if loaded is None or loaded.session.is_dead else loaded
         stored = await self._stored(living, pointers)
         results, after = await self._compute(living, loaded, stored, now)

@@ -11,18 +11,18 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from agentkeep.errors import Corrupt, SessionNotFound, Unavailable
+from agentkeep.errors import Corrupt, OutcomeUnknown, SessionNotFound, Unavailable
 from agentkeep.records import Scope
 from agentkeep.spi.decode import message_name
 from msgspec.structs import replace
 
+from agentkeep_opensearch.bulk import index_lines
 from agentkeep_opensearch.client import Client, Effect, Reply, is_conflict
 from agentkeep_opensearch.documents import (
     Loaded,
     Message,
     Session,
     commit_params,
-    index_lines,
     session_of,
     stored_message,
     whole_source,
@@ -121,18 +121,22 @@ class Store:
         if loaded is None or loaded.session.is_dead:
             raise SessionNotFound(session_id)
         if loaded.session.is_expired(self.now() + margin):
-            await self.bury(loaded)
+            await self.let_expire(loaded)
             raise SessionNotFound(session_id)
         if scope.user_id not in (None, loaded.session.record.user_id):
             raise SessionNotFound(session_id)
         return loaded
 
     async def bury(self, loaded: Loaded) -> Loaded:
-        """Let a session that was seen as expired stay so, whatever a slower writer has read before (TTL-1).
-
-        Raises `Lost` if it was written meanwhile.
-        """
+        """Mark a session as dead: no slower writer brings it back. Raises `Lost`."""
         return await self.commit(loaded, replace(loaded.session, is_dead=True, is_dirty=False))
+
+    async def let_expire(self, loaded: Loaded) -> Loaded:
+        """As `bury`, of an expired session (TTL-1): the caller writes nothing, so a failure is `Unavailable`."""
+        try:
+            return await self.bury(loaded)
+        except OutcomeUnknown as error:
+            raise Unavailable(str(error)) from error
 
     async def get(
         self, scope: Scope, session_id: str, *, without: Iterable[str] = (), margin: timedelta = _NO_MARGIN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -14,9 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from agentkeep_opensearch import log
-from agentkeep_opensearch.facts import facts_of
 from agentkeep_opensearch.log import Log
-from agentkeep_opensearch.statements import message_key, pointer_key
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -24,10 +22,8 @@ NEVER = 2**62
 """`expires_at` of a session that does not expire."""
 DEAD = -(2**62)
 """`expires_at` of one that is being removed or made: whatever the clock says, it is expired."""
-LAST_VERSION = 2**62
-"""The external version of a removed message: a create that arrives later is refused (see the ADR)."""
 _TOKENS = 16
-_END = "\n\n"
+TEXT_END = "\n\n"
 """After each text to search, see `search.py`."""
 
 
@@ -261,58 +257,8 @@ def stored_message(session_id: str, source: Mapping[str, Any]) -> Message:
     """Raises `Corrupt`."""
     return decode(
         source,
-        lambda found: msgspec.convert({**found, "search_text": found.get("search_text", _END)[: -len(_END)]}, Message),
+        lambda found: msgspec.convert(
+            {**found, "search_text": found.get("search_text", TEXT_END)[: -len(TEXT_END)]}, Message
+        ),
         lambda found: message_name(session_id, found.get("id", f"with seq {found.get('seq')}")),
     )
-
-
-def message_source(session: Session, message: Message) -> dict[str, Any]:
-    return {
-        "session": session.key,
-        "tenant": session.tenant,
-        "user_id": session.record.user_id,
-        "agent_name": session.record.agent_name,
-        "life": session.life,
-        "order": f"{session.key}{message.seq:017d}",
-        "at": message.created_at // 1000,
-        **_facts(message.payload),
-        **msgspec.structs.asdict(message),
-        "search_text": message.search_text + _END,
-    }
-
-
-def _facts(payload: str) -> dict[str, Any]:
-    facts = facts_of(payload)
-    return {"tools": facts.tools, "facts": [f"{key}\0{text}" for key, text in facts.metadata.items()]}
-
-
-def index_lines(session: Session, messages: Iterable[Message]) -> list[Any]:
-    """Lines of a bulk request: the pointers, then the messages in order. A repetition changes nothing, and never undoes
-    a removal
-    or a replacement, because both make the version larger.
-    """
-    pointers: list[Any] = []
-    documents: list[Any] = []
-    for message in messages:
-        shared = {"routing": session.key}
-        seq = message.seq
-        own = {"_id": message_key(session.key, session.life, seq), "version": 1, "version_type": "external"}
-        pointer = {
-            "_id": pointer_key(session.key, message.id),
-            "version": 2 * (session.life + seq),
-            "version_type": "external_gte",
-        }
-        pointers += [{"index": {**shared, **pointer}}, {"life": session.life, "seq": seq}]
-        documents += [{"index": {**shared, **own}}, message_source(session, message)]
-    return pointers + documents
-
-
-def removal_lines(key: str, life: int, seq: int, message_id: str | None) -> list[Any]:
-    """Lines of a bulk request that remove a message and its pointer, and refuse what arrives later."""
-    own = {"_id": message_key(key, life, seq), "version": LAST_VERSION, "version_type": "external_gte"}
-    lines: list[Any] = [{"delete": {"routing": key, **own}}]
-    if message_id is not None:
-        version = 2 * (life + seq) + 1
-        pointer = {"_id": pointer_key(key, message_id), "version": version, "version_type": "external_gte"}
-        lines.append({"delete": {"routing": key, **pointer}})
-    return lines

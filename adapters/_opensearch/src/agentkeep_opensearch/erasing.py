@@ -8,8 +8,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from agentkeep_opensearch import log
+from agentkeep_opensearch.bulk import removal_lines
 from agentkeep_opensearch.commit import Lost, Store, loaded_of, owner_of
-from agentkeep_opensearch.documents import Loaded, Message, Session, removal_lines
+from agentkeep_opensearch.documents import Loaded, Message, Session
 from agentkeep_opensearch.log import Log
 from agentkeep_opensearch.statements import message_key
 

@@ -40,6 +40,7 @@ _STATUSES: dict[int, tuple[Cause, type[PersistenceError]]] = {
     403: (Cause.REFUSED, ConfigurationError),
     404: (Cause.REFUSED, Refused),
     405: (Cause.REFUSED, ConfigurationError),
+    408: (Cause.REFUSED, Unavailable),
     413: (Cause.REFUSED, Refused),
     429: (Cause.CONTENTION, Unavailable),
     502: (Cause.UNREADABLE, Unavailable),

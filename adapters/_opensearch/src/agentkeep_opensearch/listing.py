@@ -10,7 +10,7 @@ from typing import Any
 
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
 
-from agentkeep_opensearch.client import Client, Effect, Reply
+from agentkeep_opensearch.client import Client, Reply
 from agentkeep_opensearch.documents import Loaded, micros, session_of
 from agentkeep_opensearch.statements import Names
 
@@ -36,7 +36,7 @@ class Refresher:
     async def _run(self) -> None:
         async with self._one_at_a_time:
             self._next = None  # who comes from now on needs a later one
-            await self._client.request("POST", f"/{self._index}/_refresh", effect=Effect.REPEATABLE)
+            await self._client.request("POST", f"/{self._index}/_refresh")  # a part of reads: it changes no data
 
 
 class Listing:

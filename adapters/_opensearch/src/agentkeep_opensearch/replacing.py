@@ -8,9 +8,10 @@ from agentkeep.spi.resend import Effect
 from msgspec.structs import replace
 
 from agentkeep_opensearch import log
+from agentkeep_opensearch.bulk import message_source
 from agentkeep_opensearch.client import Client, is_conflict
 from agentkeep_opensearch.commit import Lost, Store
-from agentkeep_opensearch.documents import Loaded, Message, message_source, stored_message
+from agentkeep_opensearch.documents import Loaded, Message, stored_message
 from agentkeep_opensearch.statements import message_key
 
 _WITHOUT = ("state", "metadata", "labels")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, NamedTuple
@@ -13,6 +14,9 @@ from agentkeep_opensearch.client import Client, Reply
 from agentkeep_opensearch.statements import Names, load_json
 
 VERSION = 1
+_PAUSE = 0.05
+_CREATION_SECONDS = 60.0
+"""New indices may take longer than a call may: each waits for the cluster manager, and for an active shard."""
 
 
 class IndexSettings(NamedTuple):
@@ -29,6 +33,8 @@ class Found(NamedTuple):
     version: SchemaVersion | None
     durability: str
     replicas: int
+    primaries: int
+    """Shards of both indices, without their copies."""
 
 
 async def prepare(client: Client, names: Names, settings: IndexSettings, *, manage: bool) -> Found:
@@ -41,21 +47,41 @@ async def prepare(client: Client, names: Names, settings: IndexSettings, *, mana
         found.version, known=VERSION, manage_schema=manage, name=f"prefix {names.prefix!r}", remedy=""
     )
     if not missing:
+        await _wait_for_shards(client, names, found.primaries)
         return found
-    # The sessions last: their index says that the schema is there.
-    await _create(client, names.messages, _with_languages(settings.languages), settings, load_json("analysis"))
-    await _create(client, names.sessions, load_json("sessions"), settings)
-    return await look(client, names)
+    with client.until(max(client.deadline, asyncio.get_running_loop().time() + _CREATION_SECONDS)):
+        # The sessions last: their index says that the schema is there.
+        await _create(client, names.messages, _with_languages(settings.languages), settings, load_json("analysis"))
+        await _create(client, names.sessions, load_json("sessions"), settings)
+        found = await look(client, names)
+        await _wait_for_shards(client, names, found.primaries)
+        return found
+
+
+async def _wait_for_shards(client: Client, names: Names, primaries: int) -> None:
+    """An index that another process is creating exists before its shards answer. Raises `Unavailable`.
+
+    The status tells nothing: OpenSearch 3.8 calls an index yellow whose primary is not assigned yet.
+    """
+    path = f"/_cluster/health/{names.sessions},{names.messages}"
+    while True:
+        seconds = max(0.0, client.deadline - asyncio.get_running_loop().time())
+        params = {"wait_for_active_shards": primaries, "timeout": f"{int(seconds * 900)}ms"}
+        reply = await client.request("GET", path, params=params)
+        if reply.get("active_primary_shards", 0) >= primaries:
+            return
+        await asyncio.sleep(_PAUSE)
 
 
 async def look(client: Client, names: Names) -> Found:
     reply = await client.request("GET", f"/{names.sessions},{names.messages}", may_be_absent=True)
     if "error" in reply:
-        return Found(None, "request", 0)
+        return Found(None, "request", 0, 0)
     sessions = next(index for index in reply.values() if names.sessions in index["aliases"])
     settings: Reply = sessions["settings"]["index"]
     durability = str(settings.get("translog", {}).get("durability", "request")).lower()
-    return Found(_version(sessions, names), durability, int(settings.get("number_of_replicas", 0)))
+    primaries = sum(int(index["settings"]["index"]["number_of_shards"]) for index in reply.values())
+    return Found(_version(sessions, names), durability, int(settings.get("number_of_replicas", 0)), primaries)
 
 
 def _with_languages(languages: Sequence[str]) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class OpenSearchSessions:
         if loaded is None or loaded.session.is_dead:
             return None, loaded
         if loaded.session.is_expired(now):
-            return None, await self._store.bury(loaded)
+            return None, await self._store.let_expire(loaded)
         return loaded, None
 
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
