@@ -79,9 +79,7 @@ class ListingCosts:
         await _stay(keep)
         for _ in range(2):
             await _settle(keep, AMONG_EXPIRED)
-            before = await _told(database, keep)
-            await _run(keep, AMONG_EXPIRED)
-            costs.append(await _told(database, keep) - before)
+            costs.append(min([await _done_by_server(database, keep) for _ in range(2)]))
             if len(costs) == 1:
                 await _expire(keep)
         few, many = costs
@@ -203,6 +201,13 @@ async def _settle(keep: Keep, calls: list[Call]) -> None:
 async def _run(keep: Keep, calls: list[Call]) -> None:
     for number, call in enumerate(calls):
         await call(keep, number)
+
+
+async def _done_by_server(database: Database, keep: Keep) -> int:
+    """Of one run. While an older snapshot is held, by PostgreSQL's autovacuum for example, dead rows are passed too."""
+    before = await _told(database, keep)
+    await _run(keep, AMONG_EXPIRED)
+    return await _told(database, keep) - before
 
 
 async def _told(database: Database, keep: Keep) -> int:
