@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, cast
@@ -31,7 +33,9 @@ from claude_agent_sdk import (
 FRAMEWORK = MAIN = "claude-agent"
 """The `agent_name` of main transcripts; subagents have `claude-agent/sub`, so that a listing can leave them out."""
 SUB = "claude-agent/sub"
-_TRIES = 20
+_TRIES = 30
+_LONGEST_PAUSE = 0.3
+"""Seconds between two tries."""
 _USAGE = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 
@@ -77,6 +81,8 @@ class AgentkeepSessionStore(SessionStore):
             except Conflict:
                 if attempt == _TRIES - 1:
                     raise
+                longest = min(_LONGEST_PAUSE, 0.005 * 2**attempt)
+                await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - so that of many writers each gets a turn
             else:
                 return
 
