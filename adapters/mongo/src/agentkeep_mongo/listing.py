@@ -20,7 +20,7 @@ from agentkeep_mongo.client import Client, Collections
 from agentkeep_mongo.documents import NEVER, Document, micros
 
 _LEADS = {"parent_id": "parent", "user_id": "user", "agent_name": "agent", "status": "status"}
-_COUNTED = 500
+_COUNTED = 100
 
 EVERYTHING_IS_OVER = Int64(0)
 """The `expires_at` of a deleted session, until it is removed."""
@@ -61,7 +61,7 @@ def _equal(scope: Scope, query: SessionQuery) -> Document:
 async def plan(client: Client, scope: Scope, query: SessionQuery, field: str) -> tuple[Document, str]:
     """A filter for the living sessions of a query, and the index to walk: no plan depends on statistics (COST-4).
 
-    Of several filters the one leads that matches the fewest sessions, counted up to 500. That is one more request.
+    Of several filters the one leads that matches the fewest sessions, counted up to 100. That is one more request.
     """
     filters = _filters(scope, query)
     lead, condition = filters[0] if filters else ("all", {})

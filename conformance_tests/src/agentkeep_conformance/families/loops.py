@@ -14,7 +14,7 @@ import trio
 from agentkeep import Keep, PersistenceAdapter, PersistenceError, sync
 
 from agentkeep_conformance.cancelling import When, awaits_of, was_cancelled
-from agentkeep_conformance.clauses import needs, proves
+from agentkeep_conformance.clauses import needs, needs_two_loops, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.delegating import Delegating
 from agentkeep_conformance.elsewhere import awaited, fork_and_call_each, in_thread, says_what_to_do, told
@@ -72,6 +72,7 @@ class Loops:
             assert works_afterwards == 3, face
 
     @proves("LIFE-3")
+    @needs_two_loops
     async def test_a_keep_with_its_own_loop_serves_every_loop_and_thread(self, database: Database, keep: Keep) -> None:
         await furnish(keep)
         before = threading.active_count()

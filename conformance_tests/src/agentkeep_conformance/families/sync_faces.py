@@ -12,7 +12,7 @@ import pytest
 import trio
 from agentkeep import Closed, Keep, NewMessage, PersistenceError, sync
 
-from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.clauses import needs_two_loops, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.elsewhere import in_thread
 from agentkeep_conformance.samples import PATIENCE_SECONDS, said
@@ -20,6 +20,7 @@ from agentkeep_conformance.samples import PATIENCE_SECONDS, said
 
 class SyncFaces:
     @proves("LIFE-5")
+    @needs_two_loops
     async def test_the_sync_keep_is_called_from_threads_and_in_a_running_loop(self, database: Database) -> None:
         with sync.over(Keep(database.unopened())) as keep:
             keep.sessions.create("s")  # blocks this event loop, and does not need it
@@ -34,6 +35,7 @@ class SyncFaces:
             keep.sessions.get("s")
 
     @proves("LIFE-5")
+    @needs_two_loops
     async def test_a_callers_coroutine_runs_on_the_loop_of_the_sync_keep(self, database: Database) -> None:
         with sync.over(Keep(database.unopened())) as keep:
             keep.sessions.create("s")

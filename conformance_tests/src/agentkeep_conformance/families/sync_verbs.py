@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from agentkeep import Keep, SessionNotFound, View, sync
 
-from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.clauses import needs_two_loops, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.lifecycle import VERBS
 from agentkeep_conformance.samples import said, whole
@@ -21,6 +21,7 @@ _LONGEST_OWN_ID = 10
 
 class SyncVerbs:
     @proves("LIFE-5")
+    @needs_two_loops
     @pytest.mark.parametrize("verb", VERBS)
     async def test_a_sync_verb_does_what_its_twin_does(self, database: Database, keep: Keep, verb: str) -> None:
         capability = verb.removeprefix("messages.")
