@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
+FLOOR, OURS = "floor", "agentkeep"
 USER = "u1"
 LISTED = 20
 
@@ -29,7 +30,7 @@ class Candidate(Protocol):
 
 def make(name: str, backend: str, url: str, namespace: str) -> Candidate:
     """`name`: "floor", "agentkeep", or that of a module in `peers`. `url` is the server's, or a folder for SQLite."""
-    modules = {"floor": "floors", "agentkeep": "ours"}
+    modules = {FLOOR: "floors", OURS: "ours"}
     module: Any = import_module(modules.get(name) or f"peers.{name.replace('-', '_')}")
     return module.make(backend, url, namespace)
 

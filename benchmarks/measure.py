@@ -17,7 +17,7 @@ from itertools import pairwise
 from statistics import median
 from time import perf_counter
 
-from candidate import LISTED, Candidate, fill, make
+from candidate import FLOOR, LISTED, OURS, Candidate, fill, make
 
 TEXT = "A window seat to Oslo, please, and a vegetarian meal if there is one. " * 6
 TURN = 4
@@ -26,8 +26,6 @@ LOAD = 1_000
 LENGTHS = (10, 1_000, 10_000)
 WRITERS = (1, 8, 32)
 SMOKE = ((10, 60), (1, 4))
-OURS = ("floor", "agentkeep")
-"""Others are not measured in their longest sessions, which take some of them minutes to fill."""
 
 
 async def latency(calls: int, call: Callable[[], Awaitable[object]]) -> float:
@@ -109,8 +107,8 @@ async def measure(
 async def main(backend: str, name: str, url: str, namespace: str, calls: str) -> None:
     candidate = make(name, backend, url, namespace)
     lengths, writers = SMOKE if int(calls) < 10 else (LENGTHS, WRITERS)
-    if name not in OURS:
-        lengths = lengths[:2]
+    if name not in (FLOOR, OURS):
+        lengths = lengths[:2]  # of some peers the longest sessions take minutes to fill
     await candidate.open()
     try:
         print(json.dumps(await measure(candidate, int(calls), lengths, writers)))

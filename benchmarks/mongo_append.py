@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from statistics import median
-from time import perf_counter
+from collections.abc import Awaitable
 from typing import Any
 from uuid import uuid4
 
@@ -21,40 +19,13 @@ import agentkeep
 from agentkeep import Keep, NewMessage
 from agentkeep_conformance.servers import MONGO_STANDALONE
 from bson import Int64
+from interleaved import Act, compare
 from pymongo import AsyncMongoClient, ReturnDocument, WriteConcern
 
 CONTENT = "x" * 400
 PAYLOAD = f'{{"content":"{CONTENT}"}}'
 KEPT = 64
-TURNS = 60
-CALLS = 96
 WRITERS = 32
-
-Act = Callable[[int], Awaitable[Any]]
-
-
-async def seconds(act: Act, writers: int) -> float:
-    """A call's share of the time that `CALLS` calls of so many writers take."""
-
-    async def write(writer: int) -> None:
-        for _ in range(CALLS // writers):
-            await act(writer)
-
-    started = perf_counter()
-    await asyncio.gather(*(write(writer) for writer in range(writers)))
-    return (perf_counter() - started) / CALLS
-
-
-async def compare(title: str, acts: dict[str, Act], writers: int = 1) -> None:
-    times: dict[str, list[float]] = {name: [] for name in acts}
-    for turn in range(TURNS + 5):
-        for name, act in acts.items():
-            took = await seconds(act, writers)
-            if turn >= 5:
-                times[name].append(took)
-    floor = median(next(iter(times.values())))
-    for name, took in times.items():
-        print(f"| {title} | {name} | {median(took) * 1e6:.0f} | {median(took) / floor:.2f} |", flush=True)
 
 
 async def compare_appends(keep: Keep, sessions: Any) -> None:

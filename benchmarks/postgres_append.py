@@ -9,9 +9,7 @@ so that a busy machine slows all alike; medians are of all turns. Only the ratio
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from statistics import median
-from time import perf_counter
+from collections.abc import Awaitable
 from typing import Any, cast
 from uuid import uuid4
 
@@ -20,11 +18,10 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from agentkeep import NewMessage
 from agentkeep_conformance.servers import POSTGRES
 from agentkeep_postgres.statements import Names, load_statements
+from interleaved import compare
 
 CONTENT = "A window seat to Oslo, please, and a vegetarian meal if there is one. " * 6
 PAYLOAD = f'{{"content":"{CONTENT}"}}'
-TURNS = 100
-CALLS = 20
 FLOOR = """
 WITH counted AS (
     UPDATE {p}sessions SET last_seq = last_seq + $3, message_count = message_count + $3, updated_at = clock_timestamp(),
@@ -37,27 +34,6 @@ SELECT 'default', $1, before + n, id, 'user', clock_timestamp(), $4, 'AAAAAAAAAA
 FROM counted, unnest($2::text[]) WITH ORDINALITY AS new (id, n)
 RETURNING seq, created_at
 """
-
-Act = Callable[[], Awaitable[Any]]
-
-
-async def seconds(act: Act) -> float:
-    started = perf_counter()
-    for _ in range(CALLS):
-        await act()
-    return (perf_counter() - started) / CALLS
-
-
-async def compare(acts: dict[str, Act]) -> None:
-    times: dict[str, list[float]] = {name: [] for name in acts}
-    for turn in range(TURNS + 5):
-        for name, act in acts.items():
-            took = await seconds(act)
-            if turn >= 5:
-                times[name].append(took)
-    floor = median(next(iter(times.values())))
-    for name, took in times.items():
-        print(f"| {name} | {median(took) * 1e6:.0f} | {median(took) / floor:.2f} |")
 
 
 async def main() -> None:
@@ -74,19 +50,24 @@ async def main() -> None:
         values |= {"tenant": "default", "session_id": "function", "roles": ["user"], "payloads": [PAYLOAD]}
         values |= {"may_be_stored": False, "skip": False, "keys": ["A" * 22], "searches": [CONTENT.casefold()]}
 
-        def called() -> Awaitable[Any]:
+        def called(_: int) -> Awaitable[Any]:
             return held.fetch(append.text, *append.arguments(values | {"ids": [uuid4().hex]}))
 
-        print(f"PostgreSQL {POSTGRES.version()}\n\n| | µs an append | of the floor |\n|---|---|---|")
+        print(f"PostgreSQL {POSTGRES.version()}\n\n| | | µs an append | of the floor |\n|---|---|---|---|")
         await compare(
+            "one writer",
             {
-                "one statement, held connection": lambda: held.fetch(
+                "one statement, held connection": lambda _: held.fetch(
                     floor, "floor", [uuid4().hex], 1, PAYLOAD, CONTENT.casefold()
                 ),
                 "our function, held connection": called,
-                "append, asyncpg": lambda: keep.messages.append("asyncpg", [NewMessage(role="user", content=CONTENT)]),
-                "append, psycopg": lambda: other.messages.append("psycopg", [NewMessage(role="user", content=CONTENT)]),
-            }
+                "append, asyncpg": lambda _: keep.messages.append(
+                    "asyncpg", [NewMessage(role="user", content=CONTENT)]
+                ),
+                "append, psycopg": lambda _: other.messages.append(
+                    "psycopg", [NewMessage(role="user", content=CONTENT)]
+                ),
+            },
         )
     await held.execute(f"DROP TABLE {prefix}sessions, {prefix}labels, {prefix}messages, {prefix}schema_version CASCADE")
     await held.close()

@@ -10,9 +10,9 @@ from statistics import median
 from typing import Any
 
 from backends import Backend
+from candidate import FLOOR, OURS
 from plots import chart
 
-FLOOR, OURS = "floor", "agentkeep"
 MEASURES = ("append", "turn of 4", "last 50", "load 1,000", "list 20 sessions")
 OF_PEERS = ("append at 10", "append at 1000", "last 50", "load 1,000")
 FAULTS = ("lost", "doubled", "reordered", "refused")

@@ -25,8 +25,9 @@ from uuid import uuid4
 
 import history
 from backends import Backend, backends
+from candidate import FLOOR, OURS
 from environments import PEERS, environment, version_of
-from report import FAULTS, FLOOR, OURS, Round, all_ratios, plots, report
+from report import FAULTS, Round, all_ratios, plots, report
 
 HERE = Path(__file__).parent
 BACKENDS = ["sqlite", "redis", "postgres", "mongo"]
