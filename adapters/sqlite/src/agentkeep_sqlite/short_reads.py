@@ -33,9 +33,9 @@ class TimedConnection(DriverConnection):
 
     def __init__(self, driver: sqlite3.Connection) -> None:
         super().__init__(driver)
-        driver.set_progress_handler(self._is_too_late, _INSTRUCTIONS)
+        driver.set_progress_handler(self.is_too_late, _INSTRUCTIONS)
 
-    def _is_too_late(self) -> bool:
+    def is_too_late(self) -> bool:
         return monotonic() > self.deadline
 
     def all(self, sql: str, values: Values = ()) -> list[Row]:
@@ -43,7 +43,7 @@ class TimedConnection(DriverConnection):
         with closing(self.driver.execute(sql, values)) as cursor:  # an open cursor would keep its snapshot
             for row in cursor:
                 rows.append(row)
-                if monotonic() > self.deadline:
+                if self.is_too_late():
                     raise NotShort
         return rows
 
@@ -77,11 +77,10 @@ class ShortReads:
         db.deadline = monotonic() + _LONGEST
         try:
             return work(db)
-        except (sqlite3.Error, Unsettled) as error:
+        except (sqlite3.Error, Unsettled, NotShort) as error:
+            if db.is_too_late():  # between two rows, or interrupted within a statement
+                self._reads_to_pass = _PAUSE
             raise NotShort from error
-        except NotShort:
-            self._reads_to_pass = _PAUSE
-            raise
 
     def close(self) -> None:
         """Waits for a read of another thread's loop."""
