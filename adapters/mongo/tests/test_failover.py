@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from agentkeep import Keep
@@ -27,18 +26,9 @@ _LONGEST_PAUSE = 30
 
 
 @pytest.fixture
-def set_dsn(request: pytest.FixtureRequest) -> str:
+def dsn(request: pytest.FixtureRequest) -> str:
+    """In place of the standalone server's, for `prefix` too."""
     return dsn_of(MONGO_SET, request.config)
-
-
-@pytest.fixture
-def set_prefix(set_dsn: str) -> Iterator[str]:
-    prefix = f"n{uuid4().hex[:10]}"
-    yield prefix
-    with MongoClient[dict[str, Any]](set_dsn) as client:
-        for name in client["agentkeep"].list_collection_names():
-            if name.startswith(prefix):
-                client["agentkeep"].drop_collection(name)
 
 
 def kill_primary(dsn: str) -> None:
@@ -58,14 +48,14 @@ def step_down(dsn: str) -> None:
 
 @pytest.mark.parametrize(("fail", "seconds"), [(kill_primary, 18), (step_down, 6)])
 async def test_nothing_acknowledged_is_lost_and_nothing_doubled(
-    set_dsn: str, set_prefix: str, fail: Callable[[str], None], seconds: int
+    dsn: str, prefix: str, fail: Callable[[str], None], seconds: int
 ) -> None:
-    writers = [await _start(set_dsn, set_prefix, number) for number in range(_PROCESSES)]
+    writers = [await _start(dsn, prefix, number) for number in range(_PROCESSES)]
     try:
         async with asyncio.timeout(120):
             for writer in writers:
                 assert (await _line(writer)) == "ready"
-            await asyncio.to_thread(fail, set_dsn)
+            await asyncio.to_thread(fail, dsn)
             await asyncio.sleep(seconds)
             told = [json.loads(await _told(writer)) for writer in writers]
     finally:
@@ -75,7 +65,7 @@ async def test_nothing_acknowledged_is_lost_and_nothing_doubled(
             await writer.wait()
         await asyncio.to_thread(MONGO_SET.restart)
 
-    async with Keep(MongoAdapter.from_url(set_dsn, prefix=set_prefix)) as keep:
+    async with Keep(MongoAdapter.from_url(dsn, prefix=prefix)) as keep:
         logs = {
             session.id: [message async for message in keep.messages.iterate(session.id)]
             async for session in keep.sessions.iterate()

@@ -14,13 +14,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
-from uuid import uuid4
 
 from msgspec.structs import replace
 
 from agentkeep._chats import as_chat
 from agentkeep._items import ITEM, framework_of, from_stored, to_stored
-from agentkeep._validation import MAX_ID_BYTES
+from agentkeep._validation import MAX_ID_BYTES, fresh_id
 from agentkeep.errors import InvalidInput, OutcomeUnknown
 from agentkeep.messages import Messages
 from agentkeep.models import Appended, Message, NewMessage
@@ -120,7 +119,7 @@ async def append_once(messages: Messages, session_id: str, batch: Sequence[NewMe
 
     A message without an id gets one here, so that each try sends the same. Raises what `append` raises.
     """
-    batch = [message if message.id else replace(message, id=uuid4().hex) for message in batch]
+    batch = [message if message.id else replace(message, id=fresh_id()) for message in batch]
     for pause in _PAUSES:
         try:
             return await messages.append(session_id, batch, **options)

@@ -17,6 +17,7 @@ from agentkeep.spi.outcomes import (
     check_visible,
     last_seq_conflict,
     message_id_conflict,
+    new_message,
     version_conflict,
 )
 from bson import Int64, ObjectId
@@ -131,9 +132,5 @@ def first_batch(batch: Batch, kept: int, version: int, moment: int) -> Document:
 
 
 def message_records(batch: Batch, last_seq: int, moment: int) -> list[MessageRecord]:
-    return [
-        MessageRecord(
-            id=draft.id, seq=seq, role=draft.role, payload=draft.payload, created_at=draft.created_at or time_of(moment)
-        )
-        for seq, draft in enumerate(batch.drafts, last_seq + 1)
-    ]
+    now = time_of(moment)
+    return [new_message(draft, seq, now) for seq, draft in enumerate(batch.drafts, last_seq + 1)]

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from itertools import repeat
 from typing import NamedTuple
 
 from agentkeep.errors import AlreadyExists, LimitExceeded, Refused, SessionNotFound
 from agentkeep.records import Append, AppendedRecord, MessageDraft, MessageRecord, Scope
-from agentkeep.spi.outcomes import batch_conflict, last_seq_conflict, message_id_conflict, version_conflict
+from agentkeep.spi.outcomes import (
+    batch_conflict,
+    has_condition,
+    last_seq_conflict,
+    message_id_conflict,
+    new_message,
+    version_conflict,
+)
 from agentkeep.spi.resend import Effect
 from agentkeep.spi.together import Sending, Together
 
@@ -107,7 +113,7 @@ class Appends:
         for row in rows:
             place, last_seq, version, moment = row
             joined = sessions[int(place) - 1]
-            messages = _new_records(joined.messages, last_seq, moment)
+            messages = [new_message(draft, seq, moment) for seq, draft in enumerate(joined.messages, last_seq + 1)]
             found[int(place) - 1] = list(_split(joined, messages, version))
         return found
 
@@ -141,19 +147,6 @@ def _split(joined: _Joined, messages: Sequence[MessageRecord], version: int) -> 
         end = start + len(call.append.messages)
         yield AppendedRecord(messages[start:end], version, messages[end - 1].seq, end - start)
         start = end
-
-
-def _new_records(drafts: Sequence[MessageDraft], last_seq: int, moment: datetime) -> list[MessageRecord]:
-    return [
-        MessageRecord(
-            id=draft.id,
-            seq=seq,
-            role=draft.role,
-            payload=draft.payload,
-            created_at=draft.created_at or moment,
-        )
-        for seq, draft in enumerate(drafts, last_seq + 1)
-    ]
 
 
 def _many_values(sessions: Sequence[_Joined]) -> Mapping[str, object]:
@@ -196,7 +189,7 @@ def _append_values(scope: Scope, append: Append) -> dict[str, object]:
         "session_id": append.session_id,
         **_columns(append.messages),
         "times": times if any(times) else None,
-        "may_be_stored": append.may_be_stored or _has_condition(append),
+        "may_be_stored": append.may_be_stored or has_condition(append),
         "skip": append.stored == "skip",
         "create": draft_json(append.create),
         "expected_version": append.expected_version,
@@ -206,14 +199,6 @@ def _append_values(scope: Scope, append: Append) -> dict[str, object]:
         "changes": changes_json(append.changes),
         "add": add_json(append.add),
     }
-
-
-def _has_condition(append: Append) -> bool:
-    """Whether a record that is sent again may fail or cut the log before the unique index meets its ids (IDEM-2).
-
-    Without such an option the search for the ids is left out: a duplicate key says that the record was sent before.
-    """
-    return (append.expected_version, append.expected_last_seq, append.truncate_after) != (None, None, None)
 
 
 def _check_size(drafts: Sequence[MessageDraft]) -> None:
@@ -238,15 +223,7 @@ def _appended(append: Append, row: Row) -> AppendedRecord:
             messages.append(_stored(draft.id, *columns))
             continue
         new += 1
-        messages.append(
-            MessageRecord(
-                id=draft.id,
-                seq=actual + new,
-                role=draft.role,
-                payload=draft.payload,
-                created_at=draft.created_at or moment,
-            )
-        )
+        messages.append(new_message(draft, actual + new, moment))
     return AppendedRecord(messages, version, last_seq, new)
 
 

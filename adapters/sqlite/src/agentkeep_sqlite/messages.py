@@ -22,14 +22,16 @@ from agentkeep.spi.outcomes import (
     batch_conflict,
     check_owner,
     check_visible,
+    has_condition,
     last_seq_conflict,
     message_id_conflict,
+    new_message,
     version_conflict,
 )
 
 from agentkeep_sqlite.client import MAX_SHORT, Client, Connection, Row
 from agentkeep_sqlite.errors import is_duplicate
-from agentkeep_sqlite.rows import from_micros, message_record, message_records, message_values, new_message, to_micros
+from agentkeep_sqlite.rows import from_micros, message_record, message_records, message_values, to_micros
 from agentkeep_sqlite.search import Search
 from agentkeep_sqlite.tables import MAX_INTEGER, LogChange, StoredSession, Tables, lookup_values
 from agentkeep_sqlite.watch import watch
@@ -52,7 +54,7 @@ class SQLiteMessages:
         self._search = Search(client, tables)
 
     async def append(self, scope: Scope, append: Append) -> AppendedRecord:
-        look_up = append.may_be_stored or _must_see_repetition(append)
+        look_up = append.may_be_stored or has_condition(append)
         try:
             return await self._write_append(scope, append, look_up=look_up)
         except Refused as error:
@@ -265,11 +267,6 @@ class SQLiteMessages:
 
     def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
         return watch(self._client, self._tables, scope, session_id, after_seq)
-
-
-def _must_see_repetition(append: Append) -> bool:
-    """Whether a repetition of this call would not run into the unique constraint on messages' ids (IDEM-2)."""
-    return not (append.truncate_after is append.expected_version is append.expected_last_seq is None)
 
 
 def _repeated(stored: StoredMessages, append: Append) -> AppendedRecord:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from agentkeep.records import MessageDraft, MessageRecord, RestoredMessage, SessionRecord
 from agentkeep.spi.decode import decode, decode_all, message_name, session_name
+from agentkeep.spi.outcomes import new_message
 from msgspec.structs import asdict
 
 from agentkeep_sqlite.client import Row
@@ -96,13 +97,6 @@ def message_records(session_id: str, rows: Iterable[Row]) -> list[MessageRecord]
 def _message_record(row: Row) -> MessageRecord:
     return MessageRecord(
         id=_text(row[0]), seq=row[1], role=_text(row[2]), payload=_text(row[3]), created_at=from_micros(row[4])
-    )
-
-
-def new_message(draft: MessageDraft, seq: int, now: datetime) -> MessageRecord:
-    """The record of a message that is appended now."""
-    return MessageRecord(
-        id=draft.id, seq=seq, role=draft.role, payload=draft.payload, created_at=draft.created_at or now
     )
 
 

@@ -1,4 +1,4 @@
-"""What a verb results in, said once for all adapters: changed and forked sessions, counters, conflicts."""
+"""What a verb results in, said once for all adapters: new messages, changed and forked sessions, conflicts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,31 @@ from agentkeep.errors import AlreadyExists, Conflict, InvalidInput, LimitExceede
 from agentkeep.records import (
     MAX_COUNTERS,
     MAX_SEQ,
+    Append,
     Fork,
+    MessageDraft,
+    MessageRecord,
     Scope,
     SessionChanges,
     SessionDraft,
     SessionRecord,
     expiry,
 )
+
+
+def new_message(draft: MessageDraft, seq: int, now: datetime) -> MessageRecord:
+    """The record of a message that is appended now."""
+    return MessageRecord(
+        id=draft.id, seq=seq, role=draft.role, payload=draft.payload, created_at=draft.created_at or now
+    )
+
+
+def has_condition(append: Append) -> bool:
+    """Whether a record that is sent again may fail or cut the log before a unique index meets its ids (IDEM-2).
+
+    Without such an option the search for the ids may be left out: a duplicate key says that the record was sent before.
+    """
+    return (append.expected_version, append.expected_last_seq, append.truncate_after) != (None, None, None)
 
 
 def changed_fields(record: SessionRecord, changes: SessionChanges, now: datetime) -> dict[str, Any]:
