@@ -14,7 +14,7 @@ from agentkeep import Keep, NewMessage
 from agentkeep.errors import ConfigurationError, LimitExceeded, Unavailable
 from agentkeep_conformance.listed_tenants import check_tenants_are_listed
 from agentkeep_conformance.proxy import Fault, Proxy
-from agentkeep_postgres import PostgresAdapter, messages
+from agentkeep_postgres import PostgresAdapter, appends
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -202,7 +202,7 @@ async def test_a_text_that_the_callers_engine_can_not_say_is_no_lost_connection(
 
 async def test_an_append_that_no_server_takes_is_refused(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """FID-4: before anything is sent. The true limit would take this test's machine two gigabytes."""
-    monkeypatch.setattr(messages, "MAX_APPEND_BYTES", 4_000)
+    monkeypatch.setattr(appends, "MAX_APPEND_BYTES", 4_000)
     async with database.keep() as keep:
         await keep.sessions.create("s")
         with pytest.raises(LimitExceeded) as refused:

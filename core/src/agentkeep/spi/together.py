@@ -44,7 +44,7 @@ class Ticket(Generic[R]):
 
     def __init__(self, *, seconds: float | None = None) -> None:
         """`seconds`: how long a cancelled call waits for its end after it was taken; None: until it has ended."""
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._answer: asyncio.Future[R] = self.loop.create_future()
         self._end: asyncio.Future[None] | None = None
         self._is_ended = False
