@@ -32,15 +32,15 @@ INSERT INTO {p}sessions (tenant, id, user_id, agent_name, status, state, metadat
     message_count, last_seq, created_at, updated_at, has_labels)
 SELECT 't', 's' || n, 'u' || n % 200, 'a' || n % 50, (ARRAY['active', 'completed', 'abandoned'])[1 + n % 3], '{}', '{}',
     '{}', 'p' || n % 300, 1, 5000, 5000, now() - n * interval '1 second', now() - n * interval '1 second', true
-FROM generate_series(1, 20000) AS n ORDER BY md5(n::text);
+FROM generate_series({first}, {last}) AS n ORDER BY md5(n::text);
 INSERT INTO {p}labels (tenant, session_id, label, created_at, updated_at)
 SELECT 't', 's' || n, label, now() - n * interval '1 second', now() - n * interval '1 second'
-FROM generate_series(1, 20000) AS n,
+FROM generate_series({first}, {last}) AS n,
     unnest(ARRAY['of ' || n % 5, CASE WHEN n > 19990 THEN 'rare' ELSE 'common' END, 'half ' || n % 2]) AS label
 ORDER BY md5(n::text);
 INSERT INTO {p}messages (tenant, session_id, seq, id, role, created_at, payload, content_key, version, search)
 SELECT 't', 's' || 1 + n / 5000, n % 5000 + 1, 'm' || n, 'user', now(), '{"content":"x"}', 'k', 1, 'm' || n || ' filler'
-FROM generate_series(0, 29999) AS n;
+FROM generate_series(3 * ({first} - 1) / 2, 3 * {last} / 2 - 1) AS n;
 """
 _EXPLAIN = """
 LOAD 'auto_explain';
@@ -51,7 +51,8 @@ SET auto_explain.log_format = json;
 SET client_min_messages = log;
 SET plan_cache_mode = force_generic_plan;
 """
-STATISTICS = ["none", "fresh", "fresh, planned for the values"]
+_SMALL, _LARGE = 3_200, 20_000
+STATISTICS = ["none", "none, planned while small", "fresh", "fresh, planned for the values"]
 
 
 class Explained:
@@ -92,16 +93,22 @@ async def grown(database: Database, calls: list[Call], statistics: str = "none")
         for command in _EXPLAIN.strip().split("\n"):
             await connection.execute(command.encode())
         explained = Explained(connection)
-        if statistics == "none":
+        if statistics != STATISTICS[0]:
+            await _grow(database, 1, _SMALL)
+        if statistics in STATISTICS[:2]:
             for statement, values in calls:
                 await explained.plans(statement, values)
-        await database.run(_GROW)
-        if statistics != "none":
+        await _grow(database, 1 if statistics == STATISTICS[0] else _SMALL + 1, _LARGE)
+        if statistics not in STATISTICS[:2]:
             for table in ("sessions", "labels", "messages"):
                 await database.run(f"ANALYZE {{p}}{table}")
-        if statistics == STATISTICS[2]:
+        if statistics == STATISTICS[3]:
             await connection.execute("SET plan_cache_mode = force_custom_plan")
         yield explained
+
+
+async def _grow(database: Database, first: int, last: int) -> None:
+    await database.run(_GROW.replace("{first}", str(first)).replace("{last}", str(last)))
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -225,7 +232,7 @@ _ORDERS = [SessionOrder(f, d) for f in ("updated_at", "created_at") for d in (Tr
 
 @pytest.mark.parametrize(
     ("order", "statistics"),
-    [*((order, "none") for order in _ORDERS), (_ORDERS[0], STATISTICS[1]), (_ORDERS[0], STATISTICS[2])],
+    [*((order, "none") for order in _ORDERS), *((_ORDERS[0], each) for each in STATISTICS[1:])],
     ids=str,
 )
 async def test_a_page_is_a_range_of_an_index(database: Database, order: SessionOrder, statistics: str) -> None:

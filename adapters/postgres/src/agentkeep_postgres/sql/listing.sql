@@ -5,9 +5,10 @@
 -- missing or old (COST-4). Each index is used by one lead alone, because its key is an expression. A subquery with
 -- OFFSET 0 stays a look-up by the primary key.
 --
--- Two things keep the planner from other plans. What is counted is ordered as the index is: with statistics that call a
--- filter common, PostgreSQL 15 scans the table for the first rows in any order. And a limit is a subquery, which the
--- planner does not know: without statistics it expects three rows, so it sorts all of them if the limit is larger.
+-- Three things keep the planner from other plans. `as_key` makes every plan expensive that is not a range of an index.
+-- What is counted is ordered as the index is: with statistics that call a filter common, PostgreSQL 15 scans the table for
+-- the first rows in any order. And a limit is a subquery, which the planner does not know: without statistics it expects
+-- three rows, so it sorts all of them if the limit is larger.
 
 -- name: select_sessions
 SELECT {session_columns}
@@ -81,7 +82,7 @@ rarest AS MATERIALIZED (
     ORDER BY (
         SELECT count(*) FROM (
             SELECT FROM {prefix}labels AS l
-            WHERE l.tenant || E'\x1f' || l.label = :tenant::text || E'\x1f' || wanted.label
+            WHERE l.tenant || E'\x1f' || l.label = {prefix}as_key(:tenant::text || E'\x1f' || wanted.label)
             ORDER BY l.updated_at LIMIT (SELECT :common::bigint)
         ) AS first_ones
     ), wanted.label LIMIT 1
@@ -89,30 +90,30 @@ rarest AS MATERIALIZED (
 
 -- name: from_tenant
 FROM {prefix}sessions AS s
-WHERE s.listed AND s.tenant || E'\x1f' = :tenant::text || E'\x1f'
+WHERE s.listed AND s.tenant || E'\x1f' = {prefix}as_key(:tenant::text || E'\x1f')
 
 -- name: from_owner
 FROM {prefix}sessions AS s
-WHERE s.listed AND s.tenant || E'\x1f' || s.user_id = :tenant::text || E'\x1f' || :owner::text
+WHERE s.listed AND s.tenant || E'\x1f' || s.user_id = {prefix}as_key(:tenant::text || E'\x1f' || :owner::text)
 
 -- name: from_agent_name
 FROM {prefix}sessions AS s
-WHERE s.listed AND s.tenant || E'\x1f' || s.agent_name = :tenant::text || E'\x1f' || :agent_name::text
+WHERE s.listed AND s.tenant || E'\x1f' || s.agent_name = {prefix}as_key(:tenant::text || E'\x1f' || :agent_name::text)
 
 -- name: from_status
 FROM {prefix}sessions AS s
-WHERE s.listed AND s.tenant || E'\x1f' || s.status = :tenant::text || E'\x1f' || :status::text
+WHERE s.listed AND s.tenant || E'\x1f' || s.status = {prefix}as_key(:tenant::text || E'\x1f' || :status::text)
 
 -- name: from_parent_id
 FROM {prefix}sessions AS s
-WHERE s.listed AND s.tenant || E'\x1f' || s.parent_id = :tenant::text || E'\x1f' || :parent_id::text
+WHERE s.listed AND s.tenant || E'\x1f' || s.parent_id = {prefix}as_key(:tenant::text || E'\x1f' || :parent_id::text)
 
 -- name: from_labels
 FROM {prefix}labels AS l
 CROSS JOIN LATERAL (
     SELECT * FROM {prefix}sessions AS held WHERE held.tenant = :tenant::text AND held.id = l.session_id OFFSET 0
 ) AS s
-WHERE l.tenant || E'\x1f' || l.label = :tenant::text || E'\x1f' || (SELECT rarest.label FROM rarest)
+WHERE l.tenant || E'\x1f' || l.label = {prefix}as_key(:tenant::text || E'\x1f' || (SELECT rarest.label FROM rarest))
 
 -- name: smallest_parent_id
 SELECT 'parent_id' AS name, count(*) AS size FROM (SELECT {from_parent_id} ORDER BY s.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
@@ -128,7 +129,7 @@ SELECT 'status' AS name, count(*) AS size FROM (SELECT {from_status} ORDER BY s.
 
 -- name: labels_of_rarest
 FROM {prefix}labels AS l
-WHERE l.tenant || E'\x1f' || l.label = :tenant::text || E'\x1f' || (SELECT rarest.label FROM rarest)
+WHERE l.tenant || E'\x1f' || l.label = {prefix}as_key(:tenant::text || E'\x1f' || (SELECT rarest.label FROM rarest))
 
 -- name: smallest_labels
 SELECT 'labels' AS name, count(*) AS size FROM (SELECT {labels_of_rarest} ORDER BY l.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
