@@ -23,6 +23,8 @@ _OURS = {
     "redis": "redis",
     "rediss": "redis",
     "mongodb": "mongo",
+    "opensearch": "opensearch",
+    "opensearchs": "opensearch",
 }
 """URL scheme to the extra that installs its adapter."""
 

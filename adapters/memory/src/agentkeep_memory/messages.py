@@ -22,11 +22,10 @@ from agentkeep.records import (
 )
 from agentkeep.spi.outcomes import (
     added,
-    batch_conflict,
     check_owner,
+    check_same_content,
     check_visible,
     last_seq_conflict,
-    message_id_conflict,
     version_conflict,
 )
 
@@ -168,13 +167,8 @@ class MemoryMessages:
 def _stored_already(entry: Entry, append: Append) -> list[StoredMessage]:
     """The call's messages that the session holds (IDEM-1, IDEM-3). Raises `Conflict`."""
     stored = [entry.by_id[draft.id] for draft in append.messages if draft.id in entry.by_id]
-    if append.stored == "skip":
-        return stored
-    if stored and len(stored) < len(append.messages):
-        raise batch_conflict(len(stored), len(append.messages))
-    for message, draft in zip(stored, append.messages, strict=False):
-        if message.content_key != draft.content_key:
-            raise message_id_conflict(draft.id)
+    if append.stored == "conflict":
+        check_same_content(append, [message.content_key for message in stored])
     return stored
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,18 @@ def new_message(draft: MessageDraft, seq: int, now: datetime) -> MessageRecord:
     return MessageRecord(
         id=draft.id, seq=seq, role=draft.role, payload=draft.payload, created_at=draft.created_at or now
     )
+
+
+def check_same_content(append: Append, content_keys: Sequence[str]) -> None:
+    """Whether the call's messages that are stored are all of them, and the same (IDEM-1). Raises `Conflict`.
+
+    `content_keys` are those of the stored messages, in the call's order.
+    """
+    if content_keys and len(content_keys) < len(append.messages):
+        raise batch_conflict(len(content_keys), len(append.messages))
+    for content_key, draft in zip(content_keys, append.messages, strict=False):
+        if content_key != draft.content_key:
+            raise message_id_conflict(draft.id)
 
 
 def has_condition(append: Append) -> bool:

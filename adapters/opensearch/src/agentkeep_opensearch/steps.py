@@ -9,12 +9,11 @@ from agentkeep.errors import PersistenceError, SessionNotFound
 from agentkeep.records import Append, AppendedRecord, Scope, SessionRecord, expiry, new_session
 from agentkeep.spi.outcomes import (
     added,
-    batch_conflict,
     changed_fields,
     check_owner,
+    check_same_content,
     check_visible,
     last_seq_conflict,
-    message_id_conflict,
     version_conflict,
 )
 from msgspec.structs import replace
@@ -87,13 +86,8 @@ class Steps:
     def _stored_already(self, session: Session, append: Append) -> list[Message]:
         found = [self._known[draft.id] for draft in append.messages if draft.id in self._known]
         stored = [message for message in found if log.contains(session.log, message.seq)]
-        if append.stored == "skip":
-            return stored
-        if stored and len(stored) < len(append.messages):
-            raise batch_conflict(len(stored), len(append.messages))
-        for message, draft in zip(stored, append.messages, strict=False):
-            if message.content_key != draft.content_key:
-                raise message_id_conflict(draft.id)
+        if append.stored == "conflict":
+            check_same_content(append, [message.content_key for message in stored])
         return stored
 
     def _write(self, session: Session, append: Append, stored: Sequence[Message]) -> AppendedRecord:

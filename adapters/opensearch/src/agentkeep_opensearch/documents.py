@@ -11,7 +11,7 @@ from agentkeep.models import Status
 from agentkeep.records import MessageDraft, MessageRecord, RestoredMessage, SessionRecord
 from agentkeep.spi.decode import decode, message_name, session_name
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from agentkeep_opensearch import log
 from agentkeep_opensearch.log import Log
@@ -183,24 +183,12 @@ def fields_of(session: Session) -> dict[str, Any]:
     """The `_source` without `pending`."""
     record = session.record
     expires_at = NEVER if record.expires_at is None else micros(record.expires_at)
-    return {
+    fields = asdict(record)
+    del fields["message_count"]  # the log says it
+    return fields | {
         "tenant": session.tenant,
-        "id": record.id,
-        "user_id": record.user_id,
-        "agent_name": record.agent_name,
-        "title": record.title,
-        "status": record.status,
-        "current_route": record.current_route,
-        "current_step": record.current_step,
-        "state": record.state,
-        "metadata": record.metadata,
         "labels": session.labels,
         "counters": dict(record.counters),
-        "parent_id": record.parent_id,
-        "forked_at_seq": record.forked_at_seq,
-        "version": record.version,
-        "schema_version": record.schema_version,
-        "last_seq": record.last_seq,
         "created_at": micros(record.created_at),
         "updated_at": micros(record.updated_at),
         "last_message_at": _maybe_micros(record.last_message_at),
