@@ -27,8 +27,9 @@ UV = UV_HOME / BIN / "uv"
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / "agentkeep-set-up"
-SIDE_BY_SIDE = ["-n", "logical", "--dist", "loadscope"]
-"""A process a core; a class or module stays in one, so that its servers are started once."""
+SIDE_BY_SIDE = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadscope"]
+"""A process a core and one more, as tests of servers wait for about a third of their time. A class or module stays in one
+process, so that its servers are started once."""
 MEMBERS = [
     "core",
     "conformance_tests",
