@@ -51,13 +51,11 @@ class ErasureOfIndexed:
     @pytest.mark.parametrize("way", REMOVALS)
     async def test_a_filled_search_index_loses_what_is_removed(self, database: Database, keep: Keep, way: str) -> None:
         word = f"canary{uuid4().hex}"
-        for start in range(0, _MANY, 200):
-            texts = [f"filler number {number}" for number in range(start, start + 200)]
-            await keep.messages.append("filler", [said(text) for text in texts], create={"user_id": "other"})
+        await store_many(keep, "filler number")
         ttl = _LIFE if way == "sweep" else None
         await keep.sessions.create("s", user_id="u", metadata={"k": "v"}, ttl=ttl)
         await keep.messages.append("s", [said("first", id="first"), said(f"the {_PIECE} {word}", id="secret")])
-        await _indexed(keep, word)
+        await indexed(keep, word)
         assert await found_in(database, [_PIECE, word]) == [_PIECE, word], "the scan doesn't see what is stored"
         await REMOVALS[way](keep)
         await _finds(keep, word, 0)
@@ -69,7 +67,14 @@ class ErasureOfIndexed:
         await _finds(keep, "filler number 577", 1)
 
 
-async def _indexed(keep: Keep, word: str) -> None:
+async def store_many(keep: Keep, text: str) -> None:
+    """As many messages as make every index take in what is new."""
+    for start in range(0, _MANY, 200):
+        texts = [f"{text} {number}" for number in range(start, start + 200)]
+        await keep.messages.append("filler", [said(each) for each in texts], create={"user_id": "other"})
+
+
+async def indexed(keep: Keep, word: str) -> None:
     """An index that searches bring up to date is up to date."""
     for _ in range(5):
         await _finds(keep, word, 1)
