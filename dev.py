@@ -5,6 +5,7 @@ the project's own folder: uv into `.tools/`, the packages into `.venv/`.
     python3 dev.py test     set up, then all tests, side by side (with arguments: pytest and these alone)
     python3 dev.py check    set up, then style and types
     python3 dev.py evidence [NAME...]   run the suite on these adapters; renew docs/evidence and the tables
+    python3 dev.py evidence --of-tests  renew them from the last run of all tests
     python3 dev.py docs     set up, then build the site into .site/
     python3 dev.py lock     resolve the dependencies anew into requirements.lock
 """
@@ -30,6 +31,8 @@ STAMP = VENV / "agentkeep-set-up"
 SIDE_BY_SIDE = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadscope"]
 """A process a core and one more, as tests of servers wait for about a third of their time. A class or module stays in one
 process, so that its servers are started once."""
+EVIDENCE = ROOT / ".evidence.json"
+"""What the last run of all tests saw of each clause on each adapter."""
 MEMBERS = [
     "core",
     "conformance_tests",
@@ -94,7 +97,7 @@ def test(arguments: list[str]) -> None:
     set_up()
     # A shell's background job ignores Ctrl-C, and so would all that it starts; some tests send it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    run(VENV / BIN / "python", "-m", "pytest", *(arguments or SIDE_BY_SIDE))
+    run(VENV / BIN / "python", "-m", "pytest", *(arguments or [*SIDE_BY_SIDE, "--conformance-json", EVIDENCE]))
 
 
 def check() -> None:
@@ -109,6 +112,11 @@ def evidence(names: list[str]) -> None:
     conformance = VENV / BIN / "agentkeep-conformance"
     kept = ROOT / "docs" / "evidence"
     kept.mkdir(parents=True, exist_ok=True)
+    if names == ["--of-tests"]:
+        for file in kept.glob("*.json"):
+            file.unlink()
+        run(conformance, "report", EVIDENCE, "--summary", kept / "all.json")
+        names = []
     for name in names:
         run(conformance, "run", name, "--require", "all", "--summary", kept / f"{name}.json")
     for page in (ROOT / "README.md", kept / "README.md"):

@@ -272,6 +272,11 @@ def test_the_command_runs_reports_and_ends_with_one_line(
     assert main(["report", str(evidence), "--html", str(page), "--markdown"]) == 1
     assert "| ORD-1 |" in capfd.readouterr().out
     assert "<!doctype html>" in page.read_text(encoding="utf-8")
+    summary = tmp_path / "summary.json"
+    assert main(["report", str(evidence), "--summary", str(summary)]) == 1
+    assert main(["report", str(summary)]) == 1
+    assert "| ORD-1 |" in capfd.readouterr().out
+    assert summary.stat().st_size < evidence.stat().st_size
     good = f"{tmp_path}/test_module.py::TestOne::test_good"
     assert main(["run", good]) == 0
     assert capfd.readouterr().out.splitlines()[-1] == "1 passed, 0 failed"

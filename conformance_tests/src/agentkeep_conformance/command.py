@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--html", metavar="FILE", type=Path, help="write a page to FILE")
     report.add_argument("--markdown", action="store_true", help="print the matrix as Markdown (the default)")
     report.add_argument("--readme", metavar="FILE", type=Path, help="renew the table between FILE's matrix comments")
+    report.add_argument("--summary", metavar="FILE", type=Path, help="write a summary of all of it to FILE, to be kept")
     report.set_defaults(run=_report)
     own = commands.add_parser("selftest", help="run the suite on planted faults: each must be killed")
     selftest.add_arguments(own)
@@ -189,7 +190,9 @@ def _report(options: argparse.Namespace) -> int:
         options.html.write_text(as_html(evidence), encoding="utf-8")
     if options.readme:
         options.readme.write_text(in_readme(options.readme.read_text(encoding="utf-8"), evidence), encoding="utf-8")
-    if options.markdown or not (options.html or options.readme):
+    if options.summary:
+        options.summary.write_text(as_file(shortened(evidence)), encoding="utf-8")
+    if options.markdown or not (options.html or options.readme or options.summary):
         print(as_markdown(evidence))
     failed = any(adapter["counts"].get("FAILED") for adapter in evidence["adapters"].values())
     return 1 if failed else 0
