@@ -11,9 +11,10 @@ from datetime import datetime
 
 from agentkeep.errors import OutcomeUnknown, PersistenceError, Unavailable
 from agentkeep.records import Append, AppendedRecord, Scope
+from agentkeep.spi.together import Ticket
 
 from agentkeep_opensearch import log
-from agentkeep_opensearch.client import Client
+from agentkeep_opensearch.client import GRACE_SECONDS, Client
 from agentkeep_opensearch.commit import MARGIN, Pointed, Store, new_life
 from agentkeep_opensearch.documents import Loaded, Message, Session
 from agentkeep_opensearch.erasing import erase_all, finish
@@ -32,9 +33,8 @@ class _Item:
     scope: Scope
     append: Append
     may_be_stored: bool
-    result: asyncio.Future[AppendedRecord]
     deadline: float
-    is_taken: bool = False
+    ticket: Ticket[AppendedRecord]
 
 
 class Appender:
@@ -49,20 +49,26 @@ class Appender:
     async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         loop = asyncio.get_running_loop()
         may_be_stored = append.may_be_stored or self._was_seen(append)
-        item = _Item(scope, append, may_be_stored, loop.create_future(), self._client.deadline)
+        item = _Item(scope, append, may_be_stored, self._client.deadline, Ticket(seconds=GRACE_SECONDS))
         key = (scope.tenant, append.session_id)
         if key in self._waiting:
             self._waiting[key].append(item)
         else:
             self._waiting[key] = deque([item])
             self._client.spawn(self._work(key))
+        timer = loop.call_at(item.deadline, self._give_up, item)
         try:
-            async with asyncio.timeout_at(item.deadline):
-                return await item.result
-        except TimeoutError:
-            if item.is_taken:
-                raise OutcomeUnknown(f"{self._client.server}: no answer in time (option timeout)") from None
-            raise Unavailable(f"{self._client.server}: other appends to this session took too long") from None
+            return await item.ticket.answer()
+        finally:
+            timer.cancel()
+
+    def _give_up(self, item: _Item) -> None:
+        """There is no time left for this append (FLT-5)."""
+        if item.ticket.take():
+            error: PersistenceError = Unavailable(f"{self._client.server}: other appends to this session took too long")
+        else:
+            error = OutcomeUnknown(f"{self._client.server}: no answer in time (option timeout)")
+        item.ticket.end(error=error)
 
     def _was_seen(self, append: Append) -> bool:
         if not append.messages:
@@ -92,12 +98,10 @@ class Appender:
             except Exception as error:
                 results = [error] * len(items)
         for item, result in zip(items, results, strict=True):
-            if item.result.done():
-                continue
             if isinstance(result, BaseException):
-                item.result.set_exception(result)
+                item.ticket.end(error=result)
             else:
-                item.result.set_result(result)
+                item.ticket.end(result)
 
 
 def _take(waiting: deque[_Item]) -> list[_Item]:
@@ -108,8 +112,7 @@ def _take(waiting: deque[_Item]) -> list[_Item]:
         if items and characters > _MOST_CHARACTERS:
             break
         item = waiting.popleft()
-        if not item.result.done():  # its caller has not given up
-            item.is_taken = True
+        if item.ticket.take():  # its caller has not given up
             items.append(item)
     return items
 

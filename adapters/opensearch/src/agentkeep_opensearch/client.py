@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, NamedTuple, cast
@@ -22,6 +22,8 @@ from agentkeep_opensearch.errors import ServerError, cause_of, error_of, reply_e
 
 _CONFLICT = 409
 _ABSENT = 404
+GRACE_SECONDS = 2.0
+"""How long a cancelled write waits for its reply."""
 _LONGER_THAN_ANY_CALL = 86_400
 """Seconds for opensearch-py, whose own timeouts are not used: each call has a deadline here."""
 
@@ -165,7 +167,8 @@ class Client:
             async with self._limit:
                 driver = self._driver_in_use()
                 attempt.sending(reused=True)
-                return await _perform(driver.client, method, path, data, params)
+                sending = _perform(driver.client, method, path, data, params)
+                return await (sending if effect is Effect.READ else _to_the_end(sending, attempt))
 
         def translate(error: Exception) -> PersistenceError:
             return error_of(error, self.server)
@@ -231,6 +234,30 @@ def is_conflict(reply: Reply) -> bool:
     return reply.get("status") == _CONFLICT
 
 
+async def _to_the_end(sending: Coroutine[Any, Any, Reply], attempt: Attempt) -> Reply:
+    """The reply. If the caller is cancelled meanwhile, the request still has a moment to end.
+
+    OpenSearch carries out a request whose connection was closed. Without this wait, a cancelled write could land after
+    somebody saw that it had not (FLT-3).
+    """
+    task = asyncio.ensure_future(sending)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(_ignore_error)
+        try:
+            await asyncio.wait({task}, timeout=min(attempt.seconds_left, GRACE_SECONDS))
+        finally:  # a second cancellation may come
+            task.cancel()
+        raise
+
+
+def _ignore_error(task: asyncio.Future[Any]) -> None:
+    """Nobody waits for it any more; asyncio logs an error that nobody asked for."""
+    if not task.cancelled():
+        task.exception()
+
+
 async def _perform(
     client: AsyncOpenSearch, method: str, path: str, body: bytes | None, params: Mapping[str, Any] | None
 ) -> Reply:
@@ -252,4 +279,4 @@ async def _perform(
     return cast("Reply", reply) if isinstance(reply, dict) else {}
 
 
-__all__ = ["Client", "DriverClient", "Effect", "Reply", "ServerError", "encode", "is_conflict"]
+__all__ = ["GRACE_SECONDS", "Client", "DriverClient", "Effect", "Reply", "ServerError", "encode", "is_conflict"]
