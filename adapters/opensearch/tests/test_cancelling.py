@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from agentkeep import Keep, NewMessage
@@ -14,7 +15,7 @@ _ROUNDS = 40
 _STEP_SECONDS = 0.000_5
 
 
-async def _cancelled_after(seconds: float, call: asyncio.Future[object]) -> None:
+async def _cancelled_after(seconds: float, call: asyncio.Future[Any]) -> None:
     await asyncio.wait({call}, timeout=seconds)
     call.cancel()
     with suppress(asyncio.CancelledError):
