@@ -29,8 +29,8 @@ VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / "agentkeep-set-up"
 SIDE_BY_SIDE = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadscope"]
-"""A process a core and one more, as tests of servers wait for about a third of their time. A class or module stays in one
-process, so that its servers are started once."""
+"""A process a core and one more, as tests of servers wait for about a third of their time. A class or module stays in
+one process, so that its servers are started once."""
 EVIDENCE = ROOT / ".evidence.json"
 """What the last run of all tests saw of each clause on each adapter."""
 MEMBERS = [
