@@ -72,7 +72,7 @@ SECTIONS: dict[str, type[Struct] | None] = {"options": None, "manager": Manager,
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a configuration file, for editors."""
-    schema = msgspec.json.schema(Settings, ref_template="#/$defs/{name}")
+    schema = msgspec.json.schema(Settings)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "agentkeep", **schema}
 
 
