@@ -192,6 +192,19 @@ def test_of_a_sampled_enrolment_the_nightly_tier_runs_all(tmp_path: Path) -> Non
     assert count("--conformance-whole") == count("--conformance-tier", "nightly") > 50
 
 
+@pytest.mark.parametrize("everyday", [True, False])
+def test_a_sample_of_everyday_has_a_test_of_each_clause(tmp_path: Path, everyday: bool) -> None:
+    text = SAMPLED + f"    everyday = {everyday}\n"
+    _, whole = run(tmp_path, text, "--conformance-whole", "--conformance-require", "all")
+    _, sample = run(tmp_path, text, "--conformance-require", "all")
+    clauses, sampled = (
+        {name for name, counts in evidence["adapters"]["some"]["clauses"].items() if counts}
+        for evidence in (whole, sample)
+    )
+    assert sampled <= clauses
+    assert (sampled == clauses) is everyday
+
+
 def test_a_server_that_is_not_there_fails_where_it_is_required(tmp_path: Path) -> None:
     done, evidence = run(tmp_path, OUTCOMES, "-k", "TestAbsent", "--conformance-require", "all")
     assert done.returncode == 1

@@ -61,6 +61,8 @@ class Enrolment:
     one_in: ClassVar[int] = 1
     """More than 1: of so many tests the everyday tier runs one, drawn by the seed and this class's name.
 
+    If `everyday` is true, the first test of each clause that has none drawn is run too.
+
     The nightly tier, `agentkeep-conformance run`, and a command that names this class run all of them.
     """
 

@@ -8,11 +8,10 @@ import inspect
 import json
 import os
 import secrets
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
-from zlib import crc32
 
 import pytest
 
@@ -31,6 +30,7 @@ from agentkeep_conformance.outcomes import (
     TestOutcome,
 )
 from agentkeep_conformance.rendering import outcome_table
+from agentkeep_conformance.sampling import Candidate, is_named, left_out
 
 _TEST = "agentkeep_test"
 _NOT_APPLICABLE = "agentkeep_not_applicable"
@@ -100,6 +100,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if faults:
         raise pytest.UsageError("\n".join(["the conformance suite is not sound:", *dict.fromkeys(faults)]))
     not_chosen = {item for item, suite in enrolled if _not_chosen(item, suite, config)}
+    not_chosen |= _not_sampled([(item, suite) for item, suite in enrolled if item not in not_chosen], config)
     enrolled = [(item, suite) for item, suite in enrolled if item not in not_chosen]
     not_applicable = {item: why for item, suite in enrolled if (why := _not_applicable(item, suite))}
     for item, suite in enrolled:
@@ -122,22 +123,25 @@ def _not_chosen(item: pytest.Item, suite: type[Enrolment], config: pytest.Config
     if clause and clause not in _clauses(item):
         return True
     nightly = config.stash[TIER] == "nightly"
-    named = any(suite.__name__ in argument for argument in config.args)
+    named = is_named(suite, config)
     if not (suite.everyday or named or nightly or config.stash[REQUIRED]):
         return True
     if suite.wire != "with" and _acts_on_the_wire(item) != (suite.wire == "only"):
         return True
     if _function(item).__module__ == suite.__module__:
         return False
-    if suite.families and not (suite.nightly_runs_all and (nightly or named)) and _family(item) not in suite.families:
-        return True
-    whole = nightly or named or config.getoption("--conformance-whole")
-    return not whole and not _drawn(item, suite, config.stash[SEED])
+    runs_all = suite.nightly_runs_all and (nightly or named)
+    return bool(suite.families) and not runs_all and _family(item) not in suite.families
 
 
-def _drawn(item: pytest.Item, suite: type[Enrolment], seed: int) -> bool:
-    """Whether a test is in the sample of an enrolment that runs one in `one_in`. Each enrolment draws others."""
-    return crc32(f"{seed}.{suite.__name__}.{_test_id(item)}".encode()) % suite.one_in == 0
+def _not_sampled(enrolled: Sequence[tuple[pytest.Item, type[Enrolment]]], config: pytest.Config) -> set[pytest.Item]:
+    """What the everyday tier leaves out of enrolments that run a sample."""
+    if config.stash[TIER] == "nightly" or config.getoption("--conformance-whole"):
+        return set()
+    sampled = [each for each in enrolled if _function(each[0]).__module__ != each[1].__module__]
+    sampled = [(item, suite) for item, suite in sampled if not is_named(suite, config)]
+    candidates = [Candidate(item, suite, _test_id(item), _clauses(item)) for item, suite in sampled]
+    return left_out(candidates, config.stash[SEED])
 
 
 def _acts_on_the_wire(item: pytest.Item) -> bool:
