@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
 
+import agentkeep
 import pytest
-from agentkeep.errors import ConfigurationError, SchemaMissing
+from agentkeep.errors import ConfigurationError, SchemaMissing, Unavailable
 from agentkeep_opensearch import OpenSearchAdapter
 from aiohttp import web
 from botocore.credentials import Credentials  # pyright: ignore[reportMissingTypeStubs]
@@ -109,3 +110,9 @@ async def test_requests_to_aws_are_signed(secret: str, error: type[Exception]) -
         with pytest.raises(error):
             await adapter.open()
     assert seen == [("es", secret == _SECRET)]
+
+
+async def test_a_server_that_is_not_there_is_named_with_the_reason() -> None:
+    """ERR-2: nothing was written, and trying again may help."""
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1: .*Connect call failed"):
+        await agentkeep.connect("opensearch://127.0.0.1:1").open()

@@ -102,7 +102,8 @@ def error_of(error: Exception, server: str) -> PersistenceError:
         return ConfigurationError(f"{server}: its certificate is not trusted: see the option ca_certs")
     if isinstance(error, RuntimeError) and not isinstance(error, OpenSearchException):
         return ConfigurationError(f"{server}: {error}: a client belongs to one event loop; make one in each loop")
-    return Unavailable(f"{server}: {type(error).__name__}")
+    reason = getattr(getattr(error, "info", None), "os_error", None) or type(error).__name__
+    return Unavailable(f"{server}: {reason}")
 
 
 _HINTS: dict[type[PersistenceError], str] = {
