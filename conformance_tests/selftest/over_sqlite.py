@@ -9,12 +9,14 @@ import shutil
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from agentkeep import PersistenceAdapter
 from agentkeep_conformance import AdapterConformance
-from agentkeep_conformance.enrolment import OverClient
+from agentkeep_conformance.enrolment import OverClient, Trouble
+from agentkeep_conformance.storage.sqlite_troubles import forbidden, locked, no_room
 from agentkeep_sqlite import SQLiteAdapter, adapter
 from agentkeep_sqlite.statements import Statements, load_statements
 from over import plant
@@ -45,6 +47,18 @@ class OverSQLite(AdapterConformance):
             yield OverClient(self.adapter(engine), client_works)
         finally:
             await engine.dispose()
+
+    @asynccontextmanager
+    async def refuse_writes(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
+        yield Trouble(dsn, partial(forbidden, _file(dsn, namespace), "agentkeep_"))
+
+    @asynccontextmanager
+    async def fill(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
+        yield Trouble(dsn, partial(no_room, _file(dsn, namespace)))
+
+    @asynccontextmanager
+    async def hold_writes(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
+        yield Trouble(dsn, partial(locked, _file(dsn, namespace)))
 
     async def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
         for part in _stored(Path(dsn)):

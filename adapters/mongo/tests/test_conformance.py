@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 
 from agentkeep_conformance import AdapterConformance, OverClient, released, servers
 from agentkeep_conformance.storage.mongo import MongoStorage, client_of, over_mongo
+from agentkeep_conformance.storage.mongo_troubles import MongoTroubles
 from agentkeep_mongo import MongoAdapter
 
 
-class TestMongo(MongoStorage, AdapterConformance):  # what `docker run mongo` starts
+class TestMongo(MongoTroubles, MongoStorage, AdapterConformance):  # what `docker run mongo` starts
     server = servers.MONGO_STANDALONE
     one_connection: ClassVar[dict[str, Any]] = {"max_connections": 1}
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5}

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from agentkeep_conformance import AdapterConformance, OverClient, released, servers
 from agentkeep_conformance.storage.redis import RedisStorage, client_of, over_redis
+from agentkeep_conformance.storage.redis_troubles import RedisTroubles
 from agentkeep_redis import RedisAdapter
 from agentkeep_redis.client import ServerClient
 from agentkeep_redis.cluster import ClusterClient
@@ -14,13 +15,12 @@ from redis.asyncio import RedisCluster
 _SHORT = ("sessions", "messages", "idempotency", "watching")
 
 
-class TestRedis(RedisStorage, AdapterConformance):
+class TestRedis(RedisTroubles, RedisStorage, AdapterConformance):
     server = servers.REDIS
     one_connection: ClassVar[dict[str, Any]] = {"max_connections": 1}
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5}
     round_trips: ClassVar[dict[str, int]] = {"listing": 2}
-    has_schema, corpora = True, released(Path(__file__).parent / "corpora")
-    clients = (ServerClient, ClusterClient)
+    has_schema, corpora, clients = True, released(Path(__file__).parent / "corpora"), (ServerClient, ClusterClient)
 
     def open(self, dsn: str, namespace: str, **options: Any) -> RedisAdapter:
         return RedisAdapter.from_url(dsn, prefix=namespace, **options)
@@ -51,6 +51,7 @@ class TestRedisSentinel(TestRedis):
 
 class TestRedisCluster(TestRedis):  # six nodes; a proxy stands before one address, which the client goes past
     everyday, one_in, server, wire, corpora = False, 6, servers.REDIS_CLUSTER, "without", ()
+    without = ("make_read_only",)
 
     def open(self, dsn: str, namespace: str, **options: Any) -> RedisAdapter:
         return RedisAdapter.from_url(dsn.replace("redis://", "redis+cluster://", 1), prefix=namespace, **options)

@@ -9,14 +9,15 @@ from typing import Any, ClassVar
 from agentkeep import PersistenceAdapter
 from agentkeep_conformance import AdapterConformance, OverClient, released
 from agentkeep_conformance.storage.engines import over_engine
-from agentkeep_conformance.storage.sqlite import SQLiteStorage, counted, execute
+from agentkeep_conformance.storage.sqlite import counted, execute
+from agentkeep_conformance.storage.sqlite_troubles import SQLiteTroubles
 from agentkeep_sqlite import SQLiteAdapter
 from agentkeep_sqlite.commit import Job
 from agentkeep_sqlite.short_reads import ShortReads
 from agentkeep_sqlite.threads import ThreadClient
 
 
-class TestSqlite(SQLiteStorage, AdapterConformance):
+class TestSqlite(SQLiteTroubles, AdapterConformance):
     short_timeout: ClassVar[dict[str, Any]] = {"busy_timeout": timedelta(seconds=0.5)}
     has_schema, corpora = True, released(Path(__file__).parent / "corpora")
 

@@ -40,6 +40,16 @@ class OverClient:
     """Whether the caller's client still works."""
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """Something that an operator or a machine does to a database while calls run."""
+
+    dsn: str
+    """With which to open the adapter. It names another user than the suite's if the trouble meets that user alone."""
+    during: Callable[[], AbstractAsyncContextManager[None]]
+    """The trouble lasts as long as this block."""
+
+
 class Enrolment:
     """Only `open` is required. A class attribute answers most of the rest."""
 
@@ -68,6 +78,9 @@ class Enrolment:
 
     wire: ClassVar[Literal["with", "without", "only"]] = "with"
     """Whether it runs the tests that act on the wire. "without" is for a topology that a proxy can't stand before."""
+
+    without: ClassVar[Collection[str]] = ()
+    """Hooks that this enrolment inherits and can't offer, such as "make_read_only". Their tests are n/a."""
 
     one_loop: ClassVar[bool] = False
     """True: all instances of a namespace share one client of the caller's, which belongs to one event loop."""
@@ -139,6 +152,34 @@ class Enrolment:
 
         Write it as `@asynccontextmanager async def … yield OverClient(adapter, client_works)`.
         """
+        raise NotImplementedError
+
+    def refuse_writes(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[Trouble]:
+        """The server refuses every write for good: a right is taken away, or a rule of the owner forbids it.
+
+        Write each hook of this kind as `@asynccontextmanager async def … yield Trouble(dsn, during)`. The namespace
+        has its schema by then. Reads work on.
+        """
+        raise NotImplementedError
+
+    def make_read_only(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[Trouble]:
+        """The server takes no writes for now, as a replica, or as a primary that hands over. Reads work on."""
+        raise NotImplementedError
+
+    def fill(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[Trouble]:
+        """The server has no room for more: its disk or its memory is full. Reads work on."""
+        raise NotImplementedError
+
+    def hold_writes(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[Trouble]:
+        """Every write waits at the server until the trouble ends: somebody holds a lock, or the server has paused."""
+        raise NotImplementedError
+
+    def roll_back_once(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[Trouble]:
+        """The server rolls back the first write in each trouble, because of another transaction."""
+        raise NotImplementedError
+
+    def serializable(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[str]:
+        """The URL of a user whose transactions run at the server's strictest isolation, unless they say otherwise."""
         raise NotImplementedError
 
     async def work(self, adapter: PersistenceAdapter, call: Callable[[], Awaitable[Any]]) -> int:

@@ -24,6 +24,7 @@ NEED_NEW = frozenset(
         "schema_versions",
         "steps",
         "timeouts",
+        "troubles",
         "upgrade",
         "watching_cuts",
     }

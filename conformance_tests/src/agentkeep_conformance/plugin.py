@@ -170,7 +170,7 @@ def _not_applicable(item: pytest.Item, suite: type[Enrolment]) -> str | None:
         return "all instances share a client that belongs to one event loop"
     for marker in item.iter_markers("needs"):
         hook, otherwise = cast("tuple[str, str]", marker.args)
-        if not getattr(suite, hook) or getattr(suite, hook) is getattr(Enrolment, hook):
+        if hook in suite.without or not getattr(suite, hook) or getattr(suite, hook) is getattr(Enrolment, hook):
             return otherwise
     return None
 

@@ -63,6 +63,7 @@ from agentkeep_conformance.families.steps import Steps
 from agentkeep_conformance.families.sync_faces import SyncFaces
 from agentkeep_conformance.families.sync_verbs import SyncVerbs
 from agentkeep_conformance.families.timeouts import Timeouts
+from agentkeep_conformance.families.troubles import Troubles
 from agentkeep_conformance.families.ttl import TimeToLive
 from agentkeep_conformance.families.upgrade import Upgrade
 from agentkeep_conformance.families.versions import Versions
@@ -120,6 +121,7 @@ class AdapterConformance(
     Processes,
     Faults,
     Timeouts,
+    Troubles,
     Crashes,
     PowerCuts,
     Cancellation,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol, cast, get_args
 from urllib.parse import urlsplit
 
-from agentkeep_conformance.servers.model import NotRun, Source
+from agentkeep_conformance.servers.model import NotRun, Server, Source
 
 
 class Running(Protocol):
@@ -134,6 +134,12 @@ class ChosenServer:
             where = "{}:{}".format(*address_of(dsn))
             raise NotRun(f"{self._variable()}: {where} does not answer ({type(error).__name__})") from error
         return UrlServer(dsn)
+
+
+def check_ours(server: Server) -> None:
+    """Raises `NotRun` if a test must not change the settings of a whole server, because the user gave it by its URL."""
+    if isinstance(server, ChosenServer) and server.source == "url":
+        raise NotRun("a server that was given by its URL is not ours to change")
 
 
 def _sources(variable: str) -> tuple[Source, ...]:

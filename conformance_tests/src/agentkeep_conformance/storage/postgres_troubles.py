@@ -1,0 +1,133 @@
+"""What can go wrong at a PostgreSQL server: a right taken away, read-only, full, locked, strictly isolated."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+import psycopg
+
+from agentkeep_conformance.enrolment import Enrolment, Trouble
+from agentkeep_conformance.storage.postgres import as_role, create_role, execute
+
+_TABLES = "SELECT tablename FROM pg_tables WHERE starts_with(tablename, %s) ORDER BY tablename"
+_WRITES = "INSERT, UPDATE, DELETE"
+
+_DISK_FULL, _SERIALIZATION_FAILURE = "53100", "40001"
+
+_FAIL = """
+CREATE FUNCTION {prefix}fails() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('{prefix}failures') <= {most} THEN
+        RAISE EXCEPTION 'planted by the suite' USING ERRCODE = '{state}';
+    END IF;
+    RETURN NEW;
+END
+$$
+"""
+"""A sequence counts on if the transaction is rolled back."""
+
+
+class PostgresTroubles(Enrolment):
+    """For an enrolment on one PostgreSQL server whose URL is that of a superuser."""
+
+    @asynccontextmanager
+    async def refuse_writes(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
+        async with _role(dsn, namespace) as role:
+            yield Trouble(as_role(dsn, role), partial(_revoked, dsn, namespace, role))
+
+    @asynccontextmanager
+    async def make_read_only(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
+        async with _role(dsn, namespace) as role:
+            yield Trouble(as_role(dsn, role), partial(_read_only, dsn, role))
+
+    @asynccontextmanager
+    async def fill(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
+        yield Trouble(dsn, partial(_failing, dsn, namespace, _DISK_FULL, most=2**31))
+
+    @asynccontextmanager
+    async def hold_writes(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
+        yield Trouble(dsn, partial(_locked, dsn, namespace))
+
+    @asynccontextmanager
+    async def roll_back_once(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
+        yield Trouble(dsn, partial(_failing, dsn, namespace, _SERIALIZATION_FAILURE, most=1))
+
+    @asynccontextmanager
+    async def serializable(self, dsn: str, namespace: str) -> AsyncGenerator[str]:
+        async with _role(dsn, namespace) as role:
+            await _run(dsn, f"ALTER ROLE {role} SET default_transaction_isolation = serializable")
+            yield as_role(dsn, role)
+
+
+async def _run(dsn: str, *statements: str) -> None:
+    await asyncio.to_thread(execute, dsn, *statements)
+
+
+def _tables(dsn: str, namespace: str) -> Sequence[str]:
+    with psycopg.connect(dsn) as connection:
+        return [name for (name,) in connection.execute(_TABLES, [namespace])]
+
+
+async def _all_tables(dsn: str, namespace: str) -> str:
+    return ", ".join(await asyncio.to_thread(_tables, dsn, namespace))
+
+
+@asynccontextmanager
+async def _role(dsn: str, namespace: str) -> AsyncGenerator[str]:
+    """A role that may read and write the rows of the namespace."""
+    role = f"{namespace}_role"
+    tables = await _all_tables(dsn, namespace)
+    await asyncio.to_thread(create_role, dsn, role, [f"SELECT, {_WRITES} ON {tables}"])
+    try:
+        yield role
+    finally:
+        await _run(dsn, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+@asynccontextmanager
+async def _revoked(dsn: str, namespace: str, role: str) -> AsyncGenerator[None]:
+    tables = await _all_tables(dsn, namespace)
+    await _run(dsn, f"REVOKE {_WRITES} ON {tables} FROM {role}")
+    try:
+        yield
+    finally:
+        await _run(dsn, f"GRANT {_WRITES} ON {tables} TO {role}")
+
+
+@asynccontextmanager
+async def _read_only(dsn: str, role: str) -> AsyncGenerator[None]:
+    """The setting holds for new connections, so the old ones end, as they do when a server hands over."""
+    end = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{role}'"  # noqa: S608 - ours
+    await _run(dsn, f"ALTER ROLE {role} SET default_transaction_read_only = on", end)
+    try:
+        yield
+    finally:
+        await _run(dsn, f"ALTER ROLE {role} RESET default_transaction_read_only", end)
+
+
+@asynccontextmanager
+async def _failing(dsn: str, namespace: str, state: str, *, most: int) -> AsyncGenerator[None]:
+    """A trigger raises what the server raises then. No disk is filled, no transactions collide."""
+    tables = await asyncio.to_thread(_tables, dsn, namespace)
+    function = _FAIL.format(prefix=namespace, state=state, most=most)
+    triggers = [
+        f"CREATE TRIGGER aa_fails BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {namespace}fails()"
+        for table in tables
+    ]
+    await _run(dsn, f"CREATE SEQUENCE {namespace}failures", function, *triggers)
+    try:
+        yield
+    finally:
+        await _run(dsn, f"DROP FUNCTION {namespace}fails CASCADE", f"DROP SEQUENCE {namespace}failures")
+
+
+@asynccontextmanager
+async def _locked(dsn: str, namespace: str) -> AsyncGenerator[None]:
+    tables = await _all_tables(dsn, namespace)
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        await connection.execute(f"LOCK TABLE {tables} IN EXCLUSIVE MODE".encode())
+        yield
+        await connection.rollback()

@@ -1,0 +1,89 @@
+"""What can go wrong at a Redis server: a right taken away, read-only, out of memory, paused."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from urllib.parse import urlsplit
+
+from agentkeep_conformance.enrolment import Enrolment, Trouble
+from agentkeep_conformance.servers.chosen import check_ours
+from agentkeep_conformance.storage.redis import client_of, nodes_of
+
+_PAUSED_MS = 60_000
+_NOWHERE = ("127.0.0.1", "1")
+"""Nothing listens there, so the replica waits and keeps its data."""
+
+
+class RedisTroubles(Enrolment):
+    """For an enrolment on one server, or on a cluster, which has no `make_read_only`."""
+
+    @asynccontextmanager
+    async def refuse_writes(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
+        url = urlsplit(dsn)
+        place = url.netloc.rpartition("@")[2]
+        await _on_all(dsn, "ACL", "SETUSER", namespace, "on", f">{namespace}", "~*", "&*", "+@all")
+        try:
+            theirs = url._replace(netloc=f"{namespace}:{namespace}@{place}").geturl()
+            yield Trouble(theirs, partial(_without_right, dsn, namespace))
+        finally:
+            await _on_all(dsn, "ACL", "DELUSER", namespace)
+
+    @asynccontextmanager
+    async def make_read_only(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
+        check_ours(self.server)
+        yield Trouble(dsn, partial(_replica, dsn))
+
+    @asynccontextmanager
+    async def fill(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
+        check_ours(self.server)
+        yield Trouble(dsn, partial(_out_of_memory, dsn))
+
+    @asynccontextmanager
+    async def hold_writes(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
+        check_ours(self.server)
+        yield Trouble(dsn, partial(_paused, dsn))
+
+
+async def _on_all(dsn: str, *command: str) -> None:
+    for node in await nodes_of(dsn):
+        async with node:
+            await node.execute_command(*command)
+
+
+@asynccontextmanager
+async def _without_right(dsn: str, user: str) -> AsyncGenerator[None]:
+    await _on_all(dsn, "ACL", "SETUSER", user, "-@write")
+    try:
+        yield
+    finally:
+        await _on_all(dsn, "ACL", "SETUSER", user, "+@all")
+
+
+@asynccontextmanager
+async def _replica(dsn: str) -> AsyncGenerator[None]:
+    async with client_of(dsn) as client:
+        await client.execute_command("REPLICAOF", *_NOWHERE)
+        try:
+            yield
+        finally:
+            await client.execute_command("REPLICAOF", "NO", "ONE")
+
+
+@asynccontextmanager
+async def _out_of_memory(dsn: str) -> AsyncGenerator[None]:
+    await _on_all(dsn, "CONFIG", "SET", "maxmemory", "1")
+    try:
+        yield
+    finally:
+        await _on_all(dsn, "CONFIG", "SET", "maxmemory", "0")
+
+
+@asynccontextmanager
+async def _paused(dsn: str) -> AsyncGenerator[None]:
+    await _on_all(dsn, "CLIENT", "PAUSE", str(_PAUSED_MS), "WRITE")
+    try:
+        yield
+    finally:
+        await _on_all(dsn, "CLIENT", "UNPAUSE")
