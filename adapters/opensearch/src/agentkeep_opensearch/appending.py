@@ -4,7 +4,7 @@ their results land together. An append's own errors are its own."""
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,14 +25,12 @@ _WITHOUT = ("state", "metadata", "labels")
 _MOST_APPENDS = 64
 _MOST_CHARACTERS = 4 * 1024 * 1024
 """Of one commit, if it has more than one append."""
-_KNOWN_RECORDS = 20_000
 
 
 @dataclass(eq=False)
 class _Item:
     scope: Scope
     append: Append
-    may_be_stored: bool
     deadline: float
     ticket: Ticket[AppendedRecord]
 
@@ -43,13 +41,10 @@ class Appender:
         self._store = store
         self._notifier = notifier
         self._waiting: dict[tuple[str, str], deque[_Item]] = {}
-        self._seen: OrderedDict[str, None] = OrderedDict()
-        """First ids of the newest records, to know one that is sent a second time (IDEM-2)."""
 
     async def append(self, scope: Scope, append: Append) -> AppendedRecord:
         loop = asyncio.get_running_loop()
-        may_be_stored = append.may_be_stored or self._was_seen(append)
-        item = _Item(scope, append, may_be_stored, self._client.deadline, Ticket(seconds=GRACE_SECONDS))
+        item = _Item(scope, append, self._client.deadline, Ticket(seconds=GRACE_SECONDS))
         key = (scope.tenant, append.session_id)
         if key in self._waiting:
             self._waiting[key].append(item)
@@ -69,16 +64,6 @@ class Appender:
         else:
             error = OutcomeUnknown(f"{self._client.server}: no answer in time (option timeout)")
         item.ticket.end(error=error)
-
-    def _was_seen(self, append: Append) -> bool:
-        if not append.messages:
-            return False
-        first = append.messages[0].id
-        was_seen = first in self._seen
-        self._seen[first] = None
-        if len(self._seen) > _KNOWN_RECORDS:
-            self._seen.popitem(last=False)
-        return was_seen
 
     async def _work(self, key: tuple[str, str]) -> None:
         """Until nobody waits for this session."""
@@ -125,9 +110,9 @@ class _Batch:
         self._notifier = notifier
         self._key = key
         self._items = items
-        self._ids = list(
-            dict.fromkeys(draft.id for item in items if item.may_be_stored for draft in item.append.messages)
-        )
+        # Also ids that core chose: another process may have sent the same record before (IDEM-2). The request that
+        # reads the session asks for them too.
+        self._ids = list(dict.fromkeys(draft.id for item in items for draft in item.append.messages))
 
     async def run(self) -> list[AppendedRecord | PersistenceError]:
         """Raises `Lost`."""
