@@ -69,6 +69,16 @@ class Appending:
                 return result
         return await self._append_looking(scope, append)
 
+    async def append_joined(self, scope: Scope, appends: Sequence[Append]) -> AppendedRecord | None:
+        """Appends to one session that bring new messages and nothing else, as one. None: send each by itself."""
+        messages = [draft for each in appends for draft in each.messages]
+        if len({draft.id for draft in messages}) < len(messages):
+            return None  # one record came several times
+        joined = Append(session_id=appends[0].session_id, messages=messages, may_be_stored=False)
+        entries = [batch_entry(each) for each in messages]
+        batch = Batch(messages, entries, size_of(messages), max(each.messages[0].id for each in appends))
+        return await self._append_plain(scope, joined, batch, None)
+
     async def _append_plain(
         self, scope: Scope, append: Append, batch: Batch, state: State | None
     ) -> AppendedRecord | None:
@@ -92,7 +102,7 @@ class Appending:
         if append.expected_last_seq is not None:
             guard["last_seq"] = append.expected_last_seq
         if state is None:
-            guard["moved_drawn"] = {"$not": {"$gte": batch.drawn}}
+            guard["moved_drawn"] = {"$not": {"$gte": min(each["id"] for each in entries)}}
         else:
             guard |= {"life": state.life.id, "moved": {"$lte": state.record.last_seq}}
         count, last = len(entries), entries[-1].get("at")

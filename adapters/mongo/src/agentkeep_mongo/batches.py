@@ -34,7 +34,7 @@ class Batch(NamedTuple):
     entries: list[Document] | ObjectId
     size: int
     drawn: str | None = None
-    """The first id, if core drew all of them."""
+    """The first id, if core drew all of them; of several appends the greatest first id."""
 
     @property
     def staged(self) -> ObjectId | None:

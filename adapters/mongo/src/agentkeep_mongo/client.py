@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from agentkeep.errors import Closed, ConfigurationError, OutcomeUnknown, Refused, Unavailable
 from agentkeep.spi.resend import Attempt, Effect, Resend
+from agentkeep.spi.together import Sending
 from bson import CodecOptions
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
@@ -71,8 +72,8 @@ def collections_of(client: Driver, database: str, prefix: str) -> Collections:
 class _Call:
     """How far one call of the adapter has come."""
 
-    def __init__(self) -> None:
-        self.may_have_written = False
+    def __init__(self, *, may_have_written: bool) -> None:
+        self.may_have_written = may_have_written
 
 
 _current: ContextVar[_Call] = ContextVar("agentkeep_mongo_call")
@@ -133,13 +134,18 @@ class Client:
                 await driver.close()
 
     @asynccontextmanager
-    async def call(self) -> AsyncGenerator[None]:
-        """One call of the adapter, of any number of statements, within the time that it may take (FLT-5)."""
-        self._check()
-        call = _Call()
+    async def call(self, sending: Sending | None = None) -> AsyncGenerator[None]:
+        """One call of the adapter, of any number of statements, within the time that it may take (FLT-5).
+
+        `sending`: of a call that may have waited, or was sent together with others.
+        """
+        self.check_usable()
+        if sending is None:
+            sending = Sending(_running_loop().time() + self.seconds)
+        call = _Call(may_have_written=sending.after_lost)
         token = _current.set(call)
         self._under_way += 1
-        timer = asyncio.timeout(self.seconds)
+        timer = asyncio.timeout_at(sending.deadline)
         try:
             async with timer:
                 yield
@@ -161,7 +167,13 @@ class Client:
             if self._opened_in is None and self._under_way == 0:
                 self._none_left.set()
 
-    def _check(self) -> None:
+    @property
+    def may_have_written(self) -> bool:
+        """Whether the current call has sent a write that may have happened."""
+        return _current.get().may_have_written
+
+    def check_usable(self) -> None:
+        """Raises `Closed`, `ConfigurationError`."""
         if self._opened_in is None:
             raise Closed("this mongo adapter is not open: call open() first")
         loop, process = self._opened_in

@@ -130,6 +130,10 @@ def record_fields(record: SessionRecord) -> Document:
     }
 
 
+RECORD_FIELDS = tuple(SessionRecord.__struct_fields__)
+"""A record's fields have the same names in the document."""
+
+
 def _int(value: int | None) -> Int64 | None:
     return None if value is None else Int64(value)
 
@@ -175,7 +179,7 @@ def _text(value: object) -> str:
 
 
 def message_record(document: Mapping[str, Any]) -> MessageRecord:
-    """Of a document of the messages' collection, or of one that `statements.PENDING` made."""
+    """Of a document of the messages' collection, as `queries.py` reads it, or of one that `batch_messages` made."""
     return MessageRecord(
         id=_text(document["id"]),
         seq=int(document["q"]),
@@ -183,6 +187,12 @@ def message_record(document: Mapping[str, Any]) -> MessageRecord:
         payload=_text(document["payload"]),
         created_at=time_of(document["at"]),
     )
+
+
+def batch_messages(batch: Mapping[str, Any]) -> list[Document]:
+    """The messages of a batch, as `message_record` reads them."""
+    at = batch["at"]
+    return [{"at": at, **entry, "q": seq} for seq, entry in enumerate(batch["messages"], int(batch["first"]))]
 
 
 def batch_entry(draft: MessageDraft) -> Document:

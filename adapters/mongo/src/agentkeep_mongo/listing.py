@@ -1,13 +1,15 @@
 """Listing and counting sessions: the filter and the index of a query (READ-2, READ-5).
 
-A page also tells if sessions have expired that are still in the indexes of listings. Then they leave the indexes, so
-that later pages do not pass them.
+Now and then a page also asks if sessions have expired that are still in the indexes of listings. Then they leave the
+indexes, so that later pages do not pass them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from math import inf
+from time import monotonic
 from typing import Any
 
 from agentkeep.errors import PersistenceError
@@ -17,7 +19,7 @@ from pymongo import ASCENDING, DESCENDING
 
 from agentkeep_mongo import statements
 from agentkeep_mongo.client import Client, Collections
-from agentkeep_mongo.documents import NEVER, Document, micros
+from agentkeep_mongo.documents import NEVER, RECORD_FIELDS, Document, micros
 
 _LEADS = {"parent_id": "parent", "user_id": "user", "agent_name": "agent", "status": "status"}
 _COUNTED = 100
@@ -25,8 +27,8 @@ _COUNTED = 100
 EVERYTHING_IS_OVER = Int64(0)
 """The `expires_at` of a deleted session, until it is removed."""
 
-FIELDS: Document = {"batches": 0, "labels": 0, "edits": 0}
-"""What a listing does not read."""
+FIELDS: Document = {"_id": 0, **dict.fromkeys(RECORD_FIELDS, 1)}
+"""What a caller gets of a session: no message."""
 
 
 def conditions(scope: Scope, query: SessionQuery, lead: Document) -> Document:
@@ -110,28 +112,47 @@ def sorting(order: SessionOrder) -> list[tuple[str, int]]:
     return [(order.field, side), ("id", side)]
 
 
-async def read_page(
-    client: Client, scope: Scope, query: SessionQuery, order: SessionOrder, limit: int, after: SessionPosition | None
-) -> Sequence[Document]:
-    """The documents of a page."""
-    living, index = await plan(client, scope, query, order.field)
-    wanted = page_filter(living, order, after)
+class Listing:
+    """Pages of sessions, and the upkeep of their indexes: at most once a second, as long as nothing is found."""
 
-    async def send(to: Collections) -> list[Document]:
-        pipeline: statements.Pipeline = [
-            {"$match": wanted},
-            {"$sort": dict(sorting(order))},
-            {"$limit": limit},
-            {"$project": FIELDS},
-            {"$unionWith": {"coll": to.sessions.name, "pipeline": _ONE_TO_UNLIST}},
-        ]
-        return await (await to.seen.aggregate(pipeline, hint=index, batchSize=limit + 2)).to_list()
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._cleared_at = -inf
 
-    found = await client.read(send)
-    if found and _TO_UNLIST in found[-1]:
-        found.pop()
-        await unlist_expired(client)
-    return found
+    async def page(
+        self, scope: Scope, query: SessionQuery, order: SessionOrder, limit: int, after: SessionPosition | None
+    ) -> Sequence[Document]:
+        """The documents of a page."""
+        living, index = await plan(self._client, scope, query, order.field)
+        wanted = page_filter(living, order, after)
+        if monotonic() - self._cleared_at < _CLEAR_SECONDS:
+            return await self._client.read(
+                lambda to: (
+                    to.seen.find(wanted, FIELDS, hint=index, limit=limit, batch_size=limit + 1)
+                    .sort(sorting(order))
+                    .to_list()
+                )
+            )
+        found = await self._client.read(lambda to: _page_and_one_to_unlist(to, wanted, order, limit, index))
+        if found and _TO_UNLIST in found[-1]:
+            found.pop()
+            await unlist_expired(self._client)
+        else:
+            self._cleared_at = monotonic()
+        return found
+
+
+async def _page_and_one_to_unlist(
+    to: Collections, wanted: Document, order: SessionOrder, limit: int, index: str
+) -> list[Document]:
+    pipeline: statements.Pipeline = [
+        {"$match": wanted},
+        {"$sort": dict(sorting(order))},
+        {"$limit": limit},
+        {"$project": FIELDS},
+        {"$unionWith": {"coll": to.sessions.name, "pipeline": _ONE_TO_UNLIST}},
+    ]
+    return await (await to.seen.aggregate(pipeline, hint=index, batchSize=limit + 2)).to_list()
 
 
 async def unlist_expired(client: Client) -> None:
@@ -156,6 +177,8 @@ def expired(scope: Scope | None) -> Document:
 
 
 _UNLISTED_AT_ONCE = 500
+_CLEAR_SECONDS = 1.0
+"""So long after a page that found no expired session in the indexes, pages do not ask for one."""
 _TO_UNLIST = "to_unlist"
 _ONE_TO_UNLIST: statements.Pipeline = [
     {"$match": {**expired(None), "listed": True}},

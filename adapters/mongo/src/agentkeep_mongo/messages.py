@@ -23,6 +23,7 @@ from agentkeep_mongo.appending import Appending
 from agentkeep_mongo.client import Client
 from agentkeep_mongo.commit import Change, Commits
 from agentkeep_mongo.documents import time_of
+from agentkeep_mongo.joining import Joining
 from agentkeep_mongo.log import Log, logged
 from agentkeep_mongo.moving import Mover
 from agentkeep_mongo.reading import Reading
@@ -39,11 +40,10 @@ class MongoMessages:
         self._mover = mover
         self._reading = reading
         self._notifier = notifier
-        self._appending = Appending(client, commits, mover, reading)
+        self._joining = Joining(client, Appending(client, commits, mover, reading))
 
     async def append(self, scope: Scope, append: Append) -> AppendedRecord:
-        async with self._client.call():
-            result = await self._appending.append(scope, append)
+        result = await self._joining.append(scope, append)
         self._notifier.notify((scope.tenant, append.session_id))
         return result
 

@@ -15,6 +15,9 @@ _ABOVE_ALL = Int64(2**62)
 
 HEAD: Document = {"life": 1, "segments": 1, "unsettled": 1}
 """What a reader must know of a session to judge its messages."""
+_READ: Document = {"first": 1, "at": 1, "messages": {"id": 1, "role": 1, "payload": 1, "at": 1}}
+"""What a reader needs of a batch."""
+_NOT_READ = ["labels", "batches.messages.text", "batches.messages.key"]
 
 
 def _sized(expression: Any, count: Any, side: Literal[1, -1]) -> Document:
@@ -23,39 +26,32 @@ def _sized(expression: Any, count: Any, side: Literal[1, -1]) -> Document:
     return {"$cond": [{"$gt": [count, 0]}, sliced, []]}
 
 
-def pending(batches: Any, *, for_writers: bool = False) -> Document:
-    """The single messages of batches, in order: as `documents.message_record` reads them, or what a writer compares."""
-    if for_writers:
-        others = {"key": "$$m.key", "version": "$$this.version"}
-    else:
-        others = {"role": "$$m.role", "payload": "$$m.payload"}
+def pending_keys(batches: Any) -> Document:
+    """The single messages of batches, as a writer compares them."""
     message = {
         "$let": {
             "vars": {"m": {"$arrayElemAt": ["$$this.messages", "$$n"]}},
             "in": {
                 "q": {"$add": ["$$this.first", "$$n"]},
                 "id": "$$m.id",
-                "at": {"$ifNull": ["$$m.at", "$$this.at"]},
-                **others,
+                "key": "$$m.key",
+                "version": "$$this.version",
             },
         }
     }
-    numbers: Document = {"$range": [0, {"$size": {"$ifNull": ["$$this.messages", []]}}]}
+    numbers: Document = {"$range": [0, {"$size": "$$this.messages"}]}
     one: Document = {"$map": {"input": numbers, "as": "n", "in": message}}
     return {"$reduce": {"input": batches, "initialValue": [], "in": {"$concatArrays": ["$$value", one]}}}
 
 
 def window(key: str, scope: Scope, wanted: MessageRange, collection: str, *, extra: int, whole: bool) -> Pipeline:
-    """A living session with its messages of a range: `moved` of their own collection, `pending` of its document.
+    """A living session with its messages of a range: `moved` of their own collection, and the `batches` that hold some.
 
     `extra`: how many more documents to read, because some may be leftovers. `whole`: with the session's own fields.
     """
     side: Literal[1, -1] = -1 if wanted.newest_first else 1
     before = _ABOVE_ALL if wanted.before is None else Int64(wanted.before)
     limit = wanted.limit + extra
-    low: Document = {"$max": [Int64(wanted.after), "$floor"]}
-    if wanted.newest_first and wanted.before is None:  # the document itself holds enough
-        low = {"$cond": [{"$gte": ["$pending", limit]}, _ABOVE_ALL, low]}
     of_range: Pipeline = [
         {"$match": {"$expr": {"$and": [{"$gt": ["$_id", _id(key, "$$low")]}, {"$lt": ["$_id", _id(key, before)]}]}}},
         {"$sort": {"_id": side}},
@@ -64,11 +60,38 @@ def window(key: str, scope: Scope, wanted: MessageRange, collection: str, *, ext
     ]
     return [
         {"$match": {"_id": key, **of_scope(scope), **ALIVE}},
-        {"$lookup": _lookup(collection, {"life": "$life", "low": low}, of_range)},
-        {"$set": {"pending": _pending_of(wanted, before, side)}},
-        {"$set": _cut_to(limit, newest_first=wanted.newest_first)},
-        {"$unset": ["batches", "labels"]} if whole else {"$project": {**HEAD, "moved": 1, "pending": 1}},
+        {"$lookup": _lookup(collection, {"life": "$life", "low": _low(wanted, before, limit)}, of_range)},
+        {"$set": _parts(wanted, before, limit)},
+        {"$unset": _NOT_READ} if whole else {"$project": {**HEAD, "moved": 1, "batches": _READ}},
     ]
+
+
+def _low(wanted: MessageRange, before: Int64, limit: int) -> Document:
+    """The lookup reads what comes after this seq."""
+    low: Document = {"$max": [Int64(wanted.after), "$floor"]}
+    if not wanted.newest_first:
+        return low
+    # as many messages as seqs: then there are no gaps, and so many seqs are enough
+    has_no_gaps = {"$eq": ["$message_count", {"$subtract": ["$last_seq", "$floor"]}]}
+    enough = {"$subtract": [{"$min": ["$last_seq", before - 1]}, limit]}
+    low["$max"].append({"$cond": [has_no_gaps, enough, Int64(0)]})
+    if wanted.before is None:  # the document itself holds enough
+        low = {"$cond": [{"$gte": ["$pending", limit]}, _ABOVE_ALL, low]}
+    return low
+
+
+def _parts(wanted: MessageRange, before: Int64, limit: int) -> Document:
+    """Both parts of a log, cut to about what is wanted: the batches hold the newest messages, and no batch is empty."""
+    inside = {"$and": [{"$gt": ["$$b.last", Int64(wanted.after)]}, {"$lt": ["$$b.first", before]}]}
+    batches: Any = "$batches"
+    if wanted.after or wanted.before is not None:
+        batches = {"$filter": {"input": batches, "as": "b", "cond": inside}}
+    if not wanted.newest_first:
+        return {"batches": _sized(batches, {"$subtract": [limit, {"$size": "$moved"}]}, 1)}
+    parts: Document = {"batches": _sized(batches, wanted.limit, -1)}
+    if wanted.before is None:
+        parts["moved"] = _sized("$moved", {"$subtract": [limit, "$pending"]}, 1)
+    return parts
 
 
 def _lookup(collection: str, variables: Document, pipeline: Pipeline) -> Document:
@@ -79,35 +102,13 @@ def _id(key: str, seq: Any) -> Document:
     return {"s": literal(key), "l": "$$life", "q": seq}
 
 
-def _pending_of(wanted: MessageRange, before: int, side: Literal[1, -1]) -> Document:
-    after = Int64(wanted.after)
-    batches = {
-        "$filter": {
-            "input": "$batches",
-            "as": "b",
-            "cond": {"$and": [{"$gt": ["$$b.last", after]}, {"$lt": ["$$b.first", before]}]},
-        }
-    }
-    inside = {"$and": [{"$gt": ["$$m.q", after]}, {"$lt": ["$$m.q", before]}]}
-    # no batch is empty, so `limit` batches are enough
-    messages = pending(_sized(batches, wanted.limit, side))
-    return _sized({"$filter": {"input": messages, "as": "m", "cond": inside}}, wanted.limit, side)
-
-
-def _cut_to(limit: int, *, newest_first: bool) -> Document:
-    """Of the two parts of a log no more than are wanted together: the pending ones are the newest."""
-    if newest_first:
-        return {"moved": _sized("$moved", {"$subtract": [limit, {"$size": "$pending"}]}, 1)}
-    return {"pending": _sized("$pending", {"$subtract": [limit, {"$size": "$moved"}]}, 1)}
-
-
 def by_ids(key: str, scope: Scope, ids: Sequence[str], collection: str) -> Pipeline:
     """A living session with those of these messages that it holds."""
     return [
         {"$match": {"_id": key, **of_scope(scope), **ALIVE}},
         _lookup_ids(key, ids, collection, {"_id": 0, "q": "$_id.q", "e": 1, "id": 1, "role": 1, "payload": 1, "at": 1}),
-        {"$set": {"pending": _pending_with(ids, for_writers=False)}},
-        {"$project": {**HEAD, "moved": 1, "pending": 1}},
+        {"$set": {"batches": _batches_with(ids)}},
+        {"$project": {**HEAD, "moved": 1, "batches": _READ}},
     ]
 
 
@@ -116,8 +117,14 @@ def _lookup_ids(key: str, ids: Sequence[str], collection: str, fields: Document)
     return {"$lookup": _lookup(collection, {"life": "$life"}, [{"$match": match}, {"$project": fields}])}
 
 
-def _pending_with(ids: Sequence[str], *, for_writers: bool) -> Document:
-    messages = pending("$batches", for_writers=for_writers)
+def _batches_with(ids: Sequence[str]) -> Document:
+    """The batches that hold some of these messages. A staged one holds none."""
+    some: Document = {"$setIntersection": [{"$ifNull": ["$$b.messages.id", []]}, literal(list(ids))]}
+    return {"$filter": {"input": "$batches", "as": "b", "cond": {"$gt": [{"$size": some}, 0]}}}
+
+
+def _pending_hits(ids: Sequence[str]) -> Document:
+    messages = pending_keys(_batches_with(ids))
     return {"$filter": {"input": messages, "as": "m", "cond": {"$in": ["$$m.id", literal(list(ids))]}}}
 
 
@@ -142,7 +149,7 @@ def head(key: str, ids: Sequence[str], collection: str) -> Pipeline:
         lookup = _lookup_ids(key, ids, collection, fields)
         lookup["$lookup"]["as"] = "moved_hits"
         stages.append(lookup)
-        found["pending_hits"] = _pending_with(ids, for_writers=True)
+        found["pending_hits"] = _pending_hits(ids)
     return [*stages, {"$set": found}, {"$unset": "batches"}]
 
 

@@ -6,16 +6,17 @@ One request reads both as of one moment. What is left over from a crash in the r
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from agentkeep.errors import SessionNotFound
 from agentkeep.records import MessageRange, MessageRecord, Scope
-from agentkeep.spi.decode import decode_all, message_name
+from agentkeep.spi.decode import decode_all, message_name, session_name
 
 from agentkeep_mongo import queries, statements
 from agentkeep_mongo.client import Client, Collections, Document
 from agentkeep_mongo.commit import pause
-from agentkeep_mongo.documents import Life, Segment, message_record, session_key
+from agentkeep_mongo.documents import Life, Segment, batch_messages, message_record, session_key
 from agentkeep_mongo.moving import Mover
 from agentkeep_mongo.state import is_admitted
 
@@ -49,14 +50,17 @@ class Reading:
             if leftovers <= extra:
                 break
             extra = leftovers + wanted.limit
-        messages = [*found["pending"][::-1], *moved] if wanted.newest_first else [*moved, *found["pending"]]
+        pending = [each for each in _pending(session_id, found) if _is_inside(each["q"], wanted)]
+        messages = [*pending[::-1], *moved] if wanted.newest_first else [*moved, *pending]
         return Window(found, _records(session_id, messages[: wanted.limit]))
 
     async def by_ids(self, scope: Scope, session_id: str, ids: Sequence[str]) -> list[MessageRecord]:
         """Raises `SessionNotFound`."""
         key = session_key(scope.tenant, session_id)
         found = await self._settled(session_id, lambda to: queries.by_ids(key, scope, ids, to.messages.name))
-        return _records(session_id, [*_admitted(found), *found["pending"]])
+        asked = set(ids)
+        pending = [each for each in _pending(session_id, found) if each["id"] in asked]
+        return _records(session_id, [*_admitted(found), *pending])
 
     async def _settled(
         self, session_id: str, pipeline: Callable[[Collections], statements.Pipeline], *, latest: bool = False
@@ -82,6 +86,16 @@ class Reading:
 def _admitted(found: Document) -> list[Document]:
     segments = [Segment(int(epoch), int(to)) for epoch, to in found["segments"]]
     return [each for each in found["moved"] if is_admitted(each, segments)]
+
+
+def _pending(session_id: str, found: Document) -> list[Document]:
+    """The single messages of a session's batches, in order."""
+    batches = decode_all(found["batches"], batch_messages, lambda _: session_name(session_id))
+    return list(chain.from_iterable(batches))
+
+
+def _is_inside(seq: int, wanted: MessageRange) -> bool:
+    return wanted.after < seq and (wanted.before is None or seq < wanted.before)
 
 
 def _records(session_id: str, documents: Sequence[Document]) -> list[MessageRecord]:

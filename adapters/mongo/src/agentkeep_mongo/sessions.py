@@ -32,7 +32,7 @@ from agentkeep_mongo.client import Client, Collections, Document
 from agentkeep_mongo.commit import Change, Commits
 from agentkeep_mongo.copying import Copying
 from agentkeep_mongo.documents import session_document, session_key, session_record, time_of
-from agentkeep_mongo.listing import FIELDS, plan, read_page
+from agentkeep_mongo.listing import FIELDS, Listing, plan
 from agentkeep_mongo.reading import Reading
 from agentkeep_mongo.removal import Removal
 from agentkeep_mongo.state import State
@@ -54,6 +54,7 @@ class MongoSessions:
         self._copying = copying
         self._removal = removal
         self._notifier = notifier
+        self._listing = Listing(client)
 
     async def create(self, scope: Scope, draft: SessionDraft, *, or_get: bool = False) -> SessionRecord:
         async def attempt(state: State | None) -> SessionRecord | None:
@@ -144,7 +145,7 @@ class MongoSessions:
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> Sequence[SessionRecord]:
         async with self._client.call():
-            found = await read_page(self._client, scope, query, order, limit, after)
+            found = await self._listing.page(scope, query, order, limit, after)
         return decode_all(found, session_record, _name)
 
     async def count(self, scope: Scope, query: SessionQuery) -> int:
