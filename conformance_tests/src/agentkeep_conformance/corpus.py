@@ -39,6 +39,8 @@ async def fill(keep: Keep) -> None:
         "full", user_id="u1", agent_name="a", title="é🙂", state={"b": 1, "a": -0.0}, metadata=metadata
     )
     await keep.messages.append("full", [_message(number, noon) for number in range(1, 6)])
+    if keep.capabilities.search:  # some databases move messages, or index them, before the first search
+        await keep.messages.search("1")
     await keep.messages.append(
         "full", [NewMessage(role="user", id="last")], update={"status": "completed"}, add={"n": 2**53 - 1}, keep_last=4
     )

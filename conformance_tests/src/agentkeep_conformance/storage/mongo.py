@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ DATABASE = "agentkeep"
 
 _THE_SERVERS_OWN = ("admin", "config", "local")
 _MOST_DOCUMENTS = 5_000
+_PROFILE_BYTES = 256 * 1024 * 1024
+_WRITTEN = ("ninserted", "nModified", "upsert", "ndeleted")
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 
@@ -54,10 +56,35 @@ class MongoStorage(Enrolment):
     async def server_work(self, dsn: str, namespace: str) -> int:
         return await documents_read(dsn)
 
+    async def longest_step(self, adapter: PersistenceAdapter, call: Callable[[], Awaitable[Any]]) -> int:
+        """The documents that one command writes. Reads hold nobody up: the server lets others in between."""
+        async with documents_written(self.server.dsn) as steps:
+            await call()
+        return max(steps, default=0)
+
 
 def client_of(dsn: str) -> AsyncMongoClient[dict[str, Any]]:
     """The caller closes it."""
     return AsyncMongoClient(dsn)
+
+
+@asynccontextmanager
+async def documents_written(dsn: str) -> AsyncGenerator[list[int]]:
+    """At the end the list has for each command how many documents it wrote, by the server's own account."""
+    async with client_of(dsn) as client:
+        database = client[DATABASE]
+        await database.create_collection("system.profile", capped=True, size=_PROFILE_BYTES)
+        steps: list[int] = []
+        try:
+            await database.command("profile", 2)
+            try:
+                yield steps
+            finally:
+                await database.command("profile", 0)
+            async for entry in database["system.profile"].find({}, dict.fromkeys(_WRITTEN, 1)):
+                steps.append(sum(entry.get(name, 0) for name in _WRITTEN))
+        finally:
+            await database.drop_collection("system.profile")
 
 
 @asynccontextmanager
