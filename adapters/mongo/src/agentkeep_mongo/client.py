@@ -28,8 +28,6 @@ Driver: TypeAlias = AsyncMongoClient[Document]
 Collection: TypeAlias = AsyncCollection[Document]
 
 _WRITES = WriteConcern(w="majority", j=True)
-_COMMANDS = logging.getLogger("pymongo.command")
-"""Its DEBUG lines show whole commands, stored content included (ERR-3). A level that the application set stays."""
 _GRACE_SECONDS = 0.25
 CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
 
@@ -79,6 +77,14 @@ class _Call:
 _current: ContextVar[_Call] = ContextVar("agentkeep_mongo_call")
 
 
+def _not_ours(record: logging.LogRecord) -> bool:
+    """PyMongo logs whole commands, so the content of messages; nothing of our commands may be logged (ERR-3)."""
+    return _current.get(None) is None
+
+
+logging.getLogger("pymongo.command").addFilter(_not_ours)
+
+
 class Client:
     """One adapter's access to one prefix of a database. It belongs to the event loop that opened it (LIFE-3)."""
 
@@ -113,8 +119,6 @@ class Client:
 
     def open(self) -> None:
         """No I/O: the driver connects at the first statement."""
-        if _COMMANDS.level == logging.NOTSET:
-            _COMMANDS.setLevel(logging.INFO)
         self._opened_in = _running_loop(), os.getpid()
         self._none_left = asyncio.Event()
         self._driver = self._make()
