@@ -26,22 +26,20 @@ def _sized(expression: Any, count: Any, side: Literal[1, -1]) -> Document:
     return {"$cond": [{"$gt": [count, 0]}, sliced, []]}
 
 
-def pending_keys(batches: Any) -> Document:
-    """The single messages of batches, as a writer compares them."""
+def _hits(ids: Sequence[str], others: Document) -> Document:
+    """Those of these messages that stand in batches, with `others` of their fields."""
+    some: Document = {"$setIntersection": [{"$ifNull": ["$$b.messages.id", []]}, literal(list(ids))]}
+    batches = {"$filter": {"input": "$batches", "as": "b", "cond": {"$gt": [{"$size": some}, 0]}}}
     message = {
         "$let": {
             "vars": {"m": {"$arrayElemAt": ["$$this.messages", "$$n"]}},
-            "in": {
-                "q": {"$add": ["$$this.first", "$$n"]},
-                "id": "$$m.id",
-                "key": "$$m.key",
-                "version": "$$this.version",
-            },
+            "in": {"q": {"$add": ["$$this.first", "$$n"]}, "id": "$$m.id", **others},
         }
     }
     numbers: Document = {"$range": [0, {"$size": "$$this.messages"}]}
     one: Document = {"$map": {"input": numbers, "as": "n", "in": message}}
-    return {"$reduce": {"input": batches, "initialValue": [], "in": {"$concatArrays": ["$$value", one]}}}
+    messages: Document = {"$reduce": {"input": batches, "initialValue": [], "in": {"$concatArrays": ["$$value", one]}}}
+    return {"$filter": {"input": messages, "as": "m", "cond": {"$in": ["$$m.id", literal(list(ids))]}}}
 
 
 def window(key: str, scope: Scope, wanted: MessageRange, collection: str, *, extra: int, whole: bool) -> Pipeline:
@@ -60,38 +58,61 @@ def window(key: str, scope: Scope, wanted: MessageRange, collection: str, *, ext
     ]
     return [
         {"$match": {"_id": key, **of_scope(scope), **ALIVE}},
-        {"$lookup": _lookup(collection, {"life": "$life", "low": _low(wanted, before, limit)}, of_range)},
+        {"$lookup": _lookup(collection, {"life": "$life", "low": _lowest_moved(wanted, before, limit)}, of_range)},
         {"$set": _parts(wanted, before, limit)},
         {"$unset": _NOT_READ} if whole else {"$project": {**HEAD, "moved": 1, "batches": _READ}},
     ]
 
 
+_HAS_NO_GAPS: Document = {"$eq": ["$message_count", {"$subtract": ["$last_seq", "$floor"]}]}
+"""A session holds as many messages as it has seqs: then so many messages are so many seqs."""
+
+
 def _low(wanted: MessageRange, before: Int64, limit: int) -> Document:
-    """The lookup reads what comes after this seq."""
+    """No message of the range is read up to this seq. Newest first it is exact if there are no gaps."""
     low: Document = {"$max": [Int64(wanted.after), "$floor"]}
-    if not wanted.newest_first:
-        return low
-    # as many messages as seqs: then there are no gaps, and so many seqs are enough
-    has_no_gaps = {"$eq": ["$message_count", {"$subtract": ["$last_seq", "$floor"]}]}
-    enough = {"$subtract": [{"$min": ["$last_seq", before - 1]}, limit]}
-    low["$max"].append({"$cond": [has_no_gaps, enough, Int64(0)]})
-    if wanted.before is None:  # the document itself holds enough
-        low = {"$cond": [{"$gte": ["$pending", limit]}, _ABOVE_ALL, low]}
+    if wanted.newest_first:
+        enough = {"$subtract": [{"$min": ["$last_seq", before - 1]}, limit]}
+        low["$max"].append({"$cond": [_HAS_NO_GAPS, enough, Int64(0)]})
+    return low
+
+
+def _lowest_moved(wanted: MessageRange, before: Int64, limit: int) -> Document:
+    """The lookup reads what comes after this seq."""
+    low = _low(wanted, before, limit)
+    if wanted.newest_first and wanted.before is None:  # the document itself holds enough
+        return {"$cond": [{"$gte": ["$pending", limit]}, _ABOVE_ALL, low]}
     return low
 
 
 def _parts(wanted: MessageRange, before: Int64, limit: int) -> Document:
-    """Both parts of a log, cut to about what is wanted: the batches hold the newest messages, and no batch is empty."""
-    inside = {"$and": [{"$gt": ["$$b.last", Int64(wanted.after)]}, {"$lt": ["$$b.first", before]}]}
-    batches: Any = "$batches"
-    if wanted.after or wanted.before is not None:
-        batches = {"$filter": {"input": batches, "as": "b", "cond": inside}}
+    """Both parts of a log, cut to what is wanted, or a little more if there are gaps: no batch is empty."""
+    batches = _cut_batches(wanted, before)
     if not wanted.newest_first:
         return {"batches": _sized(batches, {"$subtract": [limit, {"$size": "$moved"}]}, 1)}
     parts: Document = {"batches": _sized(batches, wanted.limit, -1)}
     if wanted.before is None:
         parts["moved"] = _sized("$moved", {"$subtract": [limit, "$pending"]}, 1)
     return parts
+
+
+def _cut_batches(wanted: MessageRange, before: Int64) -> Document:
+    """The batches of a range without the messages beside it."""
+    high: Document = {"$min": ["$last_seq", before - 1]}
+    if not wanted.newest_first:
+        enough = {"$add": [{"$max": [Int64(wanted.after), "$floor"]}, wanted.limit]}
+        high["$min"].append({"$cond": [_HAS_NO_GAPS, enough, _ABOVE_ALL]})
+    # the server takes no count of 0
+    inside = {
+        "$and": [{"$gt": [each, "$$low"]} for each in ("$$b.last", "$$high")] + [{"$lte": ["$$b.first", "$$high"]}]
+    }
+    first: Document = {"$max": ["$$b.first", {"$add": ["$$low", 1]}]}
+    count = {"$add": [{"$subtract": [{"$min": ["$$b.last", "$$high"]}, first]}, 1]}
+    messages = {"$slice": ["$$b.messages", {"$subtract": [first, "$$b.first"]}, count]}
+    batch = {"first": first, "at": "$$b.at", "messages": messages}
+    found: Document = {"$filter": {"input": "$batches", "as": "b", "cond": inside}}
+    cut: Document = {"$map": {"input": found, "as": "b", "in": batch}}
+    return {"$let": {"vars": {"low": _low(wanted, before, wanted.limit), "high": high}, "in": cut}}
 
 
 def _lookup(collection: str, variables: Document, pipeline: Pipeline) -> Document:
@@ -104,28 +125,18 @@ def _id(key: str, seq: Any) -> Document:
 
 def by_ids(key: str, scope: Scope, ids: Sequence[str], collection: str) -> Pipeline:
     """A living session with those of these messages that it holds."""
+    fields = {"role": "$$m.role", "payload": "$$m.payload", "at": {"$ifNull": ["$$m.at", "$$this.at"]}}
     return [
         {"$match": {"_id": key, **of_scope(scope), **ALIVE}},
         _lookup_ids(key, ids, collection, {"_id": 0, "q": "$_id.q", "e": 1, "id": 1, "role": 1, "payload": 1, "at": 1}),
-        {"$set": {"batches": _batches_with(ids)}},
-        {"$project": {**HEAD, "moved": 1, "batches": _READ}},
+        {"$set": {"pending": _hits(ids, fields)}},
+        {"$project": {**HEAD, "moved": 1, "pending": 1}},
     ]
 
 
 def _lookup_ids(key: str, ids: Sequence[str], collection: str, fields: Document) -> Document:
     match = {"_id.s": key, "id": {"$in": list(ids)}, "$expr": {"$eq": ["$_id.l", "$$life"]}}
     return {"$lookup": _lookup(collection, {"life": "$life"}, [{"$match": match}, {"$project": fields}])}
-
-
-def _batches_with(ids: Sequence[str]) -> Document:
-    """The batches that hold some of these messages. A staged one holds none."""
-    some: Document = {"$setIntersection": [{"$ifNull": ["$$b.messages.id", []]}, literal(list(ids))]}
-    return {"$filter": {"input": "$batches", "as": "b", "cond": {"$gt": [{"$size": some}, 0]}}}
-
-
-def _pending_hits(ids: Sequence[str]) -> Document:
-    messages = pending_keys(_batches_with(ids))
-    return {"$filter": {"input": messages, "as": "m", "cond": {"$in": ["$$m.id", literal(list(ids))]}}}
 
 
 def head(key: str, ids: Sequence[str], collection: str) -> Pipeline:
@@ -149,7 +160,7 @@ def head(key: str, ids: Sequence[str], collection: str) -> Pipeline:
         lookup = _lookup_ids(key, ids, collection, fields)
         lookup["$lookup"]["as"] = "moved_hits"
         stages.append(lookup)
-        found["pending_hits"] = _pending_hits(ids)
+        found["pending_hits"] = _hits(ids, {"key": "$$m.key", "version": "$$this.version"})
     return [*stages, {"$set": found}, {"$unset": "batches"}]
 
 

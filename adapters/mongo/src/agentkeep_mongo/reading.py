@@ -58,9 +58,7 @@ class Reading:
         """Raises `SessionNotFound`."""
         key = session_key(scope.tenant, session_id)
         found = await self._settled(session_id, lambda to: queries.by_ids(key, scope, ids, to.messages.name))
-        asked = set(ids)
-        pending = [each for each in _pending(session_id, found) if each["id"] in asked]
-        return _records(session_id, [*_admitted(found), *pending])
+        return _records(session_id, [*_admitted(found), *found["pending"]])
 
     async def _settled(
         self, session_id: str, pipeline: Callable[[Collections], statements.Pipeline], *, latest: bool = False
