@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from agentkeep import PersistenceAdapter
+from agentkeep.capabilities import Durability
 from agentkeep_conformance import AdapterConformance
 from agentkeep_conformance.enrolment import OverClient, Trouble
 from agentkeep_conformance.storage.sqlite_troubles import forbidden, locked, no_room
@@ -59,6 +60,10 @@ class OverSQLite(AdapterConformance):
     @asynccontextmanager
     async def hold_writes(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
         yield Trouble(dsn, partial(locked, _file(dsn, namespace)))
+
+    async def durabilities(self, dsn: str, namespace: str) -> AsyncGenerator[tuple[Durability, PersistenceAdapter]]:
+        yield "fsync", self.adapter(_file(dsn, namespace))
+        yield "os", self.adapter(_file(dsn, namespace), synchronous="NORMAL")
 
     async def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
         for part in _stored(Path(dsn)):

@@ -46,7 +46,7 @@ class TestPsycopg(TestPostgres):
 class TestPgBouncer(TestPostgres):  # in transaction mode; a kill ends the pooler, and the server behind it runs on
     everyday, nightly_runs_all, one_in, families = False, True, 3, _WIRE | {"concurrency", "lifecycle"}
     server = PGBOUNCER
-    without = ("refuse_writes", "make_read_only", "serializable")  # the pooler knows one user alone
+    without = ("refuse_writes", "make_read_only", "serializable", "durabilities")  # the pooler knows one user alone
     round_trips: ClassVar[dict[str, int]] = {"greeting": 4, "append": 2, "append with ids": 2, "read": 2}
     connect_args: ClassVar[dict[str, Any]] = {"statement_cache_size": 0, "prepared_statement_name_func": lambda: ""}
 

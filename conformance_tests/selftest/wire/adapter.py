@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from time import perf_counter
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from agentkeep import Capabilities, ConfigurationError, Health
 from agentkeep.records import Scope
 from agentkeep.spi.options import as_count, as_prefix, as_seconds, read_options
+from msgspec.structs import replace
 
 from .link import Link
 from .repositories import WireMessages, WireSessions
@@ -59,7 +62,9 @@ class WireAdapter:
         await self.link.close()
 
     async def health(self) -> Health:
-        return await self.link.call("adapter.health", None, again=())
+        started = perf_counter()
+        found = await self.link.call("adapter.health", None, again=())
+        return replace(found, latency=timedelta(seconds=perf_counter() - started))
 
     async def sweep(self, scope: Scope | None, *, limit: int) -> int:
         return await self.link.call("adapter.sweep", scope, limit)

@@ -32,7 +32,7 @@ class WireServer:
         return "wire://{}:{}".format(*self.address)
 
     def version(self) -> str:
-        return "0"
+        return "0.1"
 
     def kill(self, node: int | None = None) -> None:
         """SIGKILL: nothing is flushed, nothing said."""

@@ -149,7 +149,7 @@ async def _call(adapter: MemoryAdapter, verb: str, scope: Any, arguments: tuple[
             return await adapter.sweep(scope, limit=limit)
         case "adapter.health", ():
             health = await adapter.health()
-            return msgspec.structs.replace(health, adapter="wire", durability="os", warnings=[])
+            return msgspec.structs.replace(health, adapter="wire", server="wire 0.1", durability="os", warnings=[])
         case "adapter.drop", ():
             return adapter.restore({})
         case _:

@@ -6,7 +6,7 @@ Nothing here knows a test. `agentkeep_conformance.suite` adds the tests.
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, ClassVar, Literal
 
 from agentkeep import PersistenceAdapter
+from agentkeep.capabilities import Durability
 
 from agentkeep_conformance.servers.model import EMBEDDED, Server
 
@@ -180,6 +181,13 @@ class Enrolment:
 
     def serializable(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[str]:
         """The URL of a user whose transactions run at the server's strictest isolation, unless they say otherwise."""
+        raise NotImplementedError
+
+    def durabilities(self, dsn: str, namespace: str) -> AsyncGenerator[tuple[Durability, PersistenceAdapter]]:
+        """Each setting of the server that changes what outlives a crash: the grade that it gives, and a new adapter.
+
+        Write it as `async def … yield`. A setting lasts until the next one, and at the end all is as it was.
+        """
         raise NotImplementedError
 
     async def work(self, adapter: PersistenceAdapter, call: Callable[[], Awaitable[Any]]) -> int:

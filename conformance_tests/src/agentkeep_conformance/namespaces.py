@@ -15,6 +15,7 @@ NEED_NEW = frozenset(
         "cost",
         "cost_reads",
         "crashes",
+        "declarations",
         "faults",
         "growth",
         "lifecycle",

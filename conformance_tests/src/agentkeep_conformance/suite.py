@@ -21,6 +21,7 @@ from agentkeep_conformance.families.cost_reads import CostOfReads
 from agentkeep_conformance.families.counters import Counters
 from agentkeep_conformance.families.crashes import Crashes
 from agentkeep_conformance.families.creating import Creating
+from agentkeep_conformance.families.declarations import Declarations
 from agentkeep_conformance.families.erasure import Erasure
 from agentkeep_conformance.families.erasure_after_writes import ErasureAfterWrites
 from agentkeep_conformance.families.erasure_of_indexed import ErasureOfIndexed
@@ -111,6 +112,7 @@ class AdapterConformance(
     Expiry,
     ExpiryRaces,
     CapabilitiesDeclared,
+    Declarations,
     Errors,
     ErrorValues,
     Secrets,

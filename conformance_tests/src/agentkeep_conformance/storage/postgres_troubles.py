@@ -8,13 +8,18 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import psycopg
+from agentkeep import PersistenceAdapter
+from agentkeep.capabilities import Durability
 
 from agentkeep_conformance.enrolment import Enrolment, Trouble
+from agentkeep_conformance.samples import until
+from agentkeep_conformance.servers.chosen import check_ours
 from agentkeep_conformance.storage.postgres import as_role, create_role, execute
 
 _TABLES = "SELECT tablename FROM pg_tables WHERE starts_with(tablename, %s) ORDER BY tablename"
 _WRITES = "INSERT, UPDATE, DELETE"
 
+_BY_SYNCHRONOUS_COMMIT: dict[str, Durability] = {"off": "interval", "local": "fsync", "on": "fsync"}
 _DISK_FULL, _SERIALIZATION_FAILURE = "53100", "40001"
 
 _FAIL = """
@@ -61,9 +66,47 @@ class PostgresTroubles(Enrolment):
             await _run(dsn, f"ALTER ROLE {role} SET default_transaction_isolation = serializable")
             yield as_role(dsn, role)
 
+    async def durabilities(self, dsn: str, namespace: str) -> AsyncGenerator[tuple[Durability, PersistenceAdapter]]:
+        """`fsync` and `full_page_writes` are settings of the whole server, `synchronous_commit` is the role's."""
+        check_ours(self.server)
+        async with _role(dsn, namespace) as role:
+            for setting, grade in _BY_SYNCHRONOUS_COMMIT.items():
+                await _run(dsn, f"ALTER ROLE {role} SET synchronous_commit = {setting}")
+                yield grade, self.open(as_role(dsn, role), namespace)
+        for setting in ("fsync", "full_page_writes"):
+            async with _server_setting(dsn, setting, "off"):
+                yield "os", self.open(dsn, namespace)
+
 
 async def _run(dsn: str, *statements: str) -> None:
     await asyncio.to_thread(execute, dsn, *statements)
+
+
+def _value(dsn: str, setting: str) -> str:
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(f"SHOW {setting}".encode()).fetchone()
+    return "" if row is None else str(row[0])
+
+
+@asynccontextmanager
+async def _server_setting(dsn: str, setting: str, value: str) -> AsyncGenerator[None]:
+    """Returns when new connections have the setting, which the server reads again in its own time."""
+
+    async def settled(wanted: str) -> None:
+        async def is_so() -> bool:
+            return await asyncio.to_thread(_value, dsn, setting) == wanted
+
+        await _run(dsn, "SELECT pg_reload_conf()")
+        await until(is_so, f"{setting} is {wanted}")
+
+    before = await asyncio.to_thread(_value, dsn, setting)
+    await _run(dsn, f"ALTER SYSTEM SET {setting} = {value}")
+    try:
+        await settled(value)
+        yield
+    finally:
+        await _run(dsn, f"ALTER SYSTEM RESET {setting}")
+        await settled(before)
 
 
 def _tables(dsn: str, namespace: str) -> Sequence[str]:

@@ -7,11 +7,15 @@ from contextlib import asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
+from agentkeep import PersistenceAdapter
+from agentkeep.capabilities import Durability
+
 from agentkeep_conformance.enrolment import Enrolment, Trouble
 from agentkeep_conformance.servers.chosen import check_ours
 from agentkeep_conformance.storage.redis import client_of, nodes_of
 
 _PAUSED_MS = 60_000
+_BY_APPENDFSYNC: dict[str, Durability] = {"always": "fsync", "no": "os", "everysec": "interval"}
 _NOWHERE = ("127.0.0.1", "1")
 """Nothing listens there, so the replica waits and keeps its data."""
 
@@ -44,6 +48,15 @@ class RedisTroubles(Enrolment):
     async def hold_writes(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
         check_ours(self.server)
         yield Trouble(dsn, partial(_paused, dsn))
+
+    async def durabilities(self, dsn: str, namespace: str) -> AsyncGenerator[tuple[Durability, PersistenceAdapter]]:
+        check_ours(self.server)
+        try:
+            for setting, grade in _BY_APPENDFSYNC.items():
+                await _on_all(dsn, "CONFIG", "SET", "appendfsync", setting)
+                yield grade, self.open(dsn, namespace)
+        finally:
+            await _on_all(dsn, "CONFIG", "SET", "appendfsync", "everysec")
 
 
 async def _on_all(dsn: str, *command: str) -> None:

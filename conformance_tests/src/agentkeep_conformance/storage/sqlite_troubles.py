@@ -9,11 +9,15 @@ from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 
+from agentkeep import PersistenceAdapter
+from agentkeep.capabilities import Durability
+
 from agentkeep_conformance.enrolment import Trouble
 from agentkeep_conformance.storage.sqlite import SQLiteStorage
 
 _TABLES = "SELECT name FROM pragma_table_list WHERE type = 'table' AND name LIKE ? || '%'"
 
+_BY_SYNCHRONOUS: dict[str, Durability] = {"FULL": "fsync", "NORMAL": "os"}
 _VERBS = ("insert", "update", "delete")
 
 
@@ -31,6 +35,11 @@ class SQLiteTroubles(SQLiteStorage):
     @asynccontextmanager
     async def hold_writes(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
         yield Trouble(dsn, partial(locked, self.file(dsn)))
+
+    async def durabilities(self, dsn: str, namespace: str) -> AsyncGenerator[tuple[Durability, PersistenceAdapter]]:
+        """By the adapter's own option: the setting is the connection's, and no file keeps it."""
+        for setting, grade in _BY_SYNCHRONOUS.items():
+            yield grade, self.open(dsn, namespace, synchronous=setting)
 
 
 @asynccontextmanager
