@@ -173,7 +173,7 @@ def _pass_on(command: Sequence[str], environment: Mapping[str, str]) -> int:
             while part := os.read(process.stdout.fileno(), 65_536):
                 os.write(sys.stdout.fileno(), part)
         except BrokenPipeError:
-            process.send_signal(signal.SIGINT)
+            process.kill()  # an interrupt would print a traceback; the guard ends the servers of the run
             _print_no_more()
             while os.read(process.stdout.fileno(), 65_536):
                 pass
