@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from agentkeep import Keep
@@ -62,6 +63,9 @@ async def test_each_language_is_found_by_its_own_words(url: str) -> None:
 def _messages_with(tool: str) -> int:
     """Messages of the examples that call this tool or are its result."""
     lines = (_EXAMPLES / "transcripts.jsonl").read_text(encoding="utf-8").splitlines()
-    messages = [message for line in lines for message in json.loads(line)["messages"]]
-    calls = [[call["function"]["name"] for call in message.get("tool_calls") or []] for message in messages]
-    return sum(tool in (message.get("name"), *named) for message, named in zip(messages, calls, strict=True))
+    return sum(tool in _tools(message) for line in lines for message in json.loads(line)["messages"])
+
+
+def _tools(message: Any) -> list[str | None]:
+    calls: list[Any] = message.get("tool_calls") or []
+    return [message.get("name"), *(call["function"]["name"] for call in calls)]
