@@ -35,6 +35,7 @@ from agentkeep_conformance.families.file_costs import FileCosts
 from agentkeep_conformance.families.forks import Forks
 from agentkeep_conformance.families.growth import Growth
 from agentkeep_conformance.families.idempotency import Idempotency
+from agentkeep_conformance.families.indexed_words import IndexedWords
 from agentkeep_conformance.families.interleaving import Interleaving
 from agentkeep_conformance.families.isolation import Isolation
 from agentkeep_conformance.families.lifecycle import LifeCycle
@@ -104,6 +105,7 @@ class AdapterConformance(
     Moving,
     Searching,
     SearchWords,
+    IndexedWords,
     SearchNarrowed,
     Watching,
     WatchingMany,
