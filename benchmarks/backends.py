@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
-from agentkeep_conformance.servers import MONGO_STANDALONE, POSTGRES, REDIS
+from agentkeep_conformance.servers import MONGO_STANDALONE, OPENSEARCH, POSTGRES, REDIS
 from agentkeep_conformance.servers.chosen import ChosenServer
 from agentkeep_conformance.servers.model import NotRun
+from agentkeep_conformance.servers.opensearch import request
+from agentkeep_conformance.storage.opensearch import drop_indices
 from pymongo import MongoClient
 from redis import Redis
 
@@ -84,6 +86,17 @@ def _drop_mongo(namespace: str) -> None:
     _collections_of_mongo(lambda database, name: len(database.drop_collection(name)))(namespace)
 
 
+def _drop_opensearch(namespace: str) -> None:
+    drop_indices(OPENSEARCH.dsn, namespace)
+
+
+def _size_of_opensearch(namespace: str) -> int:
+    request(OPENSEARCH.dsn, "POST", f"/{namespace}-*/_refresh")
+    return int(
+        request(OPENSEARCH.dsn, "GET", f"/{namespace}-*/_stats/store")["_all"]["total"]["store"]["size_in_bytes"]
+    )
+
+
 def is_there(server: ChosenServer) -> bool:
     try:
         return bool(server.dsn)
@@ -111,4 +124,8 @@ def backends(names: list[str]) -> Generator[list[Backend]]:
             server = f"MongoDB {MONGO_STANDALONE.version()}, standalone"
             size = _collections_of_mongo(lambda database, name: int(database.command("collStats", name)["totalSize"]))
             found.append(Backend("mongo", server, MONGO_STANDALONE.dsn, _nothing, _drop_mongo, size))
+        if "opensearch" in names and is_there(OPENSEARCH):
+            server = f"OpenSearch {OPENSEARCH.version()}, one node"
+            url = OPENSEARCH.dsn
+            found.append(Backend("opensearch", server, url, _nothing, _drop_opensearch, _size_of_opensearch))
         yield found

@@ -17,29 +17,10 @@ from uuid import uuid4
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from bson import Int64
 from candidate import LISTED, USER, Candidate
+from columns import COLUMNS, TIMES, new_session, whole
+from floor_of_opensearch import OpenSearchFloor
 from pymongo import AsyncMongoClient, ReturnDocument, WriteConcern
 from redis.asyncio import Redis
-
-FIELDS = (
-    *("id", "user_id", "agent_name", "title", "status", "current_route", "current_step", "parent_id"),
-    *("forked_at_seq", "version", "schema_version", "message_count", "last_seq", "idle_ttl"),
-)
-"""A session's fields that are read as they are stored."""
-JSON_FIELDS = ("state", "metadata", "counters")
-TIMES = ("created_at", "updated_at", "last_message_at", "completed_at", "ends_at", "expires_at")
-COLUMNS = (*FIELDS, *JSON_FIELDS, *TIMES)
-
-
-def _whole(row: Sequence[Any]) -> list[Any]:
-    """A session with its objects and times as a caller reads them, from its `COLUMNS`; times are microseconds."""
-    plain, objects, times = row[:14], row[14:17], row[17:]
-    read = [None if time is None else datetime.fromtimestamp(int(time) / 1e6, UTC) for time in times]
-    return [*plain, *map(json.loads, objects), *read]
-
-
-def _new_session(session: str, now: object) -> dict[str, Any]:
-    given = {"id": session, "user_id": USER, "status": "active", "version": 1, "message_count": 0, "last_seq": 0}
-    return dict.fromkeys(COLUMNS) | given | dict.fromkeys(JSON_FIELDS, "{}") | {"created_at": now, "updated_at": now}
 
 
 class SQLiteFloor:
@@ -63,7 +44,7 @@ class SQLiteFloor:
         self._db.close()
 
     async def create(self, session: str) -> None:
-        row = tuple(_new_session(session, time.time_ns() // 1000).values())
+        row = tuple(new_session(session, time.time_ns() // 1000).values())
         self._db.execute(f"INSERT INTO s VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 - places for values
 
     async def append(self, session: str, texts: Sequence[str]) -> None:
@@ -89,7 +70,7 @@ class SQLiteFloor:
 
     async def listing(self) -> int:
         select = f"SELECT * FROM s WHERE user_id = ? ORDER BY updated_at DESC LIMIT {LISTED}"  # noqa: S608 - a constant
-        return len([_whole(row) for row in self._db.execute(select, (USER,)).fetchall()])
+        return len([whole(row) for row in self._db.execute(select, (USER,)).fetchall()])
 
 
 class RedisFloor:
@@ -121,7 +102,7 @@ return seq"""
         return f"{self._prefix}:m:{session}"
 
     async def create(self, session: str) -> None:
-        fields = _new_session(session, time.time_ns() // 1000)
+        fields = new_session(session, time.time_ns() // 1000)
         stored = {name: value for name, value in fields.items() if value is not None}
         await self._client.hset(self._session(session), mapping=stored)
         await self._client.zadd(f"{self._prefix}:u:{USER}", {session: time.time()})
@@ -141,7 +122,7 @@ return seq"""
         reading = self._client.pipeline(transaction=False)
         for id in ids:
             reading.hgetall(self._session(id.decode()))
-        return len([_whole(_columns(found)) for found in await reading.execute()])
+        return len([whole(_columns(found)) for found in await reading.execute()])
 
 
 def _columns(stored: dict[bytes, bytes]) -> list[Any]:
@@ -185,7 +166,7 @@ RETURNING seq, created"""
         await self._pool.close()
 
     async def create(self, session: str) -> None:
-        row = tuple(_new_session(session, datetime.now(UTC)).values())
+        row = tuple(new_session(session, datetime.now(UTC)).values())
         places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
         await self._pool.execute(f"INSERT INTO {self._schema}.s VALUES ({places})", *row)  # noqa: S608 - places for values
 
@@ -225,7 +206,7 @@ class MongoFloor:
 
     async def create(self, session: str) -> None:
         now = Int64(time.time_ns() // 1000)
-        fields = {name: value for name, value in _new_session(session, now).items() if value is not None}
+        fields = {name: value for name, value in new_session(session, now).items() if value is not None}
         await self._sessions.insert_one({"_id": session, **fields})
 
     async def append(self, session: str, texts: Sequence[str]) -> None:
@@ -249,13 +230,13 @@ class MongoFloor:
 
     async def listing(self) -> int:
         rows = await self._sessions.find({"user_id": USER}).sort("updated_at", -1).limit(LISTED).to_list()
-        return len([_whole([row.get(name) for name in COLUMNS]) for row in rows])
+        return len([whole([row.get(name) for name in COLUMNS]) for row in rows])
 
 
 def make(backend: str, url: str, namespace: str) -> Candidate:
     """The floor of a backend. `url` is that of the server, or a folder for SQLite."""
     if backend == "sqlite":
         return SQLiteFloor(f"{url}/{namespace}.db")
-    kinds: dict[str, type[MongoFloor | PostgresFloor | RedisFloor]]
-    kinds = {"mongo": MongoFloor, "postgres": PostgresFloor, "redis": RedisFloor}
+    kinds: dict[str, type[MongoFloor | OpenSearchFloor | PostgresFloor | RedisFloor]]
+    kinds = {"mongo": MongoFloor, "opensearch": OpenSearchFloor, "postgres": PostgresFloor, "redis": RedisFloor}
     return kinds[backend](url, namespace)

@@ -30,7 +30,7 @@ from environments import PEERS, environment, version_of
 from report import FAULTS, Round, all_ratios, plots, report
 
 HERE = Path(__file__).parent
-BACKENDS = ["sqlite", "redis", "postgres", "mongo"]
+BACKENDS = ["sqlite", "redis", "postgres", "mongo", "opensearch"]
 CALLS_OF_PEERS = 20
 LONGEST = 300.0
 """Seconds of one candidate's process."""
