@@ -28,7 +28,6 @@ class TestMongo(MongoTroubles, MongoStorage, AdapterConformance):  # what `docke
 
 class TestMongoReplicaSet(TestMongo):  # of one member: change streams, and reads of what a majority has
     server, families, nightly_runs_all = servers.MONGO, ("messages", "crashes", "watching"), True
-    one_connection: ClassVar[dict[str, Any]] = {"max_connections": 2}  # a change stream keeps one
 
 
 class TestMongoSet(TestMongo):  # three members tell their own addresses, so a proxy can't stand before them

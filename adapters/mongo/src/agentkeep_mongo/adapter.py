@@ -129,7 +129,8 @@ class MongoAdapter:
         except BaseException:
             await self._client.close()
             raise
-        self._has_streams = server.is_replica_set
+        connections = self._client.collections.database.client.options.pool_options.max_pool_size
+        self._has_streams = server.is_replica_set and connections != 1  # a change stream keeps a connection
         self.capabilities = replace(self.capabilities, durability=server.durability)
         self._notifier.open()
 
