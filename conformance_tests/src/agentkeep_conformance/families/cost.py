@@ -84,12 +84,12 @@ class Cost:
             await _sessions(keep, 20)
             for each in (witness, keep):  # what a write left to be done soon is its own cost
                 await _list_sessions(each, "")
-            few = await cost_of(bench.proxy, keep, "", _list_sessions)
+            few = await _cost_of_a_page(bench.proxy, keep)
             await _sessions(keep, 300 if database.tier == "everyday" else 5000)
             for number in range(10):
                 await keep.messages.append(f"s{number}", [NewMessage(role="user", content="x" * 5000)] * 3)
             await _list_sessions(keep, "")
-            many = await cost_of(bench.proxy, keep, "", _list_sessions)
+            many = await _cost_of_a_page(bench.proxy, keep)
             assert few[0] == many[0] <= allowed(database, "listing")
             assert abs(few[1] - many[1]) <= _SLACK
             assert many[2] <= few[2] * 1.2 + 1024, "a page among many sessions, some with long logs, carries more"
@@ -156,6 +156,11 @@ async def cost_of(proxy: Proxy, keep: View, session_id: str, call: Call) -> tupl
     await call(keep, session_id)
     _, *cost = astuple(proxy.traffic)
     return tuple(cost)
+
+
+async def _cost_of_a_page(proxy: Proxy, keep: View) -> tuple[int, int, int]:
+    """The lower cost of two pages: an adapter may look for expired sessions with one of them, once a second for example."""
+    return min([await cost_of(proxy, keep, "", _list_sessions) for _ in range(2)])
 
 
 def alike(short: tuple[int, int, int], long: tuple[int, int, int]) -> None:
