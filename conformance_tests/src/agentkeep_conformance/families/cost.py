@@ -159,7 +159,7 @@ async def cost_of(proxy: Proxy, keep: View, session_id: str, call: Call) -> tupl
 
 
 async def _cost_of_a_page(proxy: Proxy, keep: View) -> tuple[int, int, int]:
-    """The lower cost of two pages: an adapter may look for expired sessions with one of them, once a second for example."""
+    """The lower cost of two pages: an adapter may look for expired sessions with one of them, once a second."""
     return min([await cost_of(proxy, keep, "", _list_sessions) for _ in range(2)])
 
 
