@@ -12,6 +12,7 @@ from typing import Any
 from backends import Backend
 from candidate import FLOOR, OURS
 from plots import chart
+from reasons import REASONS
 
 MEASURES = ("append", "turn of 4", "last 50", "load 1,000", "list 20 sessions")
 OF_PEERS = ("append at 10", "append at 1000", "last 50", "load 1,000")
@@ -135,6 +136,8 @@ def report(
     ]
     for backend, rounds in results.items():
         parts += [f"## {backend.server}", beside_the_floor(rounds)]
+        if backend.name in REASONS:
+            parts.append(REASONS[backend.name])
         parts.append("\n".join(f"![{name}]({name})" for name in plots(backend, rounds)))
         on_it = {name: version for name, version in peers.items() if any(name in one for one in rounds)}
         if on_it:
