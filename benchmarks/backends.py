@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,6 +76,7 @@ def _collections_of_mongo(act: Callable[[Any, str], int]) -> Callable[[str], int
 
     def run(namespace: str) -> int:
         with MongoClient[dict[str, Any]](MONGO_STANDALONE.dsn) as client:
+            client.admin.command("fsync")  # sizes are those of the last checkpoint
             database = client["agentkeep"]
             names = [name for name in database.list_collection_names() if name.startswith(f"{namespace}_")]
             return sum(act(database, name) for name in names)
@@ -91,7 +93,8 @@ def _drop_opensearch(namespace: str) -> None:
 
 
 def _size_of_opensearch(namespace: str) -> int:
-    request(OPENSEARCH.dsn, "POST", f"/{namespace}-*/_refresh")
+    request(OPENSEARCH.dsn, "POST", f"/{namespace}-*/_flush")
+    time.sleep(11)  # the server looks at its files once in 10 seconds
     return int(
         request(OPENSEARCH.dsn, "GET", f"/{namespace}-*/_stats/store")["_all"]["total"]["store"]["size_in_bytes"]
     )

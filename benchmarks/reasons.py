@@ -15,4 +15,8 @@ REASONS = {
         "0.57 ms of the server's processor time, a request that reads the document 0.8 ms, with a `$lookup` that finds "
         "6 messages 1.5 ms (29 November 2026). Two `find` would take less of the server, but they are two requests."
     ),
+    "opensearch": (
+        "One caller waits longer than the floor's: what lies between was not looked into yet. With several writers one "
+        "request serves all of them that wait."
+    ),
 }
