@@ -43,7 +43,9 @@ class Joining:
                 return await self._appending.append(scope, append)
         self._client.check_usable()  # in a fork, other calls may wait for an update that only the parent knows
         key = session_key(scope.tenant, append.session_id)
-        session = self._sessions.setdefault(key, _Session(self._together()))
+        session = self._sessions.get(key)
+        if session is None:
+            session = self._sessions[key] = _Session(self._together())
         session.callers += 1
         try:
             return await session.together.run(_Call(scope, append))

@@ -18,12 +18,12 @@ from agentkeep.errors import InvalidInput
 from agentkeep.records import MessageRecord, Scope
 from msgspec import Struct
 
-from agentkeep_opensearch import log
 from agentkeep_opensearch.client import Client, Reply
 from agentkeep_opensearch.commit import Store
-from agentkeep_opensearch.documents import Session, micros, stored_message
+from agentkeep_opensearch.documents import micros
 from agentkeep_opensearch.facts import text_of
 from agentkeep_opensearch.listing import Refresher
+from agentkeep_opensearch.search import meant_hits
 from agentkeep_opensearch.statements import session_key
 
 Count = Literal["day", "role", "tool", "agent_name", "user_id", "session"]
@@ -101,18 +101,12 @@ class Analysis:
         return AnalysisResult(hits, _counts(query, reply))
 
     async def _hits(self, scope: Scope, query: AnalysisQuery, found: Sequence[Reply]) -> list[AnalysisHit]:
-        keys = list(dict.fromkeys(hit["_source"]["session"] for hit in found))
-        without = ("pending", "state", "metadata", "labels")
-        sessions = {each.key: each for each in await self._store.load_keys(keys, without=without)}
-        now = self._store.now()
         hits: list[AnalysisHit] = []
-        for hit in found:
-            source = hit["_source"]
-            session = sessions.get(source["session"])
-            if session is not None and not session.is_expired(now) and _is_meant(scope, query, session, source):
-                message = stored_message(session.record.id, source).record()
-                highlights: list[str] = next(iter(hit["highlight"].values())) if "highlight" in hit else []
-                hits.append(AnalysisHit(session.record.id, message, float(hit["_score"]), highlights))
+        for hit, session, message in await meant_hits(
+            self._store, scope, found, user_id=query.user_id, agent_name=query.agent_name
+        ):
+            highlights: list[str] = next(iter(hit["highlight"].values())) if "highlight" in hit else []
+            hits.append(AnalysisHit(session.record.id, message.record(), float(hit["_score"]), highlights))
         return hits
 
 
@@ -123,18 +117,6 @@ def _check(query: AnalysisQuery, languages: Sequence[str]) -> None:
         raise InvalidInput(f"limit is {query.limit}: give 0 to {_MOST_HITS}")
     if query.text is not None and len(query.text) > _MOST_CHARACTERS:
         raise InvalidInput(f"text has {len(query.text):,} characters: give {_MOST_CHARACTERS:,} at most")
-
-
-def _is_meant(scope: Scope, query: AnalysisQuery, session: Session, source: Reply) -> bool:
-    record = session.record
-    return (
-        source["life"] == session.life
-        and log.contains(session.log, source["seq"])
-        and session.tenant == scope.tenant
-        and scope.user_id in (None, record.user_id)
-        and query.user_id in (None, record.user_id)
-        and query.agent_name in (None, record.agent_name)
-    )
 
 
 def _body(scope: Scope, query: AnalysisQuery) -> dict[str, Any]:

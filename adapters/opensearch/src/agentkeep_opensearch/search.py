@@ -15,7 +15,7 @@ from agentkeep.records import HitRecord, Scope, SearchQuery
 from agentkeep_opensearch import log
 from agentkeep_opensearch.client import Client, Reply
 from agentkeep_opensearch.commit import Store
-from agentkeep_opensearch.documents import Session, stored_message
+from agentkeep_opensearch.documents import Message, Session, stored_message
 from agentkeep_opensearch.listing import Refresher
 from agentkeep_opensearch.statements import session_key
 
@@ -64,30 +64,41 @@ class Search:
 
     async def _true_hits(self, scope: Scope, query: SearchQuery, page: Sequence[Reply]) -> list[HitRecord]:
         found = [hit for hit in page if all(word in hit["_source"]["search_text"] for word in query.words)]
-        keys = list(dict.fromkeys(hit["_source"]["session"] for hit in found))
-        sessions = {each.key: each for each in await self._store.load_keys(keys, without=_WITHOUT)}
-        now = self._store.now()
-        hits: list[HitRecord] = []
-        for hit in found:
-            source = hit["_source"]
-            session = sessions.get(source["session"])
-            if session is not None and not session.is_expired(now) and _is_meant(scope, query, session, source):
-                message = stored_message(session.record.id, source)
-                hits.append(HitRecord(session.record.id, message.record(), float(hit["_score"])))
-        return hits
+        return [
+            HitRecord(session.record.id, message.record(), float(hit["_score"]))
+            for hit, session, message in await meant_hits(
+                self._store, scope, found, user_id=query.user_id, agent_name=query.agent_name
+            )
+        ]
 
 
-def _is_meant(scope: Scope, query: SearchQuery, session: Session, source: Reply) -> bool:
-    """The session decides: it may have cut the message, or may belong to somebody else by now."""
-    record = session.record
-    return (
-        source["life"] == session.life
-        and log.contains(session.log, source["seq"])
-        and session.tenant == scope.tenant
-        and scope.user_id in (None, record.user_id)
-        and query.user_id in (None, record.user_id)
-        and query.agent_name in (None, record.agent_name)
-    )
+async def meant_hits(
+    store: Store, scope: Scope, found: Sequence[Reply], *, user_id: str | None, agent_name: str | None
+) -> list[tuple[Reply, Session, Message]]:
+    """The hits that their sessions hold, with session and message.
+
+    The session decides: it may have cut the message, or may belong to somebody else by now.
+    """
+    keys = list(dict.fromkeys(hit["_source"]["session"] for hit in found))
+    sessions = {each.key: each for each in await store.load_keys(keys, without=_WITHOUT)}
+    now = store.now()
+    hits: list[tuple[Reply, Session, Message]] = []
+    for hit in found:
+        source = hit["_source"]
+        session = sessions.get(source["session"])
+        if session is None or session.is_expired(now):
+            continue
+        record = session.record
+        if (
+            source["life"] == session.life
+            and log.contains(session.log, source["seq"])
+            and session.tenant == scope.tenant
+            and scope.user_id in (None, record.user_id)
+            and user_id in (None, record.user_id)
+            and agent_name in (None, record.agent_name)
+        ):
+            hits.append((hit, session, stored_message(record.id, source)))
+    return hits
 
 
 def _filters(scope: Scope, query: SearchQuery) -> list[Any]:

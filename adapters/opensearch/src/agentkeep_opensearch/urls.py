@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from agentkeep.errors import ConfigurationError
-from agentkeep.spi.options import Reader, as_bool, as_count, as_is, as_prefix, as_seconds, one_of
+from agentkeep.spi.options import (
+    Reader,
+    as_bool,
+    as_count,
+    as_count_from_zero,
+    as_file,
+    as_is,
+    as_prefix,
+    as_seconds,
+    one_of,
+)
 from agentkeep.spi.urls import redact, split_url
 from opensearchpy import AsyncHttpConnection, AsyncOpenSearch, AWSV4SignerAsyncAuth
 
 from agentkeep_opensearch.client import DriverClient
-
-
-def _as_file(name: str, value: Any) -> str:
-    if not Path(value).is_file():
-        raise ConfigurationError(f"{name} is {str(value)!r}: there is no such file")
-    return str(value)
-
-
-def _as_number(name: str, value: Any) -> int:
-    try:
-        number = int(value)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"{name} is {value!r}: give an integer") from error
-    if number < 0:
-        raise ConfigurationError(f"{name} is {value!r}: give 0 or more")
-    return number
 
 
 def _as_text(name: str, value: Any) -> str:
@@ -49,15 +42,15 @@ ADAPTER_OPTIONS: Mapping[str, Reader] = {
     "timeout": as_seconds,
     "clock": as_is,
     "shards": as_count,
-    "replicas": _as_number,
+    "replicas": as_count_from_zero,
     "refresh_interval": _as_text,
     "languages": _as_languages,
 }
 CLIENT_OPTIONS: Mapping[str, Reader] = {
     "max_connections": as_count,
-    "ca_certs": _as_file,
-    "client_cert": _as_file,
-    "client_key": _as_file,
+    "ca_certs": as_file,
+    "client_cert": as_file,
+    "client_key": as_file,
     "aws_region": _as_text,
     "aws_service": one_of("es", "aoss"),
     "aws_credentials": as_is,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from agentkeep.errors import ConfigurationError
-from agentkeep.spi.options import Reader, as_bool, as_count, as_prefix, as_seconds, one_of
+from agentkeep.spi.options import Reader, as_bool, as_count, as_file, as_prefix, as_seconds, one_of
 from agentkeep.spi.urls import redact
 from redis.asyncio import ConnectionPool, Redis, RedisCluster, SSLConnection
 from redis.asyncio.cluster import ClusterNode
@@ -19,13 +18,6 @@ from redis.backoff import NoBackoff
 
 from agentkeep_redis.client import DriverClient
 from agentkeep_redis.driver import SILENT
-
-
-def _as_file(name: str, value: Any) -> str:
-    if not Path(value).is_file():
-        raise ConfigurationError(f"{name} is {str(value)!r}: there is no such file")
-    return str(value)
-
 
 ADAPTER_OPTIONS: Mapping[str, Reader] = {
     "prefix": as_prefix,
@@ -37,9 +29,9 @@ CLIENT_OPTIONS: Mapping[str, Reader] = {
     "connect_timeout": as_seconds,
     "max_connections": as_count,
     "protocol": one_of("2", "3"),
-    "ssl_ca_certs": _as_file,
-    "ssl_certfile": _as_file,
-    "ssl_keyfile": _as_file,
+    "ssl_ca_certs": as_file,
+    "ssl_certfile": as_file,
+    "ssl_keyfile": as_file,
 }
 _PORT = 6379
 _SENTINEL_PORT = 26379

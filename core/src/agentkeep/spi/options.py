@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -61,13 +62,29 @@ def as_seconds(name: str, value: Any) -> timedelta:
 
 def as_count(name: str, value: Any) -> int:
     """A positive integer."""
+    return _integer(name, value, least=1)
+
+
+def as_count_from_zero(name: str, value: Any) -> int:
+    """0, or a positive integer."""
+    return _integer(name, value, least=0)
+
+
+def _integer(name: str, value: Any, *, least: int) -> int:
     try:
-        count = int(value)
+        number = int(value)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{name} is {value!r}: give an integer") from error
-    if count < 1:
-        raise ConfigurationError(f"{name} is {value!r}: give 1 or more")
-    return count
+    if number < least:
+        raise ConfigurationError(f"{name} is {value!r}: give {least} or more")
+    return number
+
+
+def as_file(name: str, value: Any) -> str:
+    """The path of a file that is there."""
+    if not Path(value).is_file():
+        raise ConfigurationError(f"{name} is {str(value)!r}: there is no such file")
+    return str(value)
 
 
 def as_prefix(name: str, value: Any) -> str:
