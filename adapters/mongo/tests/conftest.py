@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,14 +10,6 @@ import pytest
 from agentkeep_conformance.outcomes import dsn_of
 from agentkeep_conformance.servers import MONGO_STANDALONE
 from pymongo import MongoClient
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """PyMongo 4 leaves the socket of an attempt to connect that `close` interrupts to the garbage collector."""
-    leak = "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent) and "can_not_be_reached" in item.name:
-            item.add_marker(pytest.mark.filterwarnings(leak))
 
 
 @pytest.fixture
