@@ -15,13 +15,13 @@ from databases import SERVERS, Database
 
 SAMPLE = {
     "claude-agent": "postgres",
-    "google-adk": "postgres",
+    "google-adk": "mongo",
     "openai-agents": "sqlite",
     "pydantic-ai": "redis",
-    "strands-agents": "sqlite",
+    "strands-agents": "opensearch",
 }
 """On which database each bridge's faults and its framework's own tests run every day. With AGENTKEEP_BRIDGES=all
-(nightly): on each."""
+(nightly): on each. A bridge on SQLite asks PostgreSQL what happens while a server is away."""
 SAMPLED = ("test_faults.py", "test_upstream.py")
 BRIDGE = os.environ["AGENTKEEP_BRIDGE"]
 """The bridge that is tested; `bridges/dev.py test` sets it."""
@@ -39,7 +39,7 @@ def _is_everyday(item: pytest.Item) -> bool:
     if item.path.name not in SAMPLED or not parameters:
         return True
     if "server_database" in parameters:
-        return parameters["server_database"] == ("redis" if SAMPLE[BRIDGE] == "redis" else "postgres")
+        return parameters["server_database"] == (SAMPLE[BRIDGE] if SAMPLE[BRIDGE] in SERVERS else "postgres")
     return SAMPLE[BRIDGE] in parameters.values()
 
 
@@ -96,4 +96,5 @@ def server_database(request: pytest.FixtureRequest) -> Database:
 def _on_server(request: pytest.FixtureRequest) -> Database:
     server = SERVERS[request.param]
     prefix = f"b{uuid4().hex[:8]}{'_' if request.param == 'postgres' else ''}"
-    return Database(f"{dsn_of(server, request.config)}?prefix={prefix}", server.kill, server.restart)
+    dsn = dsn_of(server, request.config)
+    return Database(f"{dsn}{'&' if '?' in dsn else '?'}prefix={prefix}", server.kill, server.restart)

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from agentkeep_conformance import servers
 from agentkeep_conformance.servers import Server
 
-SERVERS: dict[str, Server] = {"postgres": servers.POSTGRES, "redis": servers.REDIS_ALWAYS}
+SERVERS: dict[str, Server] = {
+    "postgres": servers.POSTGRES,
+    "redis": servers.REDIS_ALWAYS,
+    "mongo": servers.MONGO_STANDALONE,
+    "opensearch": servers.OPENSEARCH,
+}
 """Those that keep what they acknowledged when they are killed."""
 
 
