@@ -1,4 +1,4 @@
-"""A namespace of its own on the real server for each test; NOT RUN where there is none."""
+"""A namespace of its own on the real server for each test; NOT RUN if there is none."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class TestPostgresRows(storage.PostgresStorage, AdapterConformance):
 
 
 class TestPostgresWords(AdapterConformance):
-    """Search where pg_trgm can't be had: a database of its own, and a role that may not create extensions there."""
+    """Search if pg_trgm can't be had: a database of its own, and a role that may not create extensions there."""
 
     server, everyday, one_in, families = POSTGRES, False, 3, ("searching", "search_words")
 

@@ -33,7 +33,7 @@ class SmallDisk:
     """A PostgreSQL with its files on a small disk; `fill` leaves a few megabytes, `free` gives all back."""
 
     def __init__(self, run: Run, name: str, *, wal: bool) -> None:
-        """`wal`: whether the log is on it too. Raises `NotRun` where nothing may be mounted."""
+        """`wal`: whether the log is on it too. Raises `NotRun` if nothing may be mounted."""
         if os.geteuid() != 0:
             raise NotRun("only root may mount a disk")
         folder = run.data(name)

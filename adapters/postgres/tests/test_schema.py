@@ -212,7 +212,7 @@ async def test_the_tables_can_be_partitioned_by_their_keys(database: Database) -
 
 
 async def test_a_role_that_owns_its_schema_needs_no_right_on_the_database(database: Database) -> None:
-    """LIFE-1: opening, and the printed script, where the role may not create schemas."""
+    """LIFE-1: opening, and the printed script, if the role may not create schemas."""
     role = schema = database.prefix.rstrip("_")
     await database.run(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
     await database.run(f"CREATE SCHEMA {schema} AUTHORIZATION {role}")

@@ -1,4 +1,4 @@
-"""Servers of the suite for this adapter's own tests. Where one can't be had, a test says NOT RUN."""
+"""Servers of the suite for this adapter's own tests. If one can't be had, a test says NOT RUN."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ async def test_a_policy_that_evicts_is_warned_of(keep: Keep, server: Any) -> Non
 
 
 async def test_a_server_without_memory_says_unavailable_and_writes_nothing(keep: Keep, server: Any) -> None:
-    """ERR-2: refused whole, also where the script would have written in several places."""
+    """ERR-2: refused whole, even if the script would have written in several places."""
     await keep.sessions.create("s")
     await server.config_set("maxmemory", 1)
     try:

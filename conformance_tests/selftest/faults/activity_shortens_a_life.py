@@ -1,4 +1,4 @@
-"""An append sets the end to now and the idle time, also where the session was to live longer.
+"""An append sets the end to now and the idle time, even if the session was to live longer.
 
 EXPIRE without GT.
 """

@@ -1,4 +1,4 @@
-"""`append` answers with the time of the call where the message had one of its own; what is stored is right.
+"""`append` answers with the time of the call although the message had one of its own; what is stored is right.
 
 google/adk-python#5354: created and appended events told different times.
 """

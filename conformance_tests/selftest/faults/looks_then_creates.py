@@ -1,4 +1,4 @@
-"""`create` in two steps: it looks, and where nothing is it makes what may be there by now.
+"""`create` in two steps: it looks, finds nothing, and makes what may be there by now.
 
 oai#2722, adk#4954: two workers create one session on first use, and both are told that it is theirs.
 """

@@ -1,6 +1,6 @@
 """An update of `state` is merged into the old one, key by key, so that no key ever goes.
 
-google/adk-python PR#6236 merged state where the caller had set it.
+google/adk-python PR#6236 merged state although the caller had set it.
 """
 
 import msgspec

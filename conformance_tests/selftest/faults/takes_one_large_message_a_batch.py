@@ -1,4 +1,4 @@
-"""A batch is refused by the server where its messages together are over 8 MiB.
+"""A batch is refused by the server if its messages together are over 8 MiB.
 
 agno#4332, DynamoDB: the limit is the request's, not the row's.
 """

@@ -119,7 +119,7 @@ def _framed(parts: list[Any]) -> bytes:
 
 
 async def read_frame(reader: asyncio.StreamReader) -> bytes:
-    """Raises `IncompleteReadError` where the peer ended."""
+    """Raises `IncompleteReadError` if the peer ended."""
     length = int.from_bytes(await reader.readexactly(4), "big")
     if length > MAX_FRAME:
         raise ValueError(f"a frame of {length} bytes")

@@ -69,7 +69,7 @@ class Link:
             await self.idle.pop().close()
 
     async def call(self, verb: str, scope: Scope | None, *arguments: Any, again: tuple[Any, ...] | None = None) -> Any:
-        """One verb. `again`: the arguments that make repeating it harmless, where there are such.
+        """One verb. `again`: the arguments that make repeating it harmless, if there are any.
 
         Raises what the server answers, `Unavailable` where it was certainly not done, else `OutcomeUnknown`.
         """

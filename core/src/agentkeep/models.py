@@ -60,7 +60,7 @@ class Session(Value, frozen=True, kw_only=True):
 
 
 class NewMessage(Value, frozen=True, kw_only=True):
-    """A message to append. `id` is an idempotency key in its session (IDEM-1); give it where a call may be retried."""
+    """A message to append. `id` is an idempotency key in its session (IDEM-1); give it if a call may be retried."""
 
     role: str
     content: str | list[Any] | None = None

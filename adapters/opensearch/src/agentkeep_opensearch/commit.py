@@ -175,7 +175,7 @@ class Store:
         return await self._committed(reply, before, after, token)
 
     async def put(self, dead: Loaded | None, session: Session, *, held_until: int = 0) -> Loaded:
-        """Store a new session, where there is none or a dead one. Raises `Lost`."""
+        """Store a new session, if there is none or a dead one. Raises `Lost`."""
         token = secrets.token_urlsafe(6)
         source = {**whole_source(session, token), "held_until": held_until}
         params: dict[str, Any] = {"op_type": "create", "require_alias": "true"}

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from agentkeep.errors import AdapterNotInstalled, ConfigurationError
-from agentkeep.spi.options import Reader, as_bool, as_count, as_is, as_prefix, as_seconds, one_of
+from agentkeep.spi.options import Reader, as_bool, as_count, as_count_from_zero, as_is, as_prefix, as_seconds, one_of
 from agentkeep.spi.urls import redact
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
@@ -27,13 +27,9 @@ _INSTALL = {
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
-def _as_number_from_zero(name: str, value: Any) -> int:
-    return 0 if str(value) == "0" else as_count(name, value)
-
-
 ENGINE_OPTIONS: Mapping[str, Reader] = {
     "pool_size": as_count,
-    "max_overflow": _as_number_from_zero,
+    "max_overflow": as_count_from_zero,
     "connect_timeout": as_seconds,
     "sslmode": one_of(*_SSL_MODES),
     "host": as_is,
