@@ -34,6 +34,7 @@ from agentkeep_conformance.families.fidelity import Fidelity
 from agentkeep_conformance.families.file_costs import FileCosts
 from agentkeep_conformance.families.forks import Forks
 from agentkeep_conformance.families.growth import Growth
+from agentkeep_conformance.families.handing_on import HandingOn
 from agentkeep_conformance.families.idempotency import Idempotency
 from agentkeep_conformance.families.indexed_words import IndexedWords
 from agentkeep_conformance.families.interleaving import Interleaving
@@ -69,6 +70,7 @@ from agentkeep_conformance.families.troubles import Troubles
 from agentkeep_conformance.families.ttl import TimeToLive
 from agentkeep_conformance.families.upgrade import Upgrade
 from agentkeep_conformance.families.versions import Versions
+from agentkeep_conformance.families.views import Views
 from agentkeep_conformance.families.watching import Watching
 from agentkeep_conformance.families.watching_cuts import WatchingCuts
 from agentkeep_conformance.families.watching_many import WatchingMany
@@ -97,6 +99,7 @@ class AdapterConformance(
     PlainRules,
     Fidelity,
     Isolation,
+    Views,
     Prefixes,
     Reading,
     AfterWrites,
@@ -142,6 +145,7 @@ class AdapterConformance(
     Steps,
     BoundedSteps,
     Wrapped,
+    HandingOn,
     Upgrade,
     SchemaVersions,
 ):

@@ -94,11 +94,11 @@ Verb = Callable[Concatenate[Blocking[Target], Arguments], Result]
 def runs(
     method: Callable[Concatenate[Target, Arguments], Coroutine[Any, Any, Result]],
 ) -> Callable[[Callable[..., None]], Verb[Target, Arguments, Result]]:
-    """Decorates the place of a verb that runs the coroutine `method` to its end."""
+    """Decorates the place of a verb that runs the coroutine `method` to its end, or what overrides `method`."""
 
     @wraps(method)
     def call(self: Blocking[Target], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        return self.runner.run(method(self.asynchronous, *args, **kwargs))
+        return self.runner.run(_own(self.asynchronous, method)(*args, **kwargs))
 
     return lambda _: cast("Verb[Target, Arguments, Result]", call)
 
@@ -106,11 +106,11 @@ def runs(
 def walks(
     method: Callable[Concatenate[Target, Arguments], AsyncGenerator[Result, None]],
 ) -> Callable[[Callable[..., None]], Verb[Target, Arguments, Iterator[Result]]]:
-    """Decorates the place of a verb that yields what the generator `method` yields."""
+    """Decorates the place of a verb that yields what the generator `method` yields, or what overrides `method`."""
 
     @wraps(method)
     def walk(self: Blocking[Target], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Iterator[Result]:
-        rows = method(self.asynchronous, *args, **kwargs)
+        rows = _own(self.asynchronous, method)(*args, **kwargs)
         try:
             while (row := self.runner.run(next_row(rows))) is not END:
                 yield row
@@ -119,6 +119,11 @@ def walks(
                 self.runner.run(_close(rows))
 
     return lambda _: cast("Verb[Target, Arguments, Iterator[Result]]", walk)
+
+
+def _own(target: object, method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method of that name of the target's own class: a keep sweeps all tenants, a view its own."""
+    return getattr(target, method.__name__)
 
 
 async def _close(rows: AsyncGenerator[Any, None]) -> None:

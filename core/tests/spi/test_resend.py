@@ -274,3 +274,22 @@ async def test_a_silent_retry_is_logged_without_the_errors_text(caplog: pytest.L
     with caplog.at_level(logging.INFO, logger="agentkeep"):
         await resend().run(Effect.READ, send)
     assert caplog.messages == ["duckdb: a read is sent again after DriverError"]
+
+
+@pytest.mark.parametrize("is_sent", [SENT, NOT_SENT])
+async def test_the_deadline_is_one_for_all_attempts(is_sent: bool) -> None:
+    attempts: list[float] = []
+    clock = asyncio.get_running_loop().time
+    started = clock()
+
+    async def send(attempt: Attempt) -> str:
+        attempts.append(clock())
+        if is_sent:
+            attempt.sending()
+        await asyncio.sleep(0.4)
+        raise DriverError(Cause.LOST)
+
+    with pytest.raises(Unavailable):
+        await resend(0.5).run(Effect.READ, send)
+    assert len(attempts) == 2
+    assert clock() - started < 0.75

@@ -200,3 +200,14 @@ async def test_many_watchers_read_less_often_each(log: Log, monkeypatch: pytest.
         assert await waiting == 1
     for watcher in others:
         log.notifier.leave(watcher)
+
+
+async def test_two_short_outages_are_not_one_long_one(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AWAY_SECONDS", 1.0)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
+    async with log.watched() as seqs:
+        for seq in (1, 2, 3):
+            log.failures = [Unavailable("away")] * 2
+            log.land(seq)
+            assert await anext(seqs) == seq
+            await asyncio.sleep(0.6)

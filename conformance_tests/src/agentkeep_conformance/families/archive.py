@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.families.fidelity import exactly
-from agentkeep_conformance.families.messages import FULL_MESSAGE
+from agentkeep_conformance.families.messages import FULL_MESSAGE, LONG_AGO
 from agentkeep_conformance.families.ttl import SHORT, expired
 from agentkeep_conformance.samples import FULL_SESSION, log, numbered, said, seqs, whole
 from agentkeep_conformance.tables import IDS, VALUES
@@ -55,6 +55,14 @@ class Archive:
         if keep.capabilities.search:
             [hit] = await elsewhere.messages.search("text 6")
             assert hit.message.id == "m6"
+
+    @proves("CNT-1")
+    async def test_the_newest_message_gives_its_time_whatever_the_times_say(self, keep: Keep, twin: Keep) -> None:
+        times = [LONG_AGO + timedelta(days=day) for day in (3, 9, 5)]
+        await keep.messages.append("s", [said(created_at=time) for time in times], create={})
+        await restore(keep.for_tenant("elsewhere"), *await whole(keep, "s"))
+        there = await twin.for_tenant("elsewhere").sessions.get("s")
+        assert (there.last_message_at, there.message_count) == (times[-1], 3)
 
     @proves("SES-1")
     async def test_a_living_session_is_never_replaced(self, keep: Keep) -> None:

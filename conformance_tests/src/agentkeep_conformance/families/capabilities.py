@@ -106,6 +106,11 @@ class CapabilitiesDeclared:
             await keep.sessions.create("new", state=state_of_bytes(limit), metadata={"k": 1})
         with pytest.raises(LimitExceeded):
             await keep.sessions.update("s", state=too_large)
+        half = state_of_bytes(limit // 2 + 3)
+        with pytest.raises(LimitExceeded):
+            await keep.sessions.update("s", state=half, metadata=half)
+        with pytest.raises(LimitExceeded):
+            await keep.sessions.create("new", state=half, metadata=half)
         with pytest.raises(LimitExceeded):
             await keep.messages.append("s", [said()], update={"metadata": too_large})
         assert await whole(keep, "s") == before

@@ -1,4 +1,4 @@
-"""The sync API, verb by verb, against the asynchronous one (LIFE-5)."""
+"""The sync API, verb by verb, against the asynchronous one (LIFE-5); how far a sweep reaches through each face."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from agentkeep import Keep, SessionNotFound, View, sync
 from agentkeep_conformance.clauses import needs_two_loops, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.lifecycle import VERBS
+from agentkeep_conformance.families.ttl import SHORT, expired
 from agentkeep_conformance.samples import said, whole
 
 _ITERATED = ("sessions.iterate", "messages.iterate", "messages.watch")
@@ -35,6 +36,30 @@ class SyncVerbs:
             found = await asyncio.to_thread(_synchronous, face.for_tenant("synchronous"), verb)
         assert _comparable(found) == _comparable(expected)
         assert await _state(two) == await _state(one)
+
+    @proves("LIFE-3", "LIFE-5", "ISO-1", "TTL-2")
+    @needs_two_loops
+    @pytest.mark.parametrize("face", ["own loop", "sync"])
+    async def test_a_sweep_reaches_as_far_through_each_face(self, database: Database, keep: Keep, face: str) -> None:
+        for view in (keep, keep.for_tenant("other")):
+            for user in ("ann", "bob"):
+                await view.sessions.create(user, user_id=user, ttl=SHORT)
+            await expired(view, "bob")
+        if face == "sync":
+            with sync.over(Keep(database.unopened())) as one:
+                swept = [await asyncio.to_thread(view.sweep) for view in _ever_wider(one)]
+        else:
+            async with Keep(database.unopened(), own_loop=True) as one:
+                swept = [await view.sweep() for view in _ever_wider(one)]
+        if keep.capabilities.native_ttl:
+            assert max(swept) <= 1
+        else:
+            assert swept == [1, 1, 1, 1]
+
+
+def _ever_wider(keep: Any) -> list[Any]:
+    """Each sees one expired session that the ones before it do not see."""
+    return [keep.for_tenant("other").for_user("ann"), keep.for_user("ann"), keep.for_tenant("default"), keep]
 
 
 async def _asynchronous(view: View, verb: str) -> Any:
