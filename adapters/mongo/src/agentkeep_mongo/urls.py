@@ -19,7 +19,10 @@ DATABASE = "agentkeep"
 PREFIX = "agentkeep"
 TIMEOUT = timedelta(seconds=30)
 _CONNECT_SECONDS = 3.0
-"""Also how long a call waits for a single server that is away; for a replica set it is the whole `timeout`."""
+"""How long a call waits for a single server that is away; for a replica set it is the whole `timeout`."""
+_HEARTBEAT_SECONDS = 10.0
+"""PyMongo 4.20 uses one option for an attempt to connect and for its heartbeat. If a heartbeat takes longer, the driver
+interrupts every call that runs (seen on a busy machine with 1 s: writes that became `OutcomeUnknown`)."""
 _CONNECTIONS = 50
 
 
@@ -117,10 +120,10 @@ def _driver_options(
     seconds = cast("timedelta", read.get("timeout", TIMEOUT)).total_seconds()
     connect_seconds = min(seconds, _CONNECT_SECONDS if connect is None else connect.total_seconds())
     return {
-        "connectTimeoutMS": int(connect_seconds * 1000),
+        "connectTimeoutMS": int(max(connect_seconds, _HEARTBEAT_SECONDS) * 1000),
         "serverSelectionTimeoutMS": int((seconds if is_set else connect_seconds) * 1000),
         "waitQueueTimeoutMS": int(seconds * 1000),
-        "socketTimeoutMS": None,  # client.py bounds each call
+        "socketTimeoutMS": None,  # client.py bounds each call, its attempt to connect included
         "maxPoolSize": connections,
         "minPoolSize": 0,
         "retryWrites": False,
