@@ -24,7 +24,7 @@ CALLS: dict[str, Callable[[Keep], Awaitable[Any]]] = {
     "append that moves": lambda keep: keep.messages.append("s", said(3)),
     "large append": lambda keep: keep.messages.append("s", said(2, LARGE)),
     "rewind": lambda keep: keep.messages.append("s", said(2), truncate_after=20),
-    "trim": lambda keep: keep.messages.trim("s", keep_last=5),
+    "trim": lambda keep: keep.messages.trim("s", keep_last=10),
     "truncate": lambda keep: keep.messages.truncate("s", after_seq=10),
     "fork": lambda keep: keep.sessions.fork("s", new_id="copy"),
     "delete": lambda keep: keep.sessions.delete("s"),

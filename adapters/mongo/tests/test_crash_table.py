@@ -26,7 +26,8 @@ _DYING = Path(__file__).parent / "dying.py"
 async def furnish(keep: Keep) -> None:
     """A session of moved and of pending messages, and an expired one."""
     messages = [NewMessage(role="user", id=f"m{number}", content=f"message {number}") for number in range(1, 606)]
-    await keep.messages.append("s", messages[:600], create={"user_id": "ann"})  # so many are moved at once
+    await keep.sessions.create("s", user_id="ann")
+    await keep.messages.append("s", messages[:600])  # so many are moved at once
     for message in messages[600:]:
         await keep.messages.append("s", [message])
     await keep.messages.append("old", [NewMessage(role="user", content="of the earlier life")], create={"ttl": 0.5})
@@ -42,6 +43,9 @@ async def world(keep: Keep) -> dict[str, Any]:
             session = await keep.sessions.get(session_id)
             assert session.message_count == len(log)
             assert session.last_seq >= (log[-1][0] if log else 0)
+            ids = [f"m{number}" for number in (1, 300, 599, 601, 605)]
+            by_id = sorted(await keep.messages.get_many(session_id, ids))
+            assert by_id == sorted({id for _, id, _ in log} & {*ids}), "a read by id finds what the log has"
             seen[session_id] = (log, session.last_seq)
     return seen
 

@@ -41,11 +41,11 @@ def duration(span: timedelta | None) -> Int64 | None:
 
 
 def moment_of(value: int | None) -> datetime | None:
-    return None if value is None else _EPOCH + timedelta(microseconds=value)
+    return None if value is None else time_of(value)
 
 
 def time_of(value: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=value)
+    return _EPOCH + _MICROSECOND * value  # exact, and cheaper than a duration made from an integer
 
 
 def session_key(tenant: str, session_id: str) -> str:
@@ -179,14 +179,14 @@ def _text(value: object) -> str:
 
 
 def message_record(document: Mapping[str, Any]) -> MessageRecord:
-    """Of a document of the messages' collection, as `queries.py` reads it, or of one that `batch_messages` made."""
-    return MessageRecord(
-        id=_text(document["id"]),
-        seq=int(document["q"]),
-        role=_text(document["role"]),
-        payload=_text(document["payload"]),
-        created_at=time_of(document["at"]),
-    )
+    """Of a document of the messages' collection, as `queries.py` reads it, or of one that `batch_messages` made.
+
+    Raises `KeyError`, `TypeError`, `ValueError` for a document that is not ours.
+    """
+    id, role, payload = document["id"], document["role"], document["payload"]
+    if not type(id) is type(role) is type(payload) is str:
+        raise TypeError
+    return MessageRecord(id=id, seq=int(document["q"]), role=role, payload=payload, created_at=time_of(document["at"]))
 
 
 def batch_messages(batch: Mapping[str, Any]) -> list[Document]:

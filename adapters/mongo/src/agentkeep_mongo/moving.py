@@ -24,9 +24,10 @@ from agentkeep_mongo.documents import Life, Segment, message_document
 from agentkeep_mongo.replacing import apply_edits, insert_missing
 from agentkeep_mongo.terms import search_documents
 
-_MANY_BATCHES = 64
-_KEPT_BATCHES = 24
-"""So that between a writer's look for its ids and its commit, others rarely move what it looked for (IDEM-1)."""
+_MANY_BATCHES = 96
+_KEPT_BATCHES = 56
+"""A tail of 50 then needs the session's document alone, which is half the work for the server. And between a writer's
+look for its ids and its commit, others rarely move what it looked for (IDEM-1)."""
 _MANY_MESSAGES = 512
 _MANY_BYTES = 512 * 1024
 MAX_PENDING_BYTES = 4 * 1024 * 1024

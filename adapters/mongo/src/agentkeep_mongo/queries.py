@@ -6,17 +6,22 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from agentkeep.records import MessageRange, Scope
-from bson import Int64
+from bson import Int64, MaxKey
 
 from agentkeep_mongo.documents import Document, Life, Segment
 from agentkeep_mongo.statements import ALIVE, NOW, Pipeline, literal, of_scope
 
 _ABOVE_ALL = Int64(2**62)
 
-HEAD: Document = {"life": 1, "segments": 1, "unsettled": 1}
+HEAD: Document = {"life": 1, "segments": 1, "floor": 1, "unsettled": 1}
 """What a reader must know of a session to judge its messages."""
 _READ: Document = {"first": 1, "at": 1, "messages": {"id": 1, "role": 1, "payload": 1, "at": 1}}
 """What a reader needs of a batch."""
+_MOVED: Document = {"_id": 0, "q": "$_id.q", "e": 1, "id": 1, "role": 1, "payload": 1, "at": 1}
+_PENDING: Document = {
+    **{name: f"$messages.{name}" for name in ("id", "role", "payload")},
+    "at": {"$ifNull": ["$messages.at", "$at"]},
+}
 _NOT_READ = ["labels", "batches.messages.text", "batches.messages.key"]
 
 
@@ -54,13 +59,42 @@ def window(key: str, scope: Scope, wanted: MessageRange, collection: str, *, ext
         {"$match": {"$expr": {"$and": [{"$gt": ["$_id", _id(key, "$$low")]}, {"$lt": ["$_id", _id(key, before)]}]}}},
         {"$sort": {"_id": side}},
         {"$limit": limit},
-        {"$project": {"_id": 0, "q": "$_id.q", "e": 1, "id": 1, "role": 1, "payload": 1, "at": 1}},
+        {"$project": _MOVED},
     ]
     return [
         {"$match": {"_id": key, **of_scope(scope), **ALIVE}},
         {"$lookup": _lookup(collection, {"life": "$life", "low": _lowest_moved(wanted, before, limit)}, of_range)},
         {"$set": _parts(wanted, before, limit)},
         {"$unset": _NOT_READ} if whole else {"$project": {**HEAD, "moved": 1, "batches": _READ}},
+    ]
+
+
+def tail(key: str, scope: Scope, limit: int, collection: str, *, whole: bool) -> Pipeline:
+    """A living session as `head`, then its newest messages, newest first: those of its batches, then the moved ones.
+
+    The server opens the messages' collection only if the batches hold too few, which saves more than half of its time
+    (6.0.5). A `$unionWith` knows nothing of the session, so it reads whichever life's messages come last.
+    """
+    own: Any = {name: f"${name}" for name in ("_id", *HEAD)}
+    if whole:
+        own = {"$unsetField": {"field": "labels", "input": {"$unsetField": {"field": "batches", "input": "$$ROOT"}}}}
+    batches = {"$reverseArray": {"$slice": ["$batches", -limit]}}
+    moved: Pipeline = [
+        {"$match": {"_id": {"$gt": {"s": key}, "$lt": {"s": key, "l": MaxKey()}}}},
+        {"$sort": {"_id": -1}},
+        {"$limit": limit},
+        {"$project": {**_MOVED, "l": "$_id.l"}},
+    ]
+    return [
+        {"$match": {"_id": key, **of_scope(scope), **ALIVE}},
+        {"$project": {"_id": 0, "rows": {"$concatArrays": [[{"head": own}], batches]}}},
+        {"$unwind": "$rows"},
+        {"$replaceRoot": {"newRoot": "$rows"}},
+        {"$set": {"messages": {"$reverseArray": {"$slice": ["$messages", -limit]}}}},
+        {"$unwind": {"path": "$messages", "includeArrayIndex": "n", "preserveNullAndEmptyArrays": True}},
+        {"$project": {"head": 1, "q": {"$subtract": ["$last", "$n"]}, **_PENDING}},
+        {"$unionWith": {"coll": collection, "pipeline": moved}},
+        {"$limit": limit + 1},
     ]
 
 
@@ -128,7 +162,7 @@ def by_ids(key: str, scope: Scope, ids: Sequence[str], collection: str) -> Pipel
     fields = {"role": "$$m.role", "payload": "$$m.payload", "at": {"$ifNull": ["$$m.at", "$$this.at"]}}
     return [
         {"$match": {"_id": key, **of_scope(scope), **ALIVE}},
-        _lookup_ids(key, ids, collection, {"_id": 0, "q": "$_id.q", "e": 1, "id": 1, "role": 1, "payload": 1, "at": 1}),
+        _lookup_ids(key, ids, collection, _MOVED),
         {"$set": {"pending": _hits(ids, fields)}},
         {"$project": {**HEAD, "moved": 1, "pending": 1}},
     ]

@@ -37,6 +37,10 @@ class Reading:
         self, scope: Scope, session_id: str, wanted: MessageRange, *, whole: bool = False, latest: bool = False
     ) -> Window:
         """`latest`: as the primary has it now, for a writer that checks it. Raises `SessionNotFound`."""
+        if wanted.newest_first and wanted.before is None and not wanted.after:
+            found = await self._tail(scope, session_id, wanted.limit, whole=whole, latest=latest)
+            if found is not None:
+                return found
         key = session_key(scope.tenant, session_id)
         extra = 0
         while True:
@@ -54,6 +58,24 @@ class Reading:
         messages = [*pending[::-1], *moved] if wanted.newest_first else [*moved, *pending]
         return Window(found, _records(session_id, messages[: wanted.limit]))
 
+    async def _tail(self, scope: Scope, session_id: str, limit: int, *, whole: bool, latest: bool) -> Window | None:
+        """None: leftovers stand among the newest messages, so there may be older ones. Raises `SessionNotFound`."""
+        key = session_key(scope.tenant, session_id)
+        session = await self._settled(
+            session_id,
+            lambda to: queries.tail(key, scope, limit, to.messages.name, whole=whole),
+            latest=latest,
+            rows=limit + 1,
+        )
+        segments, floor = _segments(session), session["floor"]
+        messages: list[Document] = []
+        for row in session["rows"]:
+            if "e" not in row or (row["l"] == session["life"] and row["q"] > floor and is_admitted(row, segments)):
+                messages.append(row)
+        if len(messages) < len(session["rows"]) == limit:
+            return None
+        return Window(session, _records(session_id, messages))
+
     async def by_ids(self, scope: Scope, session_id: str, ids: Sequence[str]) -> list[MessageRecord]:
         """Raises `SessionNotFound`."""
         key = session_key(scope.tenant, session_id)
@@ -61,13 +83,25 @@ class Reading:
         return _records(session_id, [*_admitted(found), *found["pending"]])
 
     async def _settled(
-        self, session_id: str, pipeline: Callable[[Collections], statements.Pipeline], *, latest: bool = False
+        self,
+        session_id: str,
+        pipeline: Callable[[Collections], statements.Pipeline],
+        *,
+        latest: bool = False,
+        rows: int = 0,
     ) -> Document:
-        """The one document of a pipeline, read again until nothing of it is unsettled."""
+        """The one document of a pipeline, read again until nothing of it is unsettled.
+
+        `rows`: the document is the `head` of the first of so many, and the others become its `rows`.
+        """
 
         async def send(to: Collections) -> Document | None:
             sessions = to.sessions if latest else to.seen
-            return next(iter(await (await sessions.aggregate(pipeline(to))).to_list(1)), None)
+            # a batch that is not full ends the cursor in the same request
+            found = await (await sessions.aggregate(pipeline(to), batchSize=rows + 2)).to_list()
+            if not found:
+                return None
+            return found[0]["head"] | {"rows": found[1:]} if rows else found[0]
 
         tries = 0
         while True:
@@ -82,8 +116,12 @@ class Reading:
 
 
 def _admitted(found: Document) -> list[Document]:
-    segments = [Segment(int(epoch), int(to)) for epoch, to in found["segments"]]
-    return [each for each in found["moved"] if is_admitted(each, segments)]
+    segments, floor = _segments(found), found["floor"]
+    return [each for each in found["moved"] if each["q"] > floor and is_admitted(each, segments)]
+
+
+def _segments(session: Document) -> list[Segment]:
+    return [Segment(int(epoch), int(to)) for epoch, to in session["segments"]]
 
 
 def _pending(session_id: str, found: Document) -> list[Document]:
