@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from statistics import median
@@ -16,6 +18,7 @@ from reasons import REASONS
 
 MEASURES = ("append", "turn of 4", "last 50", "load 1,000", "list 20 sessions")
 OF_PEERS = ("append at 10", "append at 1000", "last 50", "load 1,000")
+_IMPORT = "import time; before = time.process_time(); import agentkeep; print(time.process_time() - before)"
 FAULTS = ("lost", "doubled", "reordered", "refused")
 
 Round = dict[str, dict[str, float]]
@@ -110,12 +113,19 @@ def plots(backend: Backend, rounds: list[Round]) -> dict[str, str]:
     }
 
 
+def import_seconds() -> float:
+    """The processor time of `import agentkeep` in a process of its own."""
+    command = [sys.executable, "-c", _IMPORT]
+    runs = [subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True) for _ in range(5)]  # noqa: S603
+    return median(float(done.stdout) for done in runs)
+
+
 def machine() -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in ("redis", "hiredis", "asyncpg", "pymongo", "msgspec"))
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     return (
         f"{os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}, {packages}. "
-        f"Load averages at the end: {load}."
+        f"`import agentkeep` takes {import_seconds() * 1e3:.0f} ms of processor time. Load averages at the end: {load}."
     )
 
 
