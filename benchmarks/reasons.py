@@ -11,9 +11,9 @@ REASONS = {
     ),
     "postgres": (
         "All figures are within the aim. The search index stays in the append: a trial on an earlier edition found "
-        "that it takes about 50 µs and 4 kB of the write-ahead log a message. Without it a turn would come nearer to the "
-        "floor than 1.13. But then each search reads what is not indexed yet (0.55 ms for 1,000 messages, 2.5 ms for "
-        "5,000), each append writes a row that names it, and something has to catch up (SRCH-1, COST-3)."
+        "that it takes about 50 µs and 4 kB of the write-ahead log a message. Without it a turn would come nearer to "
+        "the floor than 1.13. But then each search reads what is not indexed yet (0.55 ms for 1,000 messages, 2.5 ms "
+        "for 5,000), each append writes a row that names it, and something has to catch up (SRCH-1, COST-3)."
     ),
     "mongo": (
         "A read of the newest messages is one request (COST-1). It reads the session's document, and the messages' "

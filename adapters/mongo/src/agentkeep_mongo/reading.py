@@ -16,9 +16,8 @@ from agentkeep.spi.decode import decode_all, message_name, session_name
 from agentkeep_mongo import queries, statements
 from agentkeep_mongo.client import Client, Collections, Document
 from agentkeep_mongo.commit import pause
-from agentkeep_mongo.documents import Life, Segment, batch_messages, message_record, session_key
+from agentkeep_mongo.documents import Life, batch_messages, message_record, session_key
 from agentkeep_mongo.moving import Mover
-from agentkeep_mongo.state import is_admitted
 
 
 class Window(NamedTuple):
@@ -67,11 +66,12 @@ class Reading:
             latest=latest,
             rows=limit + 1,
         )
-        segments, floor = _segments(session), session["floor"]
-        messages: list[Document] = []
-        for row in session["rows"]:
-            if "e" not in row or (row["l"] == session["life"] and row["q"] > floor and is_admitted(row, segments)):
-                messages.append(row)
+        life, floor, moved = session["life"], session["floor"], _moved(session)
+        messages = [
+            row
+            for row in session["rows"]
+            if "e" not in row or (floor < row["q"] <= moved.get(row["e"], 0) and row["l"] == life)
+        ]
         if len(messages) < len(session["rows"]) == limit:
             return None
         return Window(session, _records(session_id, messages))
@@ -116,12 +116,13 @@ class Reading:
 
 
 def _admitted(found: Document) -> list[Document]:
-    segments, floor = _segments(found), found["floor"]
-    return [each for each in found["moved"] if each["q"] > floor and is_admitted(each, segments)]
+    floor, moved = found["floor"], _moved(found)
+    return [each for each in found["moved"] if floor < each["q"] <= moved.get(each["e"], 0)]
 
 
-def _segments(session: Document) -> list[Segment]:
-    return [Segment(int(epoch), int(to)) for epoch, to in session["segments"]]
+def _moved(session: Document) -> dict[int, int]:
+    """By epoch: messages up to this seq were moved in it. What is left over from a crash has another epoch."""
+    return {int(epoch): int(to) for epoch, to in session["segments"]}
 
 
 def _pending(session_id: str, found: Document) -> list[Document]:
