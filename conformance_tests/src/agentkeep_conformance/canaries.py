@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from agentkeep import Keep, NewMessage
+from agentkeep import NewMessage, View
 
 from agentkeep_conformance.database import Database
 
@@ -80,7 +80,7 @@ class Canary:
             ),
         ]
 
-    async def store(self, keep: Keep, **fields: Any) -> None:
+    async def store(self, keep: View, **fields: Any) -> None:
         """A session with all of the words, each in the database's usual field for it, the search index included."""
         await keep.sessions.create(self.session_id, **self.session_fields() | fields)
         await keep.messages.append(self.session_id, self.messages(), update=self.updated_fields())  # pyright: ignore[reportArgumentType]

@@ -25,6 +25,7 @@ from agentkeep_conformance.families.declarations import Declarations
 from agentkeep_conformance.families.erasure import Erasure
 from agentkeep_conformance.families.erasure_after_writes import ErasureAfterWrites
 from agentkeep_conformance.families.erasure_of_indexed import ErasureOfIndexed
+from agentkeep_conformance.families.erasure_of_long import ErasureOfLong
 from agentkeep_conformance.families.error_values import ErrorValues
 from agentkeep_conformance.families.errors import Errors
 from agentkeep_conformance.families.expiry import Expiry
@@ -45,6 +46,7 @@ from agentkeep_conformance.families.lookups import Lookups, Redactions
 from agentkeep_conformance.families.loops import Loops
 from agentkeep_conformance.families.messages import Messages
 from agentkeep_conformance.families.moving import Moving
+from agentkeep_conformance.families.namesakes import Namesakes
 from agentkeep_conformance.families.noise import Noise
 from agentkeep_conformance.families.order_paging import OrderAndPaging
 from agentkeep_conformance.families.plain_rules import PlainRules
@@ -100,6 +102,7 @@ class AdapterConformance(
     Fidelity,
     Isolation,
     Views,
+    Namesakes,
     Prefixes,
     Reading,
     AfterWrites,
@@ -137,6 +140,7 @@ class AdapterConformance(
     Erasure,
     ErasureAfterWrites,
     ErasureOfIndexed,
+    ErasureOfLong,
     Cost,
     CostOfReads,
     Growth,

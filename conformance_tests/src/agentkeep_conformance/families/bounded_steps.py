@@ -41,6 +41,8 @@ class BoundedSteps:
             for want in _SIZES:
                 await at_once([_create(keep, number) for number in range(have, want)])
                 have = want
+                found = [await count(keep) for count in COUNTS.values()]
+                assert found == [want, want, want // 2]
                 for name, count in COUNTS.items():
                     longest[name].append(await database.enrolment.longest_step(adapter, lambda call=count: call(keep)))
         for name, steps in longest.items():

@@ -89,6 +89,19 @@ class Erasure:
         assert await found_in(database, gone.all) == []
         assert await found_in(database, neighbour.all) == neighbour.all
 
+    @proves("TTL-2")
+    async def test_a_sweep_of_a_view_leaves_the_rest_to_later_ones(self, database: Database, keep: Keep) -> None:
+        tenant = keep.for_tenant("t")
+        first, later = Canary(), Canary()
+        await first.store(tenant, ttl=timedelta(seconds=0.4))
+        await later.store(tenant, ttl=timedelta(seconds=2))
+        await _expire(tenant, first)
+        await tenant.sweep()
+        assert await found_in(database, first.all) == []
+        await _expire(tenant, later)
+        await keep.sweep()
+        assert await found_in(database, later.all) == []
+
     @proves("TTL-2", "SES-4")
     async def test_a_new_session_leaves_no_trace_of_the_expired_one(self, database: Database, keep: Keep) -> None:
         gone = Canary()

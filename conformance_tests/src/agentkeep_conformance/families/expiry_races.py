@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import cycle
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -60,6 +61,34 @@ class ExpiryRaces:
         raise AssertionError(_MISSED)
 
 
+async def _is_among(view: View, name: str) -> bool:
+    return len((await view.sessions.list(user_id=name)).items) == 1
+
+
+async def _has_log(view: View, name: str) -> bool:
+    try:
+        await view.messages.tail(name, 1)
+    except SessionNotFound:
+        return False
+    return True
+
+
+async def _is_found(view: View, name: str) -> bool:
+    return await view.sessions.find(name) is not None
+
+
+async def _is_got(view: View, name: str) -> bool:
+    return name in await view.sessions.get_many([name])
+
+
+async def _is_counted(view: View, name: str) -> bool:
+    return await view.sessions.count(user_id=name) == 1
+
+
+_READS = (_is_found, _is_counted, _has_log, _is_among, _is_got)
+"""Each of them tells whether a session is there. A reader goes from one to the next."""
+
+
 class Sight(NamedTuple):
     """One look at a session."""
 
@@ -79,7 +108,7 @@ _AFTER = 0.3
 async def _use_until_the_end(keep: View, name: str, limit: str, *, early: float, life: timedelta) -> None:
     """Make a session and append to it around the moment at which it expires."""
     limits: Any = {limit: life}
-    await keep.sessions.create(name, **limits)
+    await keep.sessions.create(name, user_id=name, **limits)
     created = monotonic()
     await asyncio.sleep(life.total_seconds() / 2)
     try:
@@ -97,9 +126,11 @@ async def _watch_the_end(keep: View, name: str, seen: list[Sight], patience: flo
     gone_at: float | None = None
     was_there = False
     give_up_at = monotonic() + patience
-    while gone_at is None or monotonic() < gone_at + _AFTER:
+    for is_seen in cycle(_READS):
+        if gone_at is not None and monotonic() >= gone_at + _AFTER:
+            return
         started = monotonic()
-        is_there = await keep.sessions.find(name) is not None
+        is_there = await is_seen(keep, name)
         seen.append(Sight(name, started, monotonic(), is_there))
         was_there = was_there or is_there
         if was_there and not is_there and gone_at is None:

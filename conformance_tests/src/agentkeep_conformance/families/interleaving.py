@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from agentkeep import AlreadyExists, Conflict, Keep, PersistenceError, SessionNotFound
@@ -107,6 +107,38 @@ async def rewinds_whole(keep: Keep, name: str, first: Any, second: Any) -> None:
     assert (session.message_count, session.last_seq) == (len(found), 4)
 
 
+async def takes_what_matches(keep: Keep, name: str, first: Any, second: Any) -> None:
+    """It removed the session before the update, or the session matched no more."""
+    left = await keep.sessions.find(name)
+    if isinstance(second, SessionNotFound):
+        assert (first, left) == (1, None)
+    else:
+        assert (first, left) == (0, second)
+
+
+async def lives_anew(keep: Keep, name: str, first: Any, second: Any) -> None:
+    """The new session is there in every way of reading, whatever the other call did with the expired one."""
+    assert await keep.sessions.get(name) == second
+    for filters in ({"metadata": {"k": "v"}}, {"user_id": "u"}, {"status": "active"}):
+        assert second in (await keep.sessions.list(**cast("Any", filters))).items, filters
+        assert await keep.sessions.count(**cast("Any", filters)) == 1, filters
+    assert seqs(await keep.messages.append(name, [said()])) == [1]
+
+
+async def _of_user(keep: Keep, name: str) -> None:
+    await keep.sessions.create(name, user_id=name)
+
+
+async def _expired(keep: Keep, name: str) -> None:
+    await keep.sessions.create(name, user_id="u", metadata={"k": "v"}, ttl=0.001)
+    while await keep.sessions.find(name) is not None:  # noqa: ASYNC110 - the server's clock decides
+        await asyncio.sleep(0.002)
+
+
+def create_anew(keep: Keep, name: str) -> Awaitable[Any]:
+    return keep.sessions.create(name, user_id="u", metadata={"k": "v"})
+
+
 async def _filled(keep: Keep, name: str) -> None:
     await keep.messages.append(name, batch("a"), create={})
 
@@ -193,7 +225,17 @@ PAIRS: dict[str, Pair] = {
     "list sessions": Pair(lambda keep, name: keep.sessions.list(), create, is_told, _others),
     "count sessions": Pair(lambda keep, name: keep.sessions.count(), create, is_told, _others),
     "delete many": Pair(lambda keep, name: keep.sessions.delete_many(user_id="x"), create, is_told, _others),
+    "delete many and update": Pair(
+        lambda keep, name: keep.sessions.delete_many(user_id=name),
+        lambda keep, name: keep.sessions.update(name, user_id="other"),
+        takes_what_matches,
+        _of_user,
+    ),
     "sweep": Pair(lambda keep, name: keep.sweep(), create, is_told, _others),
+    "sweep and create": Pair(lambda keep, name: keep.sweep(), create_anew, lives_anew, _expired),
+    "listing and create": Pair(
+        lambda keep, name: keep.sessions.list(metadata={"k": "v"}), create_anew, lives_anew, _expired
+    ),
     "pop": Pair(
         lambda keep, name: keep.messages.pop(name), lambda keep, name: keep.messages.pop(name), takes_two, _filled
     ),

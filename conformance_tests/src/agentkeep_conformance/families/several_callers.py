@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from agentkeep import AlreadyExists, Appended, Conflict, Keep, OutcomeUnknown, SessionNotFound, Unavailable, View
+from agentkeep.errors import LimitExceeded
 
 from agentkeep_conformance.children import report
 from agentkeep_conformance.clauses import needs_wire, proves
@@ -91,14 +92,15 @@ class SeveralCallers:
     async def test_each_of_several_callers_gets_its_own_answer(self, database: Database, keep: Keep) -> None:
         fields: list[dict[str, Any]] = [
             {},
-            {"idle_ttl": HOUR},
-            {"ttl": HOUR, "idle_ttl": 2 * HOUR},
+            {"idle_ttl": HOUR, "metadata": {"k": 1}},
+            {"ttl": HOUR, "idle_ttl": 2 * HOUR, "metadata": {"k": 1}},
             {"metadata": {"k": 1}},
             {"user_id": "u1"},
         ]
         for id, given in zip(_SESSIONS, fields, strict=True):
             await keep.sessions.create(id, **given)
         users = keep.for_user("u1")
+        created = (await keep.sessions.get(_SESSIONS[-1])).updated_at
         for number in range(rounds_of(database, 4)):
             views = [(keep, id) for id in _SESSIONS] * 3 + [(users, _SESSIONS[4])] * 2
             names = [f"{number}.{n}" for n in range(len(views))]
@@ -116,14 +118,17 @@ class SeveralCallers:
             assert session.updated_at >= messages[-1].created_at
             ends = [session.ends_at, session.idle_ttl and session.updated_at + session.idle_ttl]
             assert session.expires_at == min((end for end in ends if end), default=None)
-        assert [one.id for one in (await keep.sessions.list(metadata={"k": 1})).items] == [_SESSIONS[3]]
-        newest = [one.updated_at for one in (await keep.sessions.list()).items]
-        assert newest == sorted(newest, reverse=True)
+        newest = (await keep.sessions.list()).items
+        assert newest == sorted(newest, key=lambda one: one.updated_at, reverse=True)
+        labelled = (await keep.sessions.list(metadata={"k": 1}, updated_after=created)).items
+        assert labelled == [one for one in newest if one.metadata]
+        assert len(labelled) == await keep.sessions.count(metadata={"k": 1}, updated_after=created) == 3
 
     @proves("ERR-2", "SES-4", "ISO-1", "ORD-4", "TTL-1")
     async def test_a_call_that_fails_among_others_fails_alone(self, database: Database, keep: Keep) -> None:
         for id in _SESSIONS:
             await keep.sessions.create(id, user_id="u1")
+        await keep.sessions.update("s4", add={"full": 2**53 - 1})
         await keep.sessions.create("deleted")
         await keep.sessions.delete("deleted")
         await keep.sessions.create("expired", ttl=timedelta(milliseconds=20))
@@ -139,6 +144,8 @@ class SeveralCallers:
                 (call(stranger, "s1", "x", create={}), AlreadyExists),
                 (call(keep, "s2", "x", expected_last_seq=99), Conflict),
                 (call(keep, "s3", "x", expected_version=0), Conflict),
+                (call(keep, "s4", "x", add={"full": 1}), LimitExceeded),
+                (call(keep, "s4", "x", add={"full": 1}, update={"title": "x"}, truncate_after=0), LimitExceeded),
             ]
             good = [call(keep, _SESSIONS[n % 5], name) for n, name in enumerate(names)]
             found = await outcomes([*good[:1], *(bad for bad, _ in failing), *good[1:]])
