@@ -26,6 +26,7 @@ TEXTS = [None, "", " ", "\x00", "e\u0301", "é", "🙂" * 3, "x" * 5000]
 ENDS: list[Any] = [timedelta(hours=1), timedelta(days=400), 7_200, 7_200.5]
 """Of fixed ends and idle times: far enough away for a program on a server's clock."""
 TIMES = [datetime(2000, 1, 1, 0, 0, 0, 1, UTC), datetime(2038, 1, 19, 3, 14, 8, 999_999, UTC)]
+CALLS: list[Any] = [{"id": "c1", "function": {"name": "f", "arguments": "{}"}}]
 PARTS: list[Any] = [
     [{"type": "text", "n": 1.0}, {"type": "image", "data": None}],
     [{"type": "text", "text": "aardvark"}],
@@ -90,8 +91,12 @@ class Draw:
             id=self.one(MESSAGES) if self.chance(0.5) else None,
             content=self.content(),
             name=self.one(TEXTS),
+            user_id=self.one([None, *USERS]),
             turn_id=self.one([None, None, "t1", "t2"]),
+            tool_calls=self.one([None, None, [], CALLS]),
             tool_call_id=self.one([None, None, None, "c1"]),
+            route=self.one(TEXTS),
+            step=self.one(TEXTS),
             event=self.json(),
             metadata=self.object(),
             created_at=self.one(TIMES) if self.chance(0.3) else None,
@@ -150,7 +155,11 @@ class Draw:
             event=self.json,
             metadata=self.object,
             name=lambda: self.one(TEXTS),
+            user_id=lambda: self.one([None, *USERS]),
+            route=lambda: self.one(TEXTS),
+            step=lambda: self.one(TEXTS),
             turn_id=lambda: self.one([None, "t1"]),
+            tool_calls=lambda: self.one([None, CALLS]),
             tool_call_id=lambda: self.one([None, "c1"]),
         )
         return fields or {"content": "[removed]"}

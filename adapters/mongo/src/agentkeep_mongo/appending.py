@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
-from agentkeep.errors import OutcomeUnknown, PersistenceError
-from agentkeep.records import Append, AppendedRecord, Scope, SessionRecord, expiry
+from agentkeep.errors import OutcomeUnknown, PersistenceError, SessionNotFound
+from agentkeep.records import Append, AppendedRecord, MessageRecord, Scope, SessionRecord, expiry
 from agentkeep.spi.outcomes import added, changed_fields
 from bson import Int64, ObjectId
 from pymongo import ReturnDocument
@@ -64,7 +64,7 @@ class Appending:
             result = await self._append_plain(scope, append, batch, None)
             if result is None and append.create is not None and _expects_nothing(append):
                 record = await self._append_to_new(scope, append, None, batch)
-                result = None if record is None else await self._result(scope, append, batch, [], record)
+                result = None if record is None else _result(append, batch, [], record)
             if result is not None:
                 return result
         return await self._append_looking(scope, append)
@@ -131,9 +131,14 @@ class Appending:
         async def attempt(state: State | None) -> AppendedRecord | None:
             living = living_session(scope, append, state)
             stored = [] if living is None else stored_already(living, append)
-            if append.messages and len(stored) == len(append.messages):
-                return await self._repeated(scope, append, stored)
-            check_expected(append, living)
+            is_repeated = bool(append.messages) and len(stored) == len(append.messages)
+            if not is_repeated:
+                check_expected(append, living)
+            known_records = await self._read(scope, append, stored)
+            if known_records is None:
+                return None
+            if is_repeated:
+                return _repeated(append, stored, known_records)
             known = {each.id for each in stored}
             batch = await self._batch(scope, append, known, staged)
             if living is not None:
@@ -148,7 +153,7 @@ class Appending:
             if done is None:
                 return None
             staged.pop(tuple(each.id for each in batch.drafts), None)
-            return await self._result(scope, append, batch, stored, done)
+            return _result(append, batch, known_records, done)
 
         try:
             result = await self._commits.change(scope, append.session_id, attempt, ids=ids_of(append))
@@ -247,21 +252,30 @@ class Appending:
             await self._mover.relieve(Life(document["_id"], document["life"]), 0)
         return record
 
-    async def _result(
-        self, scope: Scope, append: Append, batch: Batch, stored: Sequence[Stored], record: SessionRecord
-    ) -> AppendedRecord:
-        new = message_records(batch, record.last_seq - len(batch.drafts), int(micros(record.updated_at) or 0))
-        by_id = {each.id: each for each in new}
-        if stored:
-            known = await self._reading.by_ids(scope, append.session_id, [each.id for each in stored])
-            by_id |= {each.id: each for each in known}
-        messages = [by_id[each.id] for each in append.messages if each.id in by_id]
-        return AppendedRecord(messages, record.version, record.last_seq, len(new))
+    async def _read(self, scope: Scope, append: Append, stored: Sequence[Stored]) -> list[MessageRecord] | None:
+        """The messages of the call that are stored, read before the call may remove some of them (IDEM-3).
 
-    async def _repeated(self, scope: Scope, append: Append, stored: Sequence[Stored]) -> AppendedRecord | None:
-        newest = max(stored, key=lambda each: each.seq)
-        found = await self._reading.by_ids(scope, append.session_id, [each.id for each in stored])
-        if len(found) < len(stored):
-            return None  # some were removed since
-        by_id = {each.id: each for each in found}
-        return AppendedRecord([by_id[each.id] for each in append.messages], newest.version, newest.seq, 0)
+        None: somebody else has removed some of them.
+        """
+        if not stored:
+            return []
+        try:
+            found = await self._reading.by_ids(scope, append.session_id, [each.id for each in stored])
+        except SessionNotFound:
+            return None
+        return found if len(found) == len(stored) else None
+
+
+def _result(
+    append: Append, batch: Batch, known: Sequence[MessageRecord], record: SessionRecord
+) -> AppendedRecord:
+    new = message_records(batch, record.last_seq - len(batch.drafts), int(micros(record.updated_at) or 0))
+    by_id = {each.id: each for each in (*known, *new)}
+    messages = [by_id[each.id] for each in append.messages]
+    return AppendedRecord(messages, record.version, record.last_seq, len(new))
+
+
+def _repeated(append: Append, stored: Sequence[Stored], known: Sequence[MessageRecord]) -> AppendedRecord:
+    newest = max(stored, key=lambda each: each.seq)
+    by_id = {each.id: each for each in known}
+    return AppendedRecord([by_id[each.id] for each in append.messages], newest.version, newest.seq, 0)

@@ -80,7 +80,7 @@ async def with_unreadable(adapter: PersistenceAdapter) -> None:
     """Store records that core never writes: JSON, but of another shape. Session "bad", and message "bad" of "s"."""
     draft = SessionDraft(
         id="bad",
-        user_id=None,
+        user_id="bad",
         agent_name=None,
         title=None,
         state='["no object"]',
@@ -98,7 +98,7 @@ async def with_unreadable(adapter: PersistenceAdapter) -> None:
         role="user",
         payload='{"metadata":["no object"]}',
         content_key="k" * 22,
-        search_text="",
+        search_text="unreadable",
         created_at=None,
     )
     await adapter.messages.append(SCOPE, Append(session_id="s", messages=[message], may_be_stored=True))
@@ -146,14 +146,23 @@ class Errors:
         reads: list[tuple[str, Any]] = [
             ("bad", keep.sessions.get("bad")),
             ("bad", keep.sessions.find("bad")),
+            ("bad", keep.sessions.get_many(["s", "bad"])),
+            ("bad", keep.sessions.find_active("bad")),
             ("bad", keep.sessions.list()),
+            ("bad", keep.sessions.resume("bad")),
+            ("bad", keep.sessions.resume("s")),
             ("bad", keep.sessions.get_or_create("bad")),
             ("bad", keep.messages.get("s", "bad")),
+            ("bad", keep.messages.get_many("s", ["m1", "bad"])),
             ("bad", keep.messages.list("s")),
             ("bad", keep.messages.tail("s", 3)),
             ("bad", keep.messages.update("s", "bad", content="x")),
             ("bad", log(keep, "s")),
         ]
+        if keep.capabilities.search:
+            reads.append(("bad", keep.messages.search("unreadable")))
+        if keep.capabilities.watch:
+            reads.append(("bad", anext(keep.messages.watch("s", after_seq=2))))
         for name, read in reads:
             with pytest.raises(Corrupt, match=name) as caught:
                 await read

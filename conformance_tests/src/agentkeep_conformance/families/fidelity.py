@@ -165,16 +165,21 @@ class Fidelity:
         [message] = await keep.messages.append(
             "s", [said(content, id="m", event=given, metadata=given, tool_calls=calls)]
         )
+        counted = await keep.sessions.update("s", add={"n": 1})
         page = await keep.sessions.list()
         messages = await keep.messages.list("s")
-        returned = [session, await keep.sessions.get("s"), *page.items]
-        spoken = [message, await keep.messages.get("s", "m"), *messages.items, *await keep.messages.tail("s", 1)]
+        resumed, tail = await keep.sessions.resume("s")
+        many = [*(await keep.sessions.get_many(["s"])).values(), await keep.sessions.get_or_create("s")]
+        returned = [session, counted, resumed, *many, await keep.sessions.get("s"), *page.items]
+        spoken = [message, await keep.messages.get("s", "m"), *messages.items, *tail]
+        spoken += (await keep.messages.get_many("s", ["m"])).values()
         _spoil(given)
         content.append("added")
         calls[0]["id"] = "changed"
         for row in returned:
             _spoil(row.state)
             _spoil(row.metadata)
+            row.counters["n"] = row.counters["new"] = 9
         for row in spoken:
             _spoil(row.event)
             _spoil(row.metadata)
@@ -184,6 +189,7 @@ class Fidelity:
             row.tool_calls.clear()
         session, [message] = await whole(keep, "s")
         assert session.state == session.metadata == message.event == message.metadata == meant
+        assert session.counters == {"n": 1}
         assert (message.content, message.tool_calls) == ([meant], [{"id": "c"}])
 
     @proves("FID-5")

@@ -6,12 +6,14 @@ import asyncio
 from typing import Any
 
 import pytest
-from agentkeep import AlreadyExists, Conflict, InvalidInput, Keep, Message, SessionNotFound
+from agentkeep import AlreadyExists, Conflict, InvalidInput, Keep, Message, SessionNotFound, View
 from msgspec.structs import asdict
 
-from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.clauses import needs, needs_wire, proves
 from agentkeep_conformance.database import Database
+from agentkeep_conformance.families import cost
 from agentkeep_conformance.families.concurrency import rounds_of
+from agentkeep_conformance.families.faults import bench_of
 from agentkeep_conformance.samples import FULL_SESSION, ids, log, numbered, said, seqs, whole
 
 
@@ -209,3 +211,61 @@ class Forks:
             assert (session.last_seq, session.forked_at_seq, session.message_count) == (len(messages),) * 3
         await living
         assert copies
+
+    @proves("SES-5")
+    async def test_the_work_of_a_fork_does_not_grow_with_what_it_leaves(self, database: Database) -> None:
+        """Of an embedded database all of it; beside a server our own share."""
+        adapter = database.unopened()
+        async with Keep(adapter) as keep:
+            sessions = await _short_and_long(keep)
+            few, many = [await cost.steps(database, adapter, keep, _fork_the_beginning, name) for name in sessions]
+            assert many <= few * 1.5 + 50, f"{few} steps for a fork of a short log, {many} for one of a long log"
+
+    @proves("SES-5")
+    @needs_wire
+    async def test_a_fork_carries_no_more_if_it_leaves_more(self, database: Database) -> None:
+        async with bench_of(database) as bench:
+            keep, _ = await bench.furnished()
+            costs: list[tuple[int, int, int]] = []
+            for name in await _short_and_long(keep):
+                await _fork_the_beginning(keep, name)
+                costs.append(min([await cost.cost_of(bench.proxy, keep, name, _fork_the_beginning) for _ in range(3)]))
+            cost.alike(*costs)
+
+    @proves("SES-5")
+    @needs("server_work", "it has no server that tells what it did")
+    async def test_the_server_does_no_more_for_a_fork_that_leaves_more(self, database: Database) -> None:
+        keep = await database.keep(**database.enrolment.one_connection)
+        costs: list[int] = []
+        for name in await _short_and_long(keep):
+            for _ in range(_FORKS):  # so often that a driver has prepared what it prepares
+                await _fork_the_beginning(keep, name)
+            before = await _server_work(database, keep, name)
+            for _ in range(_FORKS):
+                await _fork_the_beginning(keep, name)
+            costs.append(await _server_work(database, keep, name) - before)
+        few, many = costs
+        assert many <= few * 1.5 + _FORKS * 20, f"{few} for forks of a short log, {many} for those of a long one"
+
+
+_FORKS = 10
+_SHORT, _LONG = 600, 2_400
+"""Also the short log is so long that an adapter which moves old messages elsewhere has moved some of them."""
+
+
+async def _short_and_long(keep: View) -> tuple[str, str]:
+    for name, length in (("short", _SHORT), ("long_", _LONG)):
+        await keep.sessions.create(name)
+        for start in range(0, length, 200):
+            await keep.messages.append(name, [said("x", id=f"m{number}") for number in range(start, start + 200)])
+    return "short", "long_"
+
+
+async def _fork_the_beginning(keep: View, session_id: str) -> None:
+    assert (await keep.sessions.fork(session_id, at_seq=20)).message_count == 20
+
+
+async def _server_work(database: Database, keep: View, session_id: str) -> int:
+    await asyncio.sleep(database.enrolment.server_tells_after)
+    await keep.sessions.get(session_id)
+    return await database.enrolment.server_work(database.dsn, database.namespace)

@@ -48,6 +48,19 @@ VERBS: dict[str, Verb] = {
 """Every verb of the facade."""
 
 
+WITHOUT_WORK: dict[str, Verb] = {
+    "sessions.get_many of none": lambda keep: keep.sessions.get_many([]),
+    "sessions.delete_many, dry run": lambda keep: keep.sessions.delete_many(user_id="u", dry_run=True),
+    "messages.append of nothing": lambda keep: keep.messages.append("s", []),
+    "messages.append with options": lambda keep: keep.messages.append("s", [], update={"title": "t"}),
+    "messages.get_many of none": lambda keep: keep.messages.get_many("s", []),
+    "messages.search of no words": lambda keep: keep.messages.search(" "),
+    "sweep of a view": lambda keep: keep.for_user("u").sweep(),
+    "health of a view": lambda keep: keep.for_user("u").health(),
+}
+"""Calls for which core may have an answer without the adapter, or another way to it."""
+
+
 async def count_sessions(keep: View) -> int:
     """In a child process: how many sessions are there."""
     return await keep.sessions.count()
@@ -55,15 +68,16 @@ async def count_sessions(keep: View) -> int:
 
 class LifeCycle:
     @proves("LIFE-2")
-    @pytest.mark.parametrize("verb", VERBS)
+    @pytest.mark.parametrize("verb", [*VERBS, *WITHOUT_WORK])
     async def test_use_outside_open_and_close_is_closed(self, database: Database, verb: str) -> None:
+        call = (VERBS | WITHOUT_WORK)[verb]
         never = Keep(database.unopened())
         with pytest.raises(Closed):
-            await VERBS[verb](never)
+            await call(never)
         closed = await database.keep()
         await closed.close()
         with pytest.raises(Closed):
-            await VERBS[verb](closed)
+            await call(closed)
 
     @proves("LIFE-2")
     async def test_open_and_close_are_idempotent(self, database: Database) -> None:

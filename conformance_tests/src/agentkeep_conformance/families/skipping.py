@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from agentkeep import Appended, Conflict, Keep
+from agentkeep import Appended, Conflict, Keep, MessageNotFound
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
@@ -51,6 +51,16 @@ class Skipping:
         assert stored.new == 0
         assert await whole(keep, "s") == before
         assert await keep.sessions.count(metadata={"k": 1}) == 0
+
+    @proves("IDEM-3", "ORD-6")
+    @pytest.mark.parametrize("cut", [{"keep_last": 3}, {"truncate_after": 0}])
+    async def test_what_the_call_itself_removes_is_in_its_result(self, keep: Keep, cut: dict[str, Any]) -> None:
+        await with_log(keep, 5)
+        first = await keep.messages.get("s", "m1")
+        stored = await keep.messages.append("s", [*numbered(1), said("a"), said("b")], stored="skip", **cut)
+        assert (stored[0], seqs(stored), stored.new) == (first, [1, 6, 7], 2)
+        with pytest.raises(MessageNotFound):
+            await keep.messages.get("s", "m1")
 
     @proves("IDEM-3", "ORD-6")
     async def test_with_one_new_message_all_else_happens(self, keep: Keep, twin: Keep) -> None:
