@@ -138,6 +138,10 @@ class Draw:
         fields |= {"user_id": self.one([*USERS, None])} if self.chance(0.05) else {}
         return fields or {"title": "t"}
 
+    def fields_beside_counters(self) -> Drawn:
+        """Of an update that may only add to counters."""
+        return self.updated_fields() if self.chance(0.8) else {}
+
     def filters(self) -> Drawn:
         return self.some(
             user_id=lambda: self.one(USERS),

@@ -236,7 +236,7 @@ async def _gone(view: Any, id: str) -> None:
 STEPS: dict[str, tuple[int, Callable[[Draw], Drawn]]] = {
     "furnish": (4, lambda d: {}),
     "create": (6, lambda d: {"fields": d.created_fields(), "or_get": d.chance(0.5)}),
-    "update": (8, lambda d: {"fields": d.updated_fields() if d.chance(0.8) else {}, "add": _add(d), "lag": d.expected()}),
+    "update": (8, lambda d: {"fields": d.fields_beside_counters(), "add": _add(d), "lag": d.expected()}),
     "touch": (3, lambda d: {"ttl": d.one([None, *a.ENDS])}),
     "fork": (
         5,

@@ -266,9 +266,7 @@ class Appending:
         return found if len(found) == len(stored) else None
 
 
-def _result(
-    append: Append, batch: Batch, known: Sequence[MessageRecord], record: SessionRecord
-) -> AppendedRecord:
+def _result(append: Append, batch: Batch, known: Sequence[MessageRecord], record: SessionRecord) -> AppendedRecord:
     new = message_records(batch, record.last_seq - len(batch.drafts), int(micros(record.updated_at) or 0))
     by_id = {each.id: each for each in (*known, *new)}
     messages = [by_id[each.id] for each in append.messages]

@@ -92,6 +92,26 @@ class AfterWrites:
         await keep.messages.append("new", [said()])
         assert ids((await twin.sessions.list(metadata={"k": 1})).items) == ["new", written]
 
+    @proves("READ-5", "ORD-5", "SES-2", "SES-5")
+    @pytest.mark.parametrize("way", ["update", "append", "fork"])
+    @pytest.mark.parametrize("left", [{}, {"k": [1]}], ids=["nothing", "nothing to filter by"])
+    async def test_a_label_that_was_taken_away_finds_no_session(
+        self, keep: Keep, twin: Keep, left: dict[str, Any], way: str
+    ) -> None:
+        await keep.sessions.create("s", user_id="u", metadata={"k": 1})
+        if way == "update":
+            await keep.sessions.update("s", metadata=left)
+        elif way == "append":
+            await keep.messages.append("s", [said()], update={"metadata": left})
+        else:
+            await keep.sessions.fork("s", new_id="copy", update={"metadata": left})
+            await keep.sessions.delete("s")
+        for filters in ({"metadata": {"k": 1}}, {"metadata": {"k": 1}, "user_id": "u"}):
+            assert (await twin.sessions.list(**filters)).items == []
+            assert await twin.sessions.count(**filters) == 0
+            assert await keep.sessions.delete_many(**filters) == 0
+        assert await twin.sessions.count(user_id="u") == 1
+
     @proves("READ-5", "SES-6")
     @pytest.mark.parametrize("name", [name for name in FILTERS if name != "none"])
     async def test_delete_many_removes_what_its_filter_and_bounds_mean(self, keep: Keep, twin: Keep, name: str) -> None:

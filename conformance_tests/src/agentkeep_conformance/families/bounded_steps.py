@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from agentkeep import Keep
 
-from agentkeep_conformance.clauses import needs, proves
+from agentkeep_conformance.clauses import needs, needs_files, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.searching import searches
 from agentkeep_conformance.families.ttl import expired
@@ -19,6 +19,8 @@ from agentkeep_conformance.samples import at_once, said
 _SIZES = 2_500, 7_500
 """Sessions. Both are more than one step of a count takes."""
 _REMOVED = 250, 750
+_LOGS = 1_000, 4_000
+"""Messages. Both are more than a step removes."""
 _LIFE = timedelta(seconds=4)
 _UPKEEP_SECONDS = 2
 _OWN_STEPS = "it has no account of its own steps"
@@ -87,6 +89,22 @@ class BoundedSteps:
                 longest.append(await database.enrolment.longest_step(adapter, remove))
                 assert await keep.sessions.count() == 0
         _check(verb, longest)
+
+    @proves("COST-3")
+    @needs("longest_step", _OWN_STEPS)
+    @needs_files
+    async def test_a_removal_takes_no_longer_steps_if_the_log_is_longer(self, database: Database) -> None:
+        """A file has one writer at a time, so that writers of other sessions wait for a step of the removal."""
+        adapter = database.unopened()
+        longest: list[int] = []
+        async with Keep(adapter) as keep:
+            for count in _LOGS:
+                await _import(keep, "long", count)
+                longest.append(
+                    await database.enrolment.longest_step(adapter, lambda: keep.sessions.delete_many(status="active"))
+                )
+                assert await keep.sessions.count() == 0
+        _check("delete_many", longest)
 
 
 def _check(name: str, longest: list[int]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from agentkeep import AlreadyExists, Conflict, InvalidInput, Keep, Message, SessionNotFound, View
+from agentkeep.sessions import Order
 from msgspec.structs import asdict
 
 from agentkeep_conformance.clauses import needs, needs_wire, proves
@@ -92,9 +93,13 @@ class Forks:
     @proves("SES-5", "READ-5")
     async def test_a_fork_is_found_by_its_parent_and_its_metadata(self, keep: Keep) -> None:
         await keep.sessions.create("s", user_id="u1", agent_name="a", metadata={"k": "v"})
+        await keep.sessions.create("t", metadata={"k": "v"})
         copy = await keep.sessions.fork("s", new_id="copy")
         assert (await keep.sessions.list(parent_id="s")).items == [copy]
         assert await keep.sessions.count(metadata={"k": "v"}, user_id="u1", agent_name="a") == 2
+        orders: dict[Order, list[str]] = {"created_at": ["s", "t", "copy"], "-created_at": ["copy", "t", "s"]}
+        for order, expected in orders.items():
+            assert ids((await keep.sessions.list(order=order, metadata={"k": "v"})).items) == expected
 
     @proves("SES-5")
     async def test_a_fork_at_0_is_empty_and_one_of_a_cut_log_keeps_its_seqs(self, keep: Keep) -> None:

@@ -132,6 +132,7 @@ class TimeToLive:
         await keep.sessions.create("s", **FULL_SESSION, ttl=filling)
         await keep.messages.append("s", numbered(3))
         await keep.messages.append("s", numbered(100, start=4))
+        assert await twin.sessions.count(user_id="u1") == 1  # an index that is only updated by reads has the first end
         await keep.sessions.touch("s", HOUR)
         await expired(keep, "witness")
         await keep.sweep()
