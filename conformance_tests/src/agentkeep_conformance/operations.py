@@ -140,10 +140,15 @@ class Expectation:
     after: World
 
     def check(self, found: World, error: BaseException | None) -> None:
-        """ERR-2: success means after, `Unavailable` before, `OutcomeUnknown` one of both; no other error will do."""
+        """ERR-2: success means after, `Unavailable` before, `OutcomeUnknown` one of both; no other error will do.
+
+        ERR-1: the driver's error is the cause.
+        """
         if error is None:
             assert found == self.after, "it succeeded, and the data is not what it should be"
-        elif isinstance(error, Unavailable) and not self.operation.whole_sessions:
+            return
+        assert error.__cause__ is not None, f"{error!r} has no cause"
+        if isinstance(error, Unavailable) and not self.operation.whole_sessions:
             assert found == self.before, f"{error!r} says that nothing was written"
         else:
             assert isinstance(error, Unavailable | OutcomeUnknown), f"raised {error!r}"

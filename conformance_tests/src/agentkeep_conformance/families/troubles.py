@@ -63,6 +63,7 @@ async def refuses(bench: Bench, writes: Collection[str], kinds: tuple[type[Persi
         for name in writes:
             error = await error_of(WRITES[name].run(victim))
             assert isinstance(error, kinds), f"{name}: {error!r}"
+            assert error.__cause__ is not None, f"{name}: {error!r} has no cause"
             assert await world_of(witness) == before, f"{name}: {error!r}, and something was written"
         for name, read in READS.items():
             assert await within(read(victim)) == expected[name], name
