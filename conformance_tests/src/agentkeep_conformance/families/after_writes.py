@@ -106,6 +106,7 @@ class AfterWrites:
         else:
             await keep.sessions.fork("s", new_id="copy", update={"metadata": left})
             await keep.sessions.delete("s")
+        filters: dict[str, Any]
         for filters in ({"metadata": {"k": 1}}, {"metadata": {"k": 1}, "user_id": "u"}):
             assert (await twin.sessions.list(**filters)).items == []
             assert await twin.sessions.count(**filters) == 0
