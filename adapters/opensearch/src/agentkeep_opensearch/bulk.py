@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from agentkeep_opensearch.documents import TEXT_END, Message, Session
+from agentkeep_opensearch.documents import Message, Session
 from agentkeep_opensearch.facts import facts_of
 from agentkeep_opensearch.statements import message_key, pointer_key
 
@@ -26,7 +26,6 @@ def message_source(session: Session, message: Message) -> dict[str, Any]:
         "at": message.created_at // 1000,
         **_facts(message.payload),
         **msgspec.structs.asdict(message),
-        "search_text": message.search_text + TEXT_END,
     }
 
 

@@ -47,7 +47,7 @@ class Copier:
         return copy.record
 
     async def _read(self, parent: Loaded, seqs: Sequence[int], version: int) -> list[Message]:
-        messages = await self._store.messages(parent, seqs, whole=True)
+        messages = await self._store.messages(parent, seqs)
         return [replace(message, version=version) for message in messages]
 
     async def _rest(

@@ -11,7 +11,7 @@ from agentkeep_opensearch import log
 from agentkeep_opensearch.bulk import message_source
 from agentkeep_opensearch.client import Client, is_conflict
 from agentkeep_opensearch.commit import Lost, Store
-from agentkeep_opensearch.documents import Loaded, Message, stored_message
+from agentkeep_opensearch.documents import TEXT_END, Loaded, Message, stored_message
 from agentkeep_opensearch.statements import message_key
 
 _WITHOUT = ("state", "metadata", "labels")
@@ -45,7 +45,7 @@ class Replacer:
             role=draft.role,
             payload=draft.payload,
             content_key=draft.content_key,
-            search_text=draft.search_text,
+            search_text=draft.search_text + TEXT_END,
         )
         path = f"/{self._store.names.messages}/_doc/{message_key(session.key, session.life, seq)}"
         params = {"routing": session.key, "if_seq_no": seq_no, "if_primary_term": primary_term, "require_alias": "true"}
