@@ -103,6 +103,11 @@ class LyingSessions(MemorySessions):
         found = await super().resume(scope, session_id, tail=tail)
         return found._replace(messages=found.messages[:2]) if self.lie == "resumes with two" else found
 
+    async def restore(self, scope: Any, record: Any, labels: Any, messages: Any) -> None:
+        if self.lie == "restores the last seq of the log" and messages:
+            record = replace(record, last_seq=messages[-1].seq)
+        await super().restore(scope, record, labels, messages)
+
 
 LIES = [
     "forgets the update",
@@ -118,6 +123,7 @@ LIES = [
     "deletes for any user",
     "counts with the bound",
     "resumes with two",
+    "restores the last seq of the log",
 ]
 
 
@@ -202,10 +208,12 @@ def test_the_programs_meet_every_verb_with_every_option(repository: type) -> Non
         ("sessions.create", "", "AlreadyExists"),
         ("sessions.get_or_create", "", "AlreadyExists"),
         ("sessions.resume", "", "SessionNotFound"),
+        ("sessions.restore", "", "AlreadyExists"),
+        ("sessions.restore", "", "ok"),
     ],
     ids=" ".join,
 )
-def test_the_programs_meet_each_refusal(cell: tuple[str, str, str]) -> None:
+def test_the_programs_meet_each_outcome(cell: tuple[str, str, str]) -> None:
     assert met()[cell] > 0
 
 

@@ -137,6 +137,15 @@ class ModelSessions:
         slide(copy, now)
         return copy
 
+    def restore(self, held: Held, id: str) -> None:
+        """All of another session but its version, which is a new one (SES-2)."""
+        scoped = self._scoped
+        if scoped.model.find(scoped.tenant, id):
+            raise AlreadyExists(id)
+        version = FirstVersion(scoped.given(id))
+        row = held.row | {"id": id, "tenant": scoped.tenant, "version": version}
+        scoped.store(Held(row, [message | {"session_id": id, "_version": version} for message in held.log]))
+
     def delete(self, id: str, *, expected_version: int | None = None) -> bool:
         scoped = self._scoped
         try:

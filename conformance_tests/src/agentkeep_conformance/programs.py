@@ -172,6 +172,9 @@ class Draw:
         most = 2**53 - 1
         return {self.one(["tokens", "a.b-c_1", "0"]): self.one([1, 2, -3, 0, most]) for _ in range(self.number(1, 2))}
 
+    def update_additions(self) -> dict[str, int] | None:
+        return self.additions() if self.chance(0.3) else None
+
     def expected(self) -> int | str | None:
         """What a writer expects: nothing, the right number, one too few, or that there is no session."""
         if self.chance(0.75):

@@ -11,8 +11,9 @@ from typing import Any
 from agentkeep import NewMessage, PersistenceError
 
 from agentkeep_conformance import programs as a
+from agentkeep_conformance import rules_restoring
 from agentkeep_conformance.agreement import agree, value_of
-from agentkeep_conformance.machine import ComparingMachine, Pair
+from agentkeep_conformance.machine import Pair
 from agentkeep_conformance.programs import Draw, Drawn
 from agentkeep_conformance.samples import PATIENCE_SECONDS
 
@@ -20,7 +21,7 @@ SHORT = timedelta(milliseconds=30)
 """A life that ends while the program waits, if the server's clock decides."""
 
 
-class Programs(ComparingMachine):
+class Programs(rules_restoring.Restoring):
     """Fresh tenants, an empty model, and steps that compare every answer."""
 
     def furnish(self, tenant: int = 0) -> None:
@@ -236,7 +237,7 @@ async def _gone(view: Any, id: str) -> None:
 STEPS: dict[str, tuple[int, Callable[[Draw], Drawn]]] = {
     "furnish": (4, lambda d: {}),
     "create": (6, lambda d: {"fields": d.created_fields(), "or_get": d.chance(0.5)}),
-    "update": (8, lambda d: {"fields": d.fields_beside_counters(), "add": _add(d), "lag": d.expected()}),
+    "update": (8, lambda d: {"fields": d.fields_beside_counters(), "add": d.update_additions(), "lag": d.expected()}),
     "touch": (3, lambda d: {"ttl": d.one([None, *a.ENDS])}),
     "fork": (
         5,
@@ -246,6 +247,7 @@ STEPS: dict[str, tuple[int, Callable[[Draw], Drawn]]] = {
             "fields": d.updated_fields() if d.chance(0.4) else None,
         },
     ),
+    **rules_restoring.STEPS,
     "delete": (2, lambda d: {"lag": d.expected()}),
     "remove": (
         3,
@@ -293,7 +295,3 @@ STEPS: dict[str, tuple[int, Callable[[Draw], Drawn]]] = {
     "sweep": (1, lambda d: {"limit": d.one([1, 1_000])}),
 }
 """Each step's weight, and its arguments besides `view` and `id`."""
-
-
-def _add(draw: Draw) -> dict[str, int] | None:
-    return draw.additions() if draw.chance(0.3) else None
