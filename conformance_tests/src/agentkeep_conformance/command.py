@@ -174,9 +174,9 @@ def _pass_on(command: Sequence[str], environment: Mapping[str, str]) -> int:
                 os.write(sys.stdout.fileno(), part)
         except BrokenPipeError:
             process.kill()  # an interrupt would print a traceback; the guard ends the servers of the run
-            _print_no_more()
             while os.read(process.stdout.fileno(), 65_536):
                 pass
+            raise
     return process.returncode
 
 
