@@ -138,10 +138,11 @@ def test_a_range_of_messages_is_a_range_of_the_index(connection: sqlite3.Connect
 
 
 @pytest.mark.parametrize(
-    "name", ["get_message", "stored_messages", "get_messages", "newest", "newest_time", "first_kept", "load_session"]
+    "name",
+    ["get_message", "stored_messages", "get_messages", "newest", "newest_time", "seq_after_step", "load_session"],
 )
 def test_single_look_ups_use_a_unique_index(connection: sqlite3.Connection, name: str) -> None:
-    values = {"tenant": "t", "id": "s", "user_id": None, "now": 0, "message_id": "m", "key": 1, "keep_last": 5}
+    values = {"tenant": "t", "id": "s", "user_id": None, "now": 0, "message_id": "m", "key": 1, "step": 5}
     values |= {"ids": "[1]", "at_seq": 9}
     steps = plan(connection, SQL[name], values)
     assert all(step.startswith("SEARCH") for step in steps if "wanted" not in step), steps

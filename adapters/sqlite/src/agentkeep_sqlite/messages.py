@@ -82,7 +82,8 @@ class SQLiteMessages:
             removed = self._tables.remove_messages(db, session.key, after=append.truncate_after)
         new = self._insert(db, session, append, stored)
         if append.keep_last is not None:
-            removed += self._keep_last(db, session.key, append.keep_last)
+            count = session.message_count - removed + len(new)
+            removed += self._remove_oldest(db, session.key, count - append.keep_last, count)
         version = self._update_session(db, session, append, new, removed)
         by_id = {**(stored.records if stored else {}), **{message.id: message for message in new}}
         messages = [by_id[draft.id] for draft in append.messages] if stored else new
@@ -145,11 +146,14 @@ class SQLiteMessages:
             return session.version
         return self._tables.update(db, session, append.changes, add=append.add, log=log).version
 
-    def _keep_last(self, db: Connection, key: int, keep_last: int) -> int:
-        if not keep_last:
+    def _remove_oldest(self, db: Connection, key: int, excess: int, count: int) -> int:
+        """Remove the `excess` oldest of `count` messages. It reads these alone: what stays may be a long log."""
+        if excess <= 0:
+            return 0
+        if excess >= count:
             return self._tables.remove_messages(db, key)
-        oldest = db.one(self._sql["first_kept"], {"key": key, "keep_last": keep_last})
-        return 0 if oldest is None else self._tables.remove_messages(db, key, before=oldest[0])
+        kept = db.one(self._sql["seq_after_step"], {"key": key, "step": excess})
+        return 0 if kept is None else self._tables.remove_messages(db, key, before=kept[0])
 
     async def replace(
         self, scope: Scope, session_id: str, message: MessageDraft, *, expected: str
@@ -244,7 +248,7 @@ class SQLiteMessages:
 
     def _trim(self, scope: Scope, session_id: str, keep_last: int, db: Connection) -> int:
         session = self._tables.load(db, scope, session_id)
-        removed = self._keep_last(db, session.key, keep_last)
+        removed = self._remove_oldest(db, session.key, session.message_count - keep_last, session.message_count)
         self._after_removal(db, session, removed)
         return removed
 

@@ -25,12 +25,8 @@ SELECT created_at FROM {prefix}message WHERE session = :key AND seq <= :at_seq O
 -- name: count_up_to
 SELECT count(*) FROM {prefix}message WHERE session = :key AND seq <= :at_seq;
 
--- name: first_kept
--- The seq of the oldest of the newest :keep_last messages.
-SELECT seq FROM {prefix}message WHERE session = :key ORDER BY seq DESC LIMIT 1 OFFSET :keep_last - 1;
-
 -- name: seq_after_step
--- The seq of the first message that a removal step of :step messages leaves.
+-- The seq of the first message that a removal of the :step oldest messages leaves.
 SELECT seq FROM {prefix}message WHERE session = :key ORDER BY seq LIMIT 1 OFFSET :step;
 
 -- name: delete_messages
