@@ -77,7 +77,7 @@ class Log:
             return 0
         of_moved = max(0, keep - len(self.pending))
         if of_moved:
-            floor = await self._seq_from_the_end(of_moved) - 1
+            floor = await self._first_kept(of_moved) - 1
         else:
             floor = self.top if keep == 0 else self.pending[-keep][0] - 1
         if self._moving_to > self.floor:
@@ -105,7 +105,7 @@ class Log:
             return None
         if self._last_moved_at is not None:
             return self._last_moved_at
-        return (await self._moved_from_the_end(1))["at"]
+        return (await self._moved_message(-1, 0))["at"]
 
     def fields(self) -> Document:
         """What a commit stores of it, besides the record's fields."""
@@ -132,15 +132,19 @@ class Log:
         wanted = queries.visible(self._life, self.segments, after=max(after, self.floor))
         return await self._client.read(lambda to: to.messages.count_documents(wanted))
 
-    async def _seq_from_the_end(self, number: int) -> int:
-        return int((await self._moved_from_the_end(number))["_id"]["q"])
+    async def _first_kept(self, of_moved: int) -> int:
+        """The seq of the oldest of the newest moved messages, counted from the nearer end of them."""
+        surplus = self.moved_count - of_moved
+        order, skipped = (1, surplus) if surplus < of_moved else (-1, of_moved - 1)
+        return int((await self._moved_message(order, skipped))["_id"]["q"])
 
-    async def _moved_from_the_end(self, number: int) -> Document:
+    async def _moved_message(self, order: int, skipped: int) -> Document:
+        """Of the moved messages in this order: -1 begins with the newest."""
         wanted = queries.visible(self._life, self.segments, after=self.floor)
         fields = {"_id": 1, "at": 1}
 
         async def send(to: Collections) -> list[Document]:
-            return await to.messages.find(wanted, fields).sort("_id", -1).skip(number - 1).limit(1).to_list()
+            return await to.messages.find(wanted, fields).sort("_id", order).skip(skipped).limit(1).to_list()
 
         found = await self._client.read(send)
         if not found:
