@@ -11,8 +11,8 @@ from agentkeep import Keep
 
 from agentkeep_conformance.clauses import needs, proves
 from agentkeep_conformance.database import Database
-from agentkeep_conformance.families.growth import Call
 from agentkeep_conformance.families.ttl import expired
+from agentkeep_conformance.growth_verbs import Call
 from agentkeep_conformance.samples import at_once, ids
 
 _STAYING = 30
