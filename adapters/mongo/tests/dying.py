@@ -30,6 +30,7 @@ CALLS: dict[str, Callable[[Keep], Awaitable[Any]]] = {
     "delete": lambda keep: keep.sessions.delete("s"),
     "create over an expired one": lambda keep: keep.sessions.create("old"),
     "redaction": lambda keep: keep.messages.update("s", "m5", content="gone"),
+    "large redaction": lambda keep: keep.messages.update("s", "m5", content=LARGE),
 }
 
 

@@ -27,8 +27,8 @@ class TestMongo(MongoTroubles, MongoStorage, AdapterConformance):  # what `docke
 
 
 class TestMongoReplicaSet(TestMongo):  # of one member: change streams, and reads of what a majority has
-    server, families, nightly_runs_all = servers.MONGO, ("messages", "crashes", "watching"), True
+    one_in, server = 24, servers.MONGO
 
 
 class TestMongoSet(TestMongo):  # three members tell their own addresses, so a proxy can't stand before them
-    everyday, one_in, server, wire = False, 6, servers.MONGO_SET, "without"
+    one_in, server, wire = 24, servers.MONGO_SET, "without"

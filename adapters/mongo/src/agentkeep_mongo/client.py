@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from agentkeep.errors import Closed, ConfigurationError, OutcomeUnknown, Refused, Unavailable
-from agentkeep.spi.resend import Attempt, Effect, Resend
+from agentkeep.spi.resend import Attempt, Cause, Effect, Resend
 from agentkeep.spi.together import Sending
 from bson import CodecOptions
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
@@ -195,10 +195,12 @@ class Client:
         """
         return await self._run(Effect.READ, send)
 
-    async def write(self, send: Callable[[Collections], Awaitable[T]]) -> T:
-        """Run what must not run twice. Raises `OutcomeUnknown` if it may have happened."""
-        result = await self._run(Effect.ONCE, self._counted(send))
-        return result
+    async def write(self, send: Callable[[Collections], Awaitable[T]], *, of_many: bool = False) -> T:
+        """Run what must not run twice. Raises `OutcomeUnknown` if it may have happened.
+
+        `of_many`: it changes several documents, so some may be changed before the server refuses one.
+        """
+        return await self._run(Effect.ONCE, self._counted(send, of_many=of_many))
 
     async def commit(self, send: Callable[[Collections], Awaitable[T]]) -> T | Recheck:
         """As `write`; but if no answer came, return `RECHECK` once: whoever can see if it happened looks (IDEM-1)."""
@@ -212,14 +214,16 @@ class Client:
 
         return await self._resend.run(Effect.REPEATABLE, once)
 
-    def _counted(self, send: Callable[[Collections], Awaitable[T]]) -> Callable[[Collections], Awaitable[T]]:
+    def _counted(
+        self, send: Callable[[Collections], Awaitable[T]], *, of_many: bool = False
+    ) -> Callable[[Collections], Awaitable[T]]:
         async def counted(collections: Collections) -> T:
             call = _current.get()
             before, call.may_have_written = call.may_have_written, True
             try:
                 result = await send(collections)
             except DRIVER_ERRORS as error:
-                if was_not_sent(error):
+                if was_not_sent(error) or (not of_many and cause_of(error) is Cause.REFUSED):
                     call.may_have_written = before
                 raise
             if result is None:  # nothing matched

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import msgspec
-from agentkeep.errors import MessageNotFound
+from agentkeep.errors import MessageNotFound, OutcomeUnknown, PersistenceError
 from agentkeep.records import (
     Append,
     AppendedRecord,
@@ -15,21 +16,22 @@ from agentkeep.records import (
     MessageRecord,
     Scope,
     SearchQuery,
+    SessionRecord,
 )
 from agentkeep.spi.notify import Notifier
-from bson import Int64
+from bson import Int64, ObjectId
 
 from agentkeep_mongo.appending import Appending
-from agentkeep_mongo.client import Client
+from agentkeep_mongo.client import Client, Document
 from agentkeep_mongo.commit import Change, Commits
-from agentkeep_mongo.documents import time_of
+from agentkeep_mongo.documents import Life, batch_entry, session_key, size_of, time_of
 from agentkeep_mongo.joining import Joining
 from agentkeep_mongo.log import Log, logged
-from agentkeep_mongo.moving import Mover
+from agentkeep_mongo.moving import MAX_PENDING_BYTES, STAGE_ABOVE_BYTES, Mover
 from agentkeep_mongo.reading import Reading
 from agentkeep_mongo.replacing import replaced_in
 from agentkeep_mongo.search import search
-from agentkeep_mongo.state import Raced, State
+from agentkeep_mongo.state import Raced, State, Stored
 from agentkeep_mongo.watch import watch_session
 
 
@@ -51,42 +53,50 @@ class MongoMessages:
         self, scope: Scope, session_id: str, message: MessageDraft, *, expected: str
     ) -> MessageRecord | None:
         async with self._client.call():
-            replaced = await self._commits.change(
-                scope,
-                session_id,
-                lambda state: self._replace(self._commits.living(scope, session_id, state), message, expected),
-                ids=[message.id],
-            )
-            if not replaced:
+            if not await self._replace(scope, session_id, message, expected):
                 return None
             found = await self._reading.by_ids(scope, session_id, [message.id])
         if not found:
             raise MessageNotFound(session_id, message.id)
         return found[0]
 
-    async def _replace(self, state: State, message: MessageDraft, expected: str) -> bool | None:
-        """None: somebody else wrote first."""
-        stored = state.stored()
-        if not stored:
-            raise MessageNotFound(state.record.id, message.id)
-        if stored[0].key != expected:
-            return False
-        new = {
-            "role": message.role,
-            "payload": message.payload,
-            "key": message.content_key,
-            "text": message.search_text,
-        }
-        record = msgspec.structs.replace(state.record, updated_at=time_of(state.moment))
-        cuts = state.document["cuts"] + 1
-        if state.document["pending_hits"]:
-            change = Change(record, {"cuts": cuts}, {"batches": replaced_in("$batches", message.id, new)})
-        else:
-            edit = {"q": Int64(stored[0].seq), "n": Int64(state.writes + 1), **new}
-            change = Change(record, {"cuts": cuts, "edits": [edit], "unsettled": 1}, {})
-        if await self._commits.update(state, change) is not True:
-            return None
-        return True
+    async def _replace(self, scope: Scope, session_id: str, message: MessageDraft, expected: str) -> bool:
+        """False: the message is not what was expected."""
+        size = size_of([message])
+        staged = Life(session_key(scope.tenant, session_id), ObjectId()) if size > STAGE_ABOVE_BYTES else None
+        is_staged = False
+
+        async def attempt(state: State | None) -> bool | None:
+            nonlocal is_staged
+            state = self._commits.living(scope, session_id, state)
+            stored = state.stored()
+            if not stored:
+                raise MessageNotFound(session_id, message.id)
+            if stored[0].key != expected:
+                return False
+            is_pending = bool(state.document["pending_hits"])
+            if is_pending and (staged is not None or state.document["pending_bytes"] + size > MAX_PENDING_BYTES):
+                await self._mover.move(state.life)  # there is no room for it in the session's document
+                return None
+            if staged is not None and not is_staged:
+                is_staged = True
+                await self._mover.stage_entries(staged, scope, [batch_entry(message)])
+            change = (
+                _replaced_pending(state, message, size) if is_pending else _edited(state, stored[0], message, staged)
+            )
+            return True if await self._commits.update(state, change) is True else None
+
+        replaced = False
+        try:
+            replaced = await self._commits.change(scope, session_id, attempt, ids=[message.id])
+        except OutcomeUnknown:
+            is_staged = False  # it may be admitted: a sweep looks
+            raise
+        finally:
+            if staged is not None and is_staged and not replaced:
+                with suppress(PersistenceError):
+                    await self._mover.unstage(staged)
+        return replaced
 
     async def list(self, scope: Scope, session_id: str, window: MessageRange) -> Sequence[MessageRecord]:
         async with self._client.call():
@@ -144,3 +154,30 @@ class MongoMessages:
 
     def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
         return watch_session(self._client, self._reading, self._notifier, scope, session_id, after_seq)
+
+
+def _content_of(message: MessageDraft) -> Document:
+    return {
+        "role": message.role,
+        "payload": message.payload,
+        "key": message.content_key,
+        "text": message.search_text,
+    }
+
+
+def _replaced_pending(state: State, message: MessageDraft, size: int) -> Change:
+    """A message that stands in the session's document gets another content there."""
+    batches = replaced_in("$batches", message.id, _content_of(message), size)
+    expressions = {"batches": batches, "pending_bytes": {"$add": ["$pending_bytes", size]}}
+    return Change(_touched(state), {"cuts": state.document["cuts"] + 1}, expressions)
+
+
+def _edited(state: State, stored: Stored, message: MessageDraft, staged: Life | None) -> Change:
+    """The session's document says what a moved message is now, or where that is staged."""
+    new = _content_of(message) if staged is None else {"staged": staged.id}
+    edit = {"q": Int64(stored.seq), "n": Int64(state.writes + 1), **new}
+    return Change(_touched(state), {"cuts": state.document["cuts"] + 1, "edits": [edit], "unsettled": 1}, {})
+
+
+def _touched(state: State) -> SessionRecord:
+    return msgspec.structs.replace(state.record, updated_at=time_of(state.moment))

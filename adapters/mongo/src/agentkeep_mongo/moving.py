@@ -84,6 +84,9 @@ class Mover:
             return
         if session.get("edits"):
             await apply_edits(self._client, life, session)
+            for edit in session["edits"]:
+                if "staged" in edit:
+                    await self.unstage(Life(life.key, edit["staged"]))
         if any("staged" in each for each in session["batches"]):
             await self.move(life)
 

@@ -29,7 +29,7 @@ class Removal:
         async def send(to: Collections) -> int | None:
             return (await to.sessions.update_many(wanted, change)).modified_count or None
 
-        return await self._client.write(send) or 0
+        return await self._client.write(send, of_many=True) or 0
 
     async def remove_ended(self, removal: ObjectId, keys: Sequence[str]) -> None:
         """Go on after `end`, which was the commit. Raises `OutcomeUnknown` if it fails; then a sweep does it."""
@@ -41,7 +41,7 @@ class Removal:
 
     async def remove(self, wanted: Document) -> int:
         """Remove the documents of sessions that have expired; return how many sessions."""
-        fields = {"life": 1, "old": 1, "batches.staged": 1}
+        fields = {"life": 1, "old": 1, "batches.staged": 1, "edits.staged": 1}
         found = await self._client.read(lambda to: to.sessions.find(wanted, fields).to_list())
         if not found:
             return 0
@@ -57,5 +57,10 @@ class Removal:
 
 
 def _lives_of(session: Document) -> list[Life]:
-    staged = [each["staged"] for each in session["batches"] if "staged" in each]
-    return [Life(session["_id"], life) for life in (session["life"], *session.get("old", ()), *staged)]
+    lives = (session["life"], *session.get("old", ()), *staged_of(session))
+    return [Life(session["_id"], life) for life in lives]
+
+
+def staged_of(session: Document) -> list[ObjectId]:
+    """What was written ahead of a commit, and the session has admitted."""
+    return [each["staged"] for each in (*session["batches"], *session.get("edits", ())) if "staged" in each]

@@ -3,6 +3,8 @@
 A message that was moved is replaced in two steps. One update of the session's document is the commit: it sets
 `updated_at` and says in `edits` what the message is now. Then the edit is applied to the message and to its search
 entries. A reader that meets an edit applies it first; applying it twice changes nothing.
+
+A long message would not fit into the session's document (16 MiB). So it is staged, and the edit names it.
 """
 
 from __future__ import annotations
@@ -19,12 +21,14 @@ from agentkeep_mongo.errors import only_duplicates
 from agentkeep_mongo.terms import search_documents
 
 
-def replaced_in(batches: str, message_id: str, new: Document) -> Document:
-    """An expression: the batches with another content of one message."""
+def replaced_in(batches: str, message_id: str, new: Document, size: int) -> Document:
+    """An expression: the batches with another content of one message. Its batch grows by `size` at most."""
     is_it = {"$eq": ["$$m.id", statements.literal(message_id)]}
     one = {"$cond": [is_it, {"$mergeObjects": ["$$m", statements.literal(new)]}, "$$m"]}
     messages: Document = {"$map": {"input": {"$ifNull": ["$$b.messages", []]}, "as": "m", "in": one}}
-    return {"$map": {"input": batches, "as": "b", "in": {"$mergeObjects": ["$$b", {"messages": messages}]}}}
+    is_in_it: Document = {"$in": [statements.literal(message_id), {"$ifNull": ["$$b.messages.id", []]}]}
+    changed: Document = {"messages": messages, "bytes": {"$add": ["$$b.bytes", {"$cond": [is_in_it, size, 0]}]}}
+    return {"$map": {"input": batches, "as": "b", "in": {"$mergeObjects": ["$$b", changed]}}}
 
 
 async def apply_edits(client: Client, life: Life, session: Document) -> None:
@@ -36,16 +40,31 @@ async def apply_edits(client: Client, life: Life, session: Document) -> None:
 
 
 async def _apply(client: Client, life: Life, session: Document, edit: Document) -> None:
+    new = await _content_of(client, life, edit)
+    if new is None:  # somebody else has applied it
+        return
     place, number = life.at(Int64(edit["q"])), edit["n"]
-    fields = {name: edit[name] for name in ("n", "role", "payload", "key")}
+    fields = {"n": number, **{name: new[name] for name in ("role", "payload", "key")}}
     earlier = {"_id": place, "n": {"$not": {"$gt": number}}}
     message = await client.read(lambda to: to.messages.find_one_and_update(earlier, {"$set": fields}))
     if message is None:  # it was cut off, or replaced again
         return
-    entries = search_documents({**message, **fields}, edit["text"], session["tenant"], session.get("user_id"))
+    entries = search_documents({**message, **fields}, new["text"], session["tenant"], session.get("user_id"))
     await client.read(lambda to: insert_missing(to.search, entries))
     stale = {"_id": {"$gte": place, "$lt": {**place, "n": number}}}
     await client.read(lambda to: to.search.delete_many(stale))
+
+
+async def _content_of(client: Client, life: Life, edit: Document) -> Document | None:
+    """What the message is now. None: what was staged for it is gone."""
+    if "staged" not in edit:
+        return edit
+    staged = Life(life.key, edit["staged"])
+    entries = {"_id": staged.everything()}
+    parts = await client.read(lambda to: to.search.find(entries, {"text": 1}).sort("_id", 1).to_list())
+    # read last and removed first: if the message is there, so was its whole text
+    message = await client.read(lambda to: to.messages.find_one({"_id": staged.at(Int64(0))}))
+    return None if message is None else {**message, "text": "".join(each["text"] for each in parts)}
 
 
 async def insert_missing(collection: Collection, documents: Sequence[Document]) -> None:

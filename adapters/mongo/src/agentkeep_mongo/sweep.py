@@ -10,7 +10,7 @@ from agentkeep_mongo.client import Client, Document
 from agentkeep_mongo.documents import Life
 from agentkeep_mongo.listing import expired
 from agentkeep_mongo.moving import Mover
-from agentkeep_mongo.removal import Removal
+from agentkeep_mongo.removal import Removal, staged_of
 
 _STAGED_FOR = timedelta(minutes=10)
 """Longer than any call takes: what was staged so long ago is admitted, or never will be."""
@@ -58,10 +58,12 @@ class Sweeper:
 
     async def _unstage_one(self, staged: Life) -> None:
         session = await self._client.read(
-            lambda to: to.sessions.find_one({"_id": staged.key}, {"life": 1, "batches.staged": 1})
+            lambda to: to.sessions.find_one({"_id": staged.key}, {"life": 1, "batches.staged": 1, "edits.staged": 1})
         )
-        if session is not None and any(each.get("staged") == staged.id for each in session["batches"]):
-            await self._mover.move(Life(staged.key, session["life"]))
+        if session is not None and staged.id in staged_of(session):
+            life = Life(staged.key, session["life"])
+            await self._mover.settle(life)
+            await self._mover.move(life)
             return
         is_session = session is not None and session["life"] == staged.id
         await self._mover.unstage(staged, committed=is_session)

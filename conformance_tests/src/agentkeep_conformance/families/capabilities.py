@@ -169,3 +169,26 @@ class CapabilitiesDeclared:
         with pytest.raises(LimitExceeded):
             await keep.messages.append("s", [said(third, event=third, metadata={"k": third})])
         assert await keep.messages.count("s") == 0
+
+    @proves("FID-4")
+    async def test_every_message_of_a_session_may_become_a_long_one(self, keep: Keep) -> None:
+        ids = [f"m{number}" for number in range(40)]
+        text = of_bytes(250_000)
+        await keep.sessions.create("s")
+        await keep.messages.append("s", [said("short", id=id) for id in ids])
+        for id in ids:
+            await keep.messages.update("s", id, content=text)
+        assert [(message.id, message.content == text) for message in await log(keep, "s")] == [(id, True) for id in ids]
+        assert (await keep.messages.append("s", [said("after")])).last_seq == len(ids) + 1
+
+    @proves("FID-4")
+    @pytest.mark.parametrize("count", [1, 600])
+    async def test_a_message_becomes_the_largest_one_in_the_largest_session(self, keep: Keep, count: int) -> None:
+        limits = keep.capabilities
+        state, text = state_of_bytes(limits.max_session_bytes), of_bytes(limits.max_message_bytes)
+        await keep.sessions.create("s", state=state)
+        await keep.messages.append("s", [said("short", id=f"m{number}") for number in range(count)])
+        await keep.messages.update("s", "m0", content=text)
+        assert (await keep.messages.get("s", "m0")).content == text
+        assert (await keep.sessions.get("s")).state == state
+        assert await keep.messages.count("s") == count
