@@ -170,7 +170,10 @@ class Draw:
 
     def additions(self) -> dict[str, int]:
         most = 2**53 - 1
-        return {self.one(["tokens", "a.b-c_1", "0"]): self.one([1, 2, -3, 0, most]) for _ in range(self.number(1, 2))}
+        return {
+            self.one(["tokens", "tokens", "a.b-c_1", "0"]): self.one([1, -3, 0, most, most])
+            for _ in range(self.number(1, 2))
+        }
 
     def update_additions(self) -> dict[str, int] | None:
         return self.additions() if self.chance(0.3) else None
