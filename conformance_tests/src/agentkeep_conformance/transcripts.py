@@ -27,11 +27,16 @@ def run_command(url: str, *arguments: str) -> str:
 
 
 def check_in_and_out(url: str, path: Path) -> None:
-    """The 200 trajectories go in and come out equal, and a second import changes nothing (FID-1, ORD-1)."""
-    assert run_command(url, "import", str(path)) == "200 sessions (200 created), 5,308 new messages\n"
+    """The trajectories of a file go in and come out equal, and a second import changes nothing (FID-1, ORD-1)."""
+    trajectories = json.loads(path.read_bytes())
+    sessions, messages = len(trajectories), sum(len(each["traj"]) for each in trajectories)
+    assert (
+        run_command(url, "import", str(path))
+        == f"{sessions} sessions ({sessions} created), {messages:,} new messages\n"
+    )
     exported = [json.loads(line) for line in run_command(url, "export", "--format", "chat").splitlines()]
-    assert _by_place(exported) == _by_place(json.loads(path.read_bytes()))
-    assert run_command(url, "import", str(path)) == "200 sessions (200 unchanged), 0 new messages\n"
+    assert _by_place(exported) == _by_place(trajectories)
+    assert run_command(url, "import", str(path)) == f"{sessions} sessions ({sessions} unchanged), 0 new messages\n"
 
 
 def _by_place(trajectories: list[dict[str, Any]]) -> dict[tuple[int, int], dict[str, Any]]:

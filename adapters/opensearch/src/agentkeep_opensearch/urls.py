@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -131,7 +132,9 @@ def _credentials(url: str, options: Mapping[str, Any]) -> dict[str, Any]:
         signer = AWSV4SignerAsyncAuth(credentials, region, "es")
         return {"http_auth": signer}
     user, _, password = urlsplit(url).netloc.rpartition("@")[0].partition(":")
-    return {"http_auth": (unquote(user), unquote(password))} if user else {}
+    # Not http_auth: opensearch-py 3.2 makes it aiohttp's BasicAuth, which warns in aiohttp 3.14 that it will go
+    both = f"{unquote(user)}:{unquote(password)}".encode()
+    return {"headers": {"authorization": f"Basic {b64encode(both).decode()}"}} if user else {}
 
 
 def _wrong(url: str) -> ConfigurationError:
