@@ -7,16 +7,15 @@ from typing import Any, ClassVar
 
 from agentkeep_conformance import AdapterConformance, OverClient, servers
 from agentkeep_conformance.storage.opensearch import OpenSearchStorage
+from agentkeep_conformance.storage.opensearch_troubles import OpenSearchTroubles
 from agentkeep_opensearch import OpenSearchAdapter
 from opensearchpy import AsyncOpenSearch
 
 _EVERYDAY = (Path(__file__).parent / "everyday.txt").read_text().split()
 """Families in which each clause has a test. Requests take longer here than elsewhere, so the others are run nightly."""
-_BESIDE = ("messages", "order_paging", "searching", "ttl")
-"""Families of which the server's line could change something."""
 
 
-class TestOpenSearch(OpenSearchStorage, AdapterConformance):
+class TestOpenSearch(OpenSearchTroubles, OpenSearchStorage, AdapterConformance):
     server, nightly_runs_all, one_in, families = servers.OPENSEARCH, True, 6, _EVERYDAY
     one_connection: ClassVar[dict[str, Any]] = {"max_connections": 1}
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5}
@@ -37,8 +36,8 @@ class TestOpenSearch(OpenSearchStorage, AdapterConformance):
 
 
 class TestOpenSearchOldest(TestOpenSearch):
-    server, everyday, one_in, families = servers.OPENSEARCH_OLDEST, False, 12, _BESIDE
+    one_in, server = 60, servers.OPENSEARCH_OLDEST
 
 
 class TestOpenSearchCluster(TestOpenSearch):
-    server, everyday, one_in, families = servers.OPENSEARCH_CLUSTER, False, 12, ("messages",)
+    one_in, server = 60, servers.OPENSEARCH_CLUSTER

@@ -99,8 +99,8 @@ class Reading:
             sessions = to.sessions if latest else to.seen
             # a batch that is not full ends the cursor in the same request
             found = await (await sessions.aggregate(pipeline(to), batchSize=rows + 2)).to_list()
-            if not found:
-                return None
+            if not found or (rows and "head" not in found[0]):
+                return None  # there is no such session for this caller, but moved messages of its key
             return found[0]["head"] | {"rows": found[1:]} if rows else found[0]
 
         tries = 0

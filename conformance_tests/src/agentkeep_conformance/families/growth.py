@@ -45,7 +45,8 @@ CALLS: dict[str, list[Call]] = {
     "reads": [*READS, *verbs.READS],
 }
 BY_FILTER: dict[str, list[Call]] = {"filtered": verbs.FILTERED, "listings": LISTINGS}
-KINDS = CALLS | BY_FILTER
+SEARCHES: list[Call] = [verbs.search_in_a_session, verbs.search_of_a_user]
+KINDS = CALLS | BY_FILTER | {"searches": SEARCHES}
 _SMALL, _LARGE = 600, 2_400
 """Also the small log is so long that an adapter which moves old messages elsewhere has moved some of them."""
 _ROUNDS = 10
@@ -93,10 +94,7 @@ class Growth:
     @proves("COST-4", "READ-5", "COST-1")
     @needs("server_work", "it has no server that tells what it did")
     async def test_the_server_does_no_more_once_the_database_has_grown(self, database: Database) -> None:
-        """By the server's own account, for a keep that is as old as the database.
-
-        Without searches: one in a session read all 24,000 messages of the table on PostgreSQL, which is still open.
-        """
+        """By the server's own account, for a keep that is as old as the database."""
         keep = await database.keep(**database.enrolment.one_connection)
         costs: dict[str, list[int]] = {kind: [] for kind in KINDS}
         have = 0

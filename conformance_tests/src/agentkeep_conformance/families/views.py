@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from agentkeep import InvalidInput, Keep, View
+from agentkeep import InvalidInput, Keep, SessionNotFound, View
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.families.isolation import furnish, seen
@@ -45,6 +45,14 @@ _FILTERED: dict[str, Naming] = {
     "search": lambda view, user: view.messages.search("canary", user_id=user),
     "search by agent": lambda view, user: view.messages.search("canary", user_id=user, agent_name="a"),
     "search by role": lambda view, user: view.messages.search("x", user_id=user, role="user"),
+}
+_LONG = 600
+_READ: dict[str, Callable[[View], Awaitable[Any]]] = {
+    "resume": lambda view: view.sessions.resume("s", tail=5),
+    "tail": lambda view: view.messages.tail("s", 5),
+    "whole turns": lambda view: view.messages.tail("s", 5, whole_turns=True),
+    "list": lambda view: view.messages.list("s", after=3, limit=5),
+    "get_many": lambda view: view.messages.get_many("s", ["m1", "m599"]),
 }
 
 
@@ -91,3 +99,20 @@ class Views:
         assert found in (None, 0, []) or not found.items
         assert await seen(twin) == before
         assert await _FILTERED[call](twin.for_user("other"), "other") not in (None, 0, [])
+
+    @proves("ISO-1", "SES-4")
+    @pytest.mark.parametrize("read", _READ)
+    async def test_a_long_session_is_absent_for_another_user_and_once_it_is_deleted(
+        self, keep: Keep, read: str
+    ) -> None:
+        """An adapter may hold the messages of a long log apart from the session, and find them alone."""
+        await keep.sessions.create("s", user_id="u")
+        await keep.messages.append("s", [said(id=f"m{number}") for number in range(_LONG)])
+        assert await _READ[read](keep.for_user("u")) is not None
+        with pytest.raises(SessionNotFound):
+            await _READ[read](keep.for_user("other"))
+        await keep.sessions.delete("s")
+        with pytest.raises(SessionNotFound):
+            await _READ[read](keep)
+        await keep.sessions.create("s", user_id="u")
+        assert await keep.messages.tail("s", 5) == []

@@ -26,10 +26,12 @@ ORDER BY score DESC, m.created_at DESC, m.session_id, m.seq DESC LIMIT :limit::b
 AND ARRAY[m.tenant || E'\x1f', m.tenant || E'\x1f' || m.session_id] @> ARRAY[:tenant::text || E'\x1f']
 
 -- name: index_session
+-- as_key: before the first ANALYZE a plan that reads all messages looks cheap.
 AND ARRAY[m.tenant || E'\x1f', m.tenant || E'\x1f' || m.session_id]
-    @> ARRAY[:tenant::text || E'\x1f' || :session_id::text]
+    @> ARRAY[{prefix}as_key(:tenant::text || E'\x1f' || :session_id::text)]
 
 -- name: index_owner
+AND ARRAY[m.tenant || E'\x1f', m.tenant || E'\x1f' || m.session_id] @> ARRAY[{prefix}as_key(:tenant::text || E'\x1f')]
 AND ARRAY[m.tenant || E'\x1f', m.tenant || E'\x1f' || m.session_id] && ARRAY(
     SELECT :tenant::text || E'\x1f' || mine.id FROM {prefix}sessions AS mine
     WHERE mine.listed AND mine.tenant || E'\x1f' || mine.user_id = {prefix}as_key(:tenant::text || E'\x1f' || :owner::text)
