@@ -12,7 +12,7 @@ from agentkeep import Keep
 
 from agentkeep_conformance.clauses import needs_files, proves
 from agentkeep_conformance.database import Database
-from agentkeep_conformance.families.growth import Call
+from agentkeep_conformance.growth_verbs import Call
 from agentkeep_conformance.samples import at_once, said
 
 _ACCOUNT = Path("/proc/self/io")
