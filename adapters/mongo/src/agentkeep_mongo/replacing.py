@@ -49,7 +49,7 @@ async def _apply(client: Client, life: Life, session: Document, edit: Document) 
     message = await client.read(lambda to: to.messages.find_one_and_update(earlier, {"$set": fields}))
     if message is None:  # it was cut off, or replaced again
         return
-    entries = search_documents({**message, **fields}, new["text"], session["tenant"], session.get("user_id"))
+    entries = _entries_of({**message, **fields}, new, session)
     await client.read(lambda to: insert_missing(to.search, entries))
     stale = {"_id": {"$gte": place, "$lt": {**place, "n": number}}}
     await client.read(lambda to: to.search.delete_many(stale))
@@ -61,10 +61,21 @@ async def _content_of(client: Client, life: Life, edit: Document) -> Document | 
         return edit
     staged = Life(life.key, edit["staged"])
     entries = {"_id": staged.everything()}
-    parts = await client.read(lambda to: to.search.find(entries, {"text": 1}).sort("_id", 1).to_list())
-    # read last and removed first: if the message is there, so was its whole text
+    found = await client.read(lambda to: to.search.find(entries).to_list())
+    # read last and removed first: if the message is there, so were all its entries
     message = await client.read(lambda to: to.messages.find_one({"_id": staged.at(Int64(0))}))
-    return None if message is None else {**message, "text": "".join(each["text"] for each in parts)}
+    return None if message is None else {**message, "entries": found}
+
+
+def _entries_of(message: Document, new: Document, session: Document) -> list[Document]:
+    """The search entries of an edited message. Those of a long text take seconds to make, so staged ones are copied."""
+    user = session.get("user_id")
+    if "entries" not in new:
+        return search_documents(message, new["text"], session["tenant"], user)
+    place = {**message["_id"], "n": message["n"]}
+    return [
+        {**each, "_id": {**place, "c": each["_id"]["c"]}, "e": message["e"], "user": user} for each in new["entries"]
+    ]
 
 
 async def insert_missing(collection: Collection, documents: Sequence[Document]) -> None:
