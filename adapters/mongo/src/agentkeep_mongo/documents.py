@@ -195,15 +195,14 @@ def batch_messages(batch: Mapping[str, Any]) -> list[Document]:
     return [{"at": at, **entry, "q": seq} for seq, entry in enumerate(batch["messages"], int(batch["first"]))]
 
 
+def content_of(draft: MessageDraft) -> Document:
+    """What a replacement changes of a message."""
+    return {"role": draft.role, "payload": draft.payload, "key": draft.content_key, "text": draft.search_text}
+
+
 def batch_entry(draft: MessageDraft) -> Document:
     """A message as it stands in a batch."""
-    entry: Document = {
-        "id": draft.id,
-        "role": draft.role,
-        "payload": draft.payload,
-        "key": draft.content_key,
-        "text": draft.search_text,
-    }
+    entry: Document = {"id": draft.id, **content_of(draft)}
     if draft.created_at is not None:
         entry["at"] = micros(draft.created_at)
     return entry

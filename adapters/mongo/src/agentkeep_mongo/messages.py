@@ -22,9 +22,9 @@ from agentkeep.spi.notify import Notifier
 from bson import Int64, ObjectId
 
 from agentkeep_mongo.appending import Appending
-from agentkeep_mongo.client import Client, Document
+from agentkeep_mongo.client import Client
 from agentkeep_mongo.commit import Change, Commits
-from agentkeep_mongo.documents import Life, batch_entry, session_key, size_of, time_of
+from agentkeep_mongo.documents import Life, batch_entry, content_of, session_key, size_of, time_of
 from agentkeep_mongo.joining import Joining
 from agentkeep_mongo.log import Log, logged
 from agentkeep_mongo.moving import MAX_PENDING_BYTES, STAGE_ABOVE_BYTES, Mover
@@ -156,25 +156,16 @@ class MongoMessages:
         return watch_session(self._client, self._reading, self._notifier, scope, session_id, after_seq)
 
 
-def _content_of(message: MessageDraft) -> Document:
-    return {
-        "role": message.role,
-        "payload": message.payload,
-        "key": message.content_key,
-        "text": message.search_text,
-    }
-
-
 def _replaced_pending(state: State, message: MessageDraft, size: int) -> Change:
     """A message that stands in the session's document gets another content there."""
-    batches = replaced_in("$batches", message.id, _content_of(message), size)
+    batches = replaced_in("$batches", message.id, content_of(message), size)
     expressions = {"batches": batches, "pending_bytes": {"$add": ["$pending_bytes", size]}}
     return Change(_touched(state), {"cuts": state.document["cuts"] + 1}, expressions)
 
 
 def _edited(state: State, stored: Stored, message: MessageDraft, staged: Life | None) -> Change:
     """The session's document says what a moved message is now, or where that is staged."""
-    new = _content_of(message) if staged is None else {"staged": staged.id}
+    new = content_of(message) if staged is None else {"staged": staged.id}
     edit = {"q": Int64(stored.seq), "n": Int64(state.writes + 1), **new}
     return Change(_touched(state), {"cuts": state.document["cuts"] + 1, "edits": [edit], "unsettled": 1}, {})
 

@@ -18,6 +18,7 @@ from agentkeep_mongo.client import Client, Collections, Document
 from agentkeep_mongo.commit import pause
 from agentkeep_mongo.documents import Life, batch_messages, message_record, session_key
 from agentkeep_mongo.moving import Mover
+from agentkeep_mongo.state import admitted
 
 
 class Window(NamedTuple):
@@ -48,7 +49,7 @@ class Reading:
                 lambda to, extra=extra: queries.window(key, scope, wanted, to.messages.name, extra=extra, whole=whole),
                 latest=latest,
             )
-            moved = _admitted(found)
+            moved = admitted(found, found["moved"])
             leftovers = len(found["moved"]) - len(moved)
             if leftovers <= extra:
                 break
@@ -66,13 +67,10 @@ class Reading:
             latest=latest,
             rows=limit + 1,
         )
-        life, floor, moved = session["life"], session["floor"], _moved(session)
-        messages = [
-            row
-            for row in session["rows"]
-            if "e" not in row or (floor < row["q"] <= moved.get(row["e"], 0) and row["l"] == life)
-        ]
-        if len(messages) < len(session["rows"]) == limit:
+        rows, life = session["rows"], session["life"]
+        moved = admitted(session, [row for row in rows if "e" in row and row["l"] == life])
+        messages = [*(row for row in rows if "e" not in row), *moved]
+        if len(messages) < len(rows) == limit:
             return None
         return Window(session, _records(session_id, messages))
 
@@ -80,7 +78,7 @@ class Reading:
         """Raises `SessionNotFound`."""
         key = session_key(scope.tenant, session_id)
         found = await self._settled(session_id, lambda to: queries.by_ids(key, scope, ids, to.messages.name))
-        return _records(session_id, [*_admitted(found), *found["pending"]])
+        return _records(session_id, [*admitted(found, found["moved"]), *found["pending"]])
 
     async def _settled(
         self,
@@ -113,16 +111,6 @@ class Reading:
             await self._mover.settle(Life(found["_id"], found["life"]))
             tries += 1
             await pause(tries)
-
-
-def _admitted(found: Document) -> list[Document]:
-    floor, moved = found["floor"], _moved(found)
-    return [each for each in found["moved"] if floor < each["q"] <= moved.get(each["e"], 0)]
-
-
-def _moved(session: Document) -> dict[int, int]:
-    """By epoch: messages up to this seq were moved in it. What is left over from a crash has another epoch."""
-    return {int(epoch): int(to) for epoch, to in session["segments"]}
 
 
 def _pending(session_id: str, found: Document) -> list[Document]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from agentkeep.records import SessionRecord
@@ -48,15 +48,18 @@ class State:
 
     def stored(self) -> list[Stored]:
         """Those of the asked ids that the session holds."""
-        admitted = [each for each in self.document.get("moved_hits", ()) if is_admitted(each, self.segments)]
-        admitted = [each for each in admitted if each["q"] > self.document["floor"]]
+        moved = admitted(self.document, self.document.get("moved_hits", ()))
         found = {
             each["id"]: Stored(each["id"], int(each["q"]), each["key"], int(each["version"]))
-            for each in (*admitted, *self.document.get("pending_hits", ()))
+            for each in (*moved, *self.document.get("pending_hits", ()))
         }
         return list(found.values())
 
 
-def is_admitted(message: Document, segments: Sequence[Segment]) -> bool:
-    """Whether a session holds this document of the messages' collection: what is left over has another epoch."""
-    return any(message["e"] == segment.epoch and message["q"] <= segment.to for segment in segments)
+def admitted(session: Document, moved: Iterable[Document]) -> list[Document]:
+    """Those documents of the messages' collection that a session holds.
+
+    What a crash left over has another epoch than the session's, or a seq that was trimmed.
+    """
+    floor, last = session["floor"], {int(epoch): int(to) for epoch, to in session["segments"]}
+    return [each for each in moved if floor < each["q"] <= last.get(each["e"], 0)]
