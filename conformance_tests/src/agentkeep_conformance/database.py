@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
-from agentkeep import Keep, PersistenceAdapter
+from agentkeep import Keep, PersistenceAdapter, View
 
 from agentkeep_conformance import children
 from agentkeep_conformance.enrolment import Enrolment, Tier
@@ -68,6 +69,12 @@ class Database:
     def scan(self) -> AsyncIterator[bytes] | None:
         """Every stored byte string of the whole database, None if the enrolment has no scan."""
         return self.enrolment.scan(self.dsn, self.namespace)
+
+    async def server_work(self, keep: View) -> int:
+        """What the server did so far, by its own account. A server that tells it late does so at the next call."""
+        await asyncio.sleep(self.enrolment.server_tells_after)
+        await keep.sessions.find("s0")
+        return await self.enrolment.server_work(self.dsn, self.namespace)
 
     async def in_process(
         self,

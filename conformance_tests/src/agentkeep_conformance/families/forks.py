@@ -245,10 +245,10 @@ class Forks:
         for name in await _short_and_long(keep):
             for _ in range(_FORKS):  # so often that a driver has prepared what it prepares
                 await _fork_the_beginning(keep, name)
-            before = await _server_work(database, keep, name)
+            before = await database.server_work(keep)
             for _ in range(_FORKS):
                 await _fork_the_beginning(keep, name)
-            costs.append(await _server_work(database, keep, name) - before)
+            costs.append(await database.server_work(keep) - before)
         few, many = costs
         assert many <= few * 1.5 + _FORKS * 20, f"{few} for forks of a short log, {many} for those of a long one"
 
@@ -268,9 +268,3 @@ async def _short_and_long(keep: View) -> tuple[str, str]:
 
 async def _fork_the_beginning(keep: View, session_id: str) -> None:
     assert (await keep.sessions.fork(session_id, at_seq=20)).message_count == 20
-
-
-async def _server_work(database: Database, keep: View, session_id: str) -> int:
-    await asyncio.sleep(database.enrolment.server_tells_after)
-    await keep.sessions.get(session_id)
-    return await database.enrolment.server_work(database.dsn, database.namespace)

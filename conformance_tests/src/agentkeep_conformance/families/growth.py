@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from agentkeep import Keep
@@ -103,20 +102,15 @@ class Growth:
             have = want
             for calls in KINDS.values():  # so often that a driver has prepared what it prepares
                 await run(keep, calls, turn * 2 * _ROUNDS)
-            before = await self._told(database, keep)
+            before = await database.server_work(keep)
             for kind, calls in KINDS.items():
                 await run(keep, calls, (turn * 2 + 1) * _ROUNDS)
-                after = await self._told(database, keep)
+                after = await database.server_work(keep)
                 costs[kind].append(after - before)
                 before = after
         for kind, (few, many) in costs.items():
             more = _COUNTED_ROWS if kind in BY_FILTER else 20
             assert many <= few * 1.5 + _ROUNDS * more, f"{kind}: {few} in a small database, {many} in a large one"
-
-    async def _told(self, database: Database, keep: Keep) -> int:
-        await asyncio.sleep(database.enrolment.server_tells_after)
-        await keep.sessions.get("long")
-        return await database.enrolment.server_work(database.dsn, database.namespace)
 
 
 async def _work_small_and_large(database: Database, kinds: Mapping[str, Sequence[Call]]) -> dict[str, list[int]]:

@@ -123,10 +123,10 @@ class ListingCosts:
         await _make_selective(keep)
         for have, want in zip((0, *_CROWDS), _CROWDS, strict=False):
             await _make_crowd(keep, have, want)
-            before = await _told(database, keep)
+            before = await database.server_work(keep)
             for kind in COMMON:
                 await _list_pairs(keep, kind)
-                after = await _told(database, keep)
+                after = await database.server_work(keep)
                 costs[kind].append(after - before)
                 before = after
         for kind, (few, many) in costs.items():
@@ -214,12 +214,6 @@ async def _run(keep: Keep, calls: list[Call]) -> None:
 
 async def _done_by_server(database: Database, keep: Keep) -> int:
     """Of one run."""
-    before = await _told(database, keep)
+    before = await database.server_work(keep)
     await _run(keep, AMONG_EXPIRED)
-    return await _told(database, keep) - before
-
-
-async def _told(database: Database, keep: Keep) -> int:
-    await asyncio.sleep(database.enrolment.server_tells_after)
-    await keep.sessions.find("s0")
-    return await database.enrolment.server_work(database.dsn, database.namespace)
+    return await database.server_work(keep) - before
