@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from agentkeep_conformance.mutate import python_rules, text_rules
+from agentkeep_conformance.mutate import python_rules, text_rules, touched
 from agentkeep_conformance.mutate.explained import Unreadable, read
 from agentkeep_conformance.mutate.mutants import Mutant, mutants_of
 
@@ -95,6 +96,30 @@ def test_a_mutants_name_stays_if_lines_are_added_above(tmp_path: Path) -> None:
 
     assert names(TOY) == names(TOY.replace("\n\n\ndef", "\n\nOTHER = 'x'\n\n\ndef"))
     assert "toy.py grown [compare] if number < 10: => if number <= 10:" in names(TOY)
+
+
+BRANCHES = '''
+def moved(number):
+    """By one."""
+    if number < 10:
+        return number + 1
+    return number - 1
+'''
+
+
+def test_only_tests_that_run_its_block_may_see_a_mutant(tmp_path: Path) -> None:
+    (tmp_path / "toy.py").write_text(BRANCHES)
+    assert {(m.line, m.block) for m in mutants_of(tmp_path, [], [])} == {
+        (4, "toy.py:3"),
+        (5, "toy.py:5"),
+        (6, "toy.py:3"),
+    }
+    touched.instrument(tmp_path)
+    found: set[str] = sys.__dict__.setdefault(touched.__name__, set[str]())
+    found.clear()
+    moved = runpy.run_path(str(tmp_path / "toy.py"))["moved"]
+    assert (moved(20), set(found)) == (19, {"toy.py:3"})
+    assert (moved(3), set(found), moved.__doc__) == (4, {"toy.py:3", "toy.py:5"}, "By one.")
 
 
 def test_a_reason_stands_above_its_survivors(tmp_path: Path) -> None:

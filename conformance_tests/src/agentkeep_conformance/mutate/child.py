@@ -33,7 +33,7 @@ class _Mutant:
     def __init__(self, order: dict[str, Any]) -> None:
         self._order = order
         self._said = Path(os.environ[SAID])
-        self._touched = Touched() if order["measure"] else None
+        self._touched = Touched() if "measure" in order else None
 
     def pytest_sessionstart(self) -> None:
         """The tree's own package must not be tested in the mutant's place."""
@@ -43,10 +43,12 @@ class _Mutant:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        ranks: dict[str, int] = self._order["ranks"]
         if self._touched:
             self._touched.imported()
+            part, parts = cast("list[int]", self._order["measure"])
+            items[:] = items[part::parts]
         else:
+            ranks: dict[str, int] = self._order["ranks"]
             items[:] = sorted((item for item in items if item.nodeid in ranks), key=lambda item: ranks[item.nodeid])
 
     @pytest.hookimpl(tryfirst=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from agentkeep_conformance.mutate import python_rules, text_rules
 from agentkeep_conformance.mutate.changes import Change
+from agentkeep_conformance.mutate.touched import block_at
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,14 @@ class Mutant:
     @property
     def line(self) -> int:
         return self.source.count("\n", 0, self.change.start) + 1
+
+    @cached_property
+    def block(self) -> str | None:
+        """The part of the file that must run, or nothing sees the change; None if it runs with the module."""
+        if not self.change.in_function:
+            return None
+        before = self.source[: self.change.start].rpartition("\n")[2]
+        return f"{self.path}:{block_at(self.source, (self.line, len(before.encode())))}"
 
     @property
     def name(self) -> str:

@@ -16,6 +16,8 @@ from queue import Queue
 from time import monotonic
 from typing import Any, Self
 
+import pytest
+
 from agentkeep_conformance.mutate import child
 from agentkeep_conformance.mutate.mutants import Mutant
 from agentkeep_conformance.mutate.nursery import LIBRARIES, SUITE, Nursery
@@ -75,10 +77,8 @@ class _Test:
     touched: frozenset[str]
 
     def may_see(self, mutant: Mutant) -> bool:
-        """Whether it runs the changed function. Each test may see what is no function: a module's body, a statement."""
-        if not mutant.change.in_function or EVERYTHING in self.touched:
-            return True
-        return f"{mutant.path} {mutant.change.where}" in self.touched
+        """Whether it runs the changed block. Each test may see what is in none: a module's body, a statement."""
+        return mutant.block is None or mutant.block in self.touched or EVERYTHING in self.touched
 
 
 @dataclass(frozen=True)
@@ -117,17 +117,24 @@ class Runner:
 
     def measure(self) -> float:
         """Run all tests on the unchanged package, which must pass. Returns the seconds. Raises `Unsound`."""
-        ran = self._run(None)
-        if ran.code != 0:
-            raise Unsound(f"the tests fail on the unchanged package:\n{ran.log[-3_000:]}")
-        started, ended = ran.said[::2], ran.said[1::2]
-        self._tests = [
-            _Test(start["test"], end["seconds"], frozenset(end["touched"]))
-            for start, end in zip(started, ended, strict=True)
-        ]
+        started = monotonic()
+        with ThreadPoolExecutor(self._jobs) as threads:
+            parts = [*threads.map(self._measured, range(self._jobs))]
+        self._tests = [test for part in parts for test in part]
+        if not self._tests:
+            raise Unsound("there are no tests")
         self._patience = max(PATIENCE, 10 * max(test.seconds for test in self._tests))
-        self._longest = 60 + 5 * ran.seconds
-        return ran.seconds
+        self._longest = 60 + 5 * sum(test.seconds for test in self._tests)
+        return monotonic() - started
+
+    def _measured(self, part: int) -> list[_Test]:
+        ran = self._run(None, part)
+        if ran.code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            raise Unsound(f"the tests fail on the unchanged package:\n{ran.log[-3_000:]}")
+        return [
+            _Test(start["test"], end["seconds"], frozenset(end["touched"]))
+            for start, end in zip(ran.said[::2], ran.said[1::2], strict=True)
+        ]
 
     def run(self, mutants: list[Mutant]) -> Iterator[Verdict]:
         """A verdict for each, as it ends. Raises `Unsound`."""
@@ -165,7 +172,7 @@ class Runner:
         tests.sort(key=lambda test: (-here[test.name], -anywhere[test.name], test.seconds))
         return {test.name: rank for rank, test in enumerate(tests)}
 
-    def _run(self, mutant: Mutant | None) -> _Ran:
+    def _run(self, mutant: Mutant | None, part: int = 0) -> _Ran:
         with tempfile.TemporaryDirectory(prefix="agentkeep-mutate-", ignore_cleanup_errors=True) as name:
             scratch = Path(name)
             copy = scratch / "package" / self._package.module
@@ -175,7 +182,7 @@ class Runner:
             else:
                 (copy / mutant.path).write_text(mutant.text, encoding="utf-8")
             order = {"module": self._package.module, "folder": str(copy), "patience": self._patience}
-            order |= {"measure": mutant is None, "ranks": self._ranks(mutant) if mutant else {}}
+            order |= {"ranks": self._ranks(mutant)} if mutant else {"measure": [part, self._jobs]}
             (scratch / "order").write_text(json.dumps(order), encoding="utf-8")
             (scratch / "said").touch()
             started = monotonic()
