@@ -81,7 +81,7 @@ def cause_of(error: Exception) -> Cause:
     if isinstance(error, driver.NetworkTimeout | driver.ExecutionTimeout) or code in _TOO_LATE:
         return Cause.TIMEOUT
     if isinstance(error, driver.ServerSelectionTimeoutError | driver.WaitQueueTimeoutError):
-        return Cause.TIMEOUT
+        return Cause.REFUSED  # the driver has waited as long as the options say, and sent nothing
     if isinstance(error, driver.ConnectionFailure | OSError) or code in _INTERRUPTED:
         return Cause.LOST
     if code in _CONTENTION:

@@ -16,10 +16,12 @@ from agentkeep_conformance.database import Database
 from agentkeep_conformance.operations import READS, WRITES, Expectation, expectation, furnish, world_of
 from agentkeep_conformance.proxy import Fault, Proxy
 
-_CUTS = (Fault.CUT_BEFORE_SEND, Fault.CUT_BEFORE_REPLY, Fault.CUT_MID_REPLY)
+CUTS = (Fault.CUT_BEFORE_SEND, Fault.CUT_BEFORE_REPLY, Fault.CUT_MID_REPLY)
 _STALLS = (Fault.STALL_REQUEST, Fault.STALL_REPLY)
 _PATIENCE = 90
 """Seconds that any call may take, whatever happens: longer means that it hangs."""
+_TENANTS = count()
+"""No two benches share one."""
 
 
 class Bench:
@@ -29,18 +31,17 @@ class Bench:
         self.proxy = proxy
         self._victim = victim
         self._witness = witness
-        self._tenants = count()
 
     async def furnished(self) -> tuple[View, View]:
         """The victim and the witness in a tenant of its own, with data in it and a connection that was used."""
-        tenant = f"t{next(self._tenants)}"
+        tenant = f"t{next(_TENANTS)}"
         victim, witness = self._victim.for_tenant(tenant), self._witness.for_tenant(tenant)
         await furnish(witness)
         await within(victim.sessions.get("s"))
         return victim, witness
 
     async def expected(self, name: str) -> Expectation:
-        return await expectation(self._witness.for_tenant(f"t{next(self._tenants)}"), name)
+        return await expectation(self._witness.for_tenant(f"t{next(_TENANTS)}"), name)
 
     async def round_trips(self, run: Callable[[View], Awaitable[Any]]) -> int:
         """How many the call takes when nothing breaks."""
@@ -79,16 +80,24 @@ async def error_of(call: Awaitable[Any]) -> PersistenceError | None:
     return None
 
 
+async def for_each_cut(check: Callable[[Fault], Awaitable[None]]) -> None:
+    """Check all kinds of cut at the same time, each with a bench of its own: the calls mostly wait for the server."""
+    for outcome in await asyncio.gather(*map(check, CUTS), return_exceptions=True):
+        if outcome is not None:
+            raise outcome
+
+
 class Faults:
     @proves("ERR-2", "ERR-1", "FLT-1", "FLT-2")
     @needs_wire
     @pytest.mark.parametrize("name", WRITES)
     async def test_a_cut_write_is_done_once_or_not_at_all(self, database: Database, name: str) -> None:
         operation = WRITES[name]
-        async with bench_of(database) as bench:
-            expected = await bench.expected(name)
-            for nth in range(1, 1 + await bench.round_trips(operation.run)):
-                for fault in _CUTS:
+
+        async def is_cut(fault: Fault) -> None:
+            async with bench_of(database) as bench:
+                expected = await bench.expected(name)
+                for nth in range(1, 1 + await bench.round_trips(operation.run)):
                     victim, witness = await bench.furnished()
                     plan = bench.proxy.arm(fault, nth=nth)
                     error = await error_of(operation.run(victim))
@@ -98,14 +107,17 @@ class Faults:
                     expected.check(await world_of(witness), error)
                     await self._works_again(victim, witness, expected, error)
 
+        await for_each_cut(is_cut)
+
     @proves("ERR-2", "FLT-1", "FLT-2")
     @needs_wire
     @pytest.mark.parametrize("name", WRITES)
     async def test_a_server_that_goes_away_in_a_write_is_said_so(self, database: Database, name: str) -> None:
         operation = WRITES[name]
-        async with bench_of(database) as bench:
-            expected = await bench.expected(name)
-            for fault in _CUTS:
+
+        async def goes_away(fault: Fault) -> None:
+            async with bench_of(database) as bench:
+                expected = await bench.expected(name)
                 victim, witness = await bench.furnished()
                 bench.proxy.arm(fault, then_refuse=True)
                 error = await error_of(operation.run(victim))
@@ -114,6 +126,8 @@ class Faults:
                 assert isinstance(await error_of(victim.sessions.get("s")), Unavailable)
                 bench.proxy.restore()
                 await self._works_again(victim, witness, expected, error)
+
+        await for_each_cut(goes_away)
 
     async def _works_again(
         self, victim: View, witness: View, expected: Expectation, error: PersistenceError | None
@@ -129,9 +143,11 @@ class Faults:
     @pytest.mark.parametrize("name", READS)
     async def test_a_cut_read_succeeds_or_is_unavailable(self, database: Database, name: str) -> None:
         read = READS[name]
-        async with bench_of(database) as bench:
-            for nth in range(1, 1 + await bench.round_trips(read)):
-                for fault, then_refuse in [(fault, refuse) for fault in _CUTS for refuse in (False, True)]:
+
+        async def is_cut(fault: Fault) -> None:
+            async with bench_of(database) as bench:
+                trips = range(1, 1 + await bench.round_trips(read))
+                for nth, then_refuse in [(nth, refuse) for nth in trips for refuse in (False, True)]:
                     victim, witness = await bench.furnished()
                     expected = await read(witness)
                     bench.proxy.arm(fault, nth=nth, then_refuse=then_refuse)
@@ -139,6 +155,8 @@ class Faults:
                         assert await within(read(victim)) == expected
                     bench.proxy.restore()
                     assert await within(read(victim)) == expected
+
+        await for_each_cut(is_cut)
 
     @proves("FLT-2")
     @needs_wire

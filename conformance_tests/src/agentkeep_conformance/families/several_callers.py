@@ -19,7 +19,7 @@ from agentkeep_conformance.children import report
 from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
-from agentkeep_conformance.families.faults import bench_of, within
+from agentkeep_conformance.families.faults import bench_of, for_each_cut, within
 from agentkeep_conformance.families.ttl import HOUR, expired
 from agentkeep_conformance.families.watching import watching
 from agentkeep_conformance.proxy import Fault
@@ -182,19 +182,21 @@ class SeveralCallers:
     @needs_wire
     @pytest.mark.parametrize("then_refuse", [False, True], ids=["cut", "gone"])
     async def test_calls_that_are_cut_off_land_once_or_not_at_all(self, database: Database, then_refuse: bool) -> None:
-        cuts = (Fault.CUT_BEFORE_SEND, Fault.CUT_BEFORE_REPLY, Fault.CUT_MID_REPLY)
-        async with bench_of(database) as bench:
-            for fault, nth in [(fault, nth) for fault in cuts for nth in (1, 2, 3)]:
-                victim, witness = await bench.furnished()
-                for id in _SESSIONS:
-                    await witness.sessions.create(id)
-                bench.proxy.arm(fault, nth=nth, then_refuse=then_refuse)
-                calls = [call(victim, id, f"{n}") for n in range(3) for id in _SESSIONS]
-                found = await within(outcomes(calls))
-                bench.proxy.restore()
-                for n, one in enumerate(found):
-                    await self._is_told(witness, _SESSIONS[n % 5], f"{n // 5}", one)
-                assert await within(call(victim, "s0", "again"))
+        async def are_cut_off(fault: Fault) -> None:
+            async with bench_of(database) as bench:
+                for nth in (1, 2, 3):
+                    victim, witness = await bench.furnished()
+                    for id in _SESSIONS:
+                        await witness.sessions.create(id)
+                    bench.proxy.arm(fault, nth=nth, then_refuse=then_refuse)
+                    calls = [call(victim, id, f"{n}") for n in range(3) for id in _SESSIONS]
+                    found = await within(outcomes(calls))
+                    bench.proxy.restore()
+                    for n, one in enumerate(found):
+                        await self._is_told(witness, _SESSIONS[n % 5], f"{n // 5}", one)
+                    assert await within(call(victim, "s0", "again"))
+
+        await for_each_cut(are_cut_off)
 
     async def _is_told(self, witness: View, id: str, name: str, found: Any) -> None:
         """ERR-2: success means once, `Unavailable` not at all, `OutcomeUnknown` one of both; no other error will do."""
