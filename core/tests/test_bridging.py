@@ -159,6 +159,26 @@ async def test_a_session_of_any_bridge_is_one_chat(framework: str) -> None:
     assert {message.turn_id for message in chat} == {"t"}
 
 
+@pytest.mark.anyio
+async def test_what_a_tool_returned_as_json_reads_as_it_was_written() -> None:
+    result = {"toolUseId": "1", "status": "success", "content": [{"json": {"city": "Tromsø"}}]}
+    event = {"message": {"role": "user", "content": [{"toolResult": result}]}}
+    async with agentkeep.connect("memory://") as keep:
+        written = item_message("strands-agents", event, role="x", turn_id="t")
+        await keep.messages.append("s", [written], create={})
+        [shown] = chat_messages(await keep.messages.tail("s", 9))
+    assert "Tromsø" in str(shown.content)
+
+
+@pytest.mark.anyio
+async def test_an_item_of_which_nothing_is_shown_is_no_message() -> None:
+    event = {"message": {"role": "assistant", "content": [{"reasoningContent": {"reasoningText": {"text": "hm"}}}]}}
+    async with agentkeep.connect("memory://") as keep:
+        written = item_message("strands-agents", event, role="x", turn_id="t")
+        await keep.messages.append("s", [written], create={})
+        assert chat_messages(await keep.messages.tail("s", 9)) == []
+
+
 def text_of(item: dict[str, Any]) -> str:
     content = item["content"]
     return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from agentkeep import InvalidInput, NewMessage, View, connect, transfer
@@ -47,7 +48,7 @@ async def test_what_was_exported_comes_back_whole_under_a_new_version(tmp_path: 
         assert lines[0] == {"format": "agentkeep-export", "version": 1, "tenant": "default"}
         assert [next(iter(line)) for line in lines[1:]] == ["session", "message", "message", "session", "end"]
         assert "version" not in lines[1]["session"]
-        file = opened(tmp_path, content)
+        file = opened(tmp_path, content.replace(b"\n", b"\n \n"))  # an empty line says nothing
         file.check(new.capabilities)
         outcomes: list[transfer.Outcome] = []
         await transfer.import_files(new, [file], outcomes.append)
@@ -86,6 +87,23 @@ async def test_conversations_of_other_tools(tmp_path: Path) -> None:
         file.check(keep.capabilities)
         await transfer.import_files(keep, [file], lambda _: None)
         assert [json.loads(line) async for line in transfer.export_chats(keep)] == [talk]
+
+
+async def test_a_field_that_differs_is_taken_from_a_file_that_has_grown_alone(tmp_path: Path) -> None:
+    said: list[dict[str, Any]] = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    async with connect("memory://") as keep:
+
+        async def imported(title: str, messages: int) -> tuple[str, str | None]:
+            talk = {"id": "c1", "title": title, "messages": said[:messages]}
+            file = opened(tmp_path, json.dumps(talk).encode(), "chat.json")
+            file.check(keep.capabilities)
+            outcomes: list[transfer.Outcome] = []
+            await transfer.import_files(keep, [file], outcomes.append)
+            return outcomes[0].result, (await keep.sessions.get("c1")).title
+
+        assert await imported("first", 1) == ("created", "first")
+        assert await imported("other", 1) == ("refused", "first")
+        assert await imported("second", 2) == ("grown", "second")
 
 
 @pytest.mark.parametrize(

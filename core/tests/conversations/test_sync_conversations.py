@@ -6,11 +6,15 @@ import _thread
 import asyncio
 import inspect
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from agentkeep import conversations, sync
+from agentkeep._blocking import Blocking
 from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep.sync import SyncConversation, SyncKeep, SyncSessionManager, SyncTurn
 from agentkeep.wrappers import MessagesWrapper, Wrapper
@@ -38,6 +42,73 @@ def test_every_verb_is_there_with_the_same_parameters(ours: type[object], theirs
         if inspect.isfunction(getattr(theirs, name)):
             mine, other = (list(inspect.signature(getattr(kind, name)).parameters) for kind in (ours, theirs))
             assert mine == other, name
+
+
+class _Twin:
+    """Stands for the asynchronous object and for the runner: keeps what it was called with."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return partial(self._note, name)
+
+    def run(self, result: Any) -> Any:
+        return result
+
+    def _note(self, name: str, /, *args: Any, **fields: Any) -> _Twin:
+        self.calls.append((name, args, fields))
+        return self
+
+
+CALLS_BACK = {"retry", "stream"}
+"""What these are given is a caller's function, which they call themselves."""
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (SyncSessionManager, conversations.SessionManager),
+        (SyncConversation, conversations.Conversation),
+        (SyncTurn, conversations.Turn),
+    ],
+)
+def test_every_argument_reaches_the_asynchronous_twin(ours: type[Blocking[Any]], theirs: type[object]) -> None:
+    verbs = {name for name in vars(ours) if not name.startswith("_")} - CALLS_BACK
+    for name in [name for name in verbs if inspect.isfunction(vars(ours)[name])]:
+        twin = cast("Any", _Twin())
+        face = ours.__new__(ours)
+        Blocking.__init__(face, twin, twin)  # pyright: ignore[reportUnknownMemberType]
+        args, fields, expected = every_argument_of(getattr(ours, name))
+        getattr(face, name)(*args, **fields)
+        called, given, named = twin.calls[0]
+        assert called == name
+        assert inspect.signature(getattr(theirs, name)).bind(None, *given, **named).arguments == expected, name
+
+
+def test_a_manager_is_made_with_every_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+    twin = _Twin()
+    monkeypatch.setattr("agentkeep._sync_conversations.SessionManager", twin.made)
+    _, fields, _ = every_argument_of(SyncSessionManager.__init__)
+    SyncSessionManager(cast("Any", SimpleNamespace(asynchronous="keep", runner=None)), **fields)
+    assert twin.calls == [("made", ("keep",), fields)]
+
+
+def every_argument_of(verb: Callable[..., Any]) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+    """A value of its own for each parameter, as they are given, and all of them as they are bound."""
+    args: list[Any] = []
+    fields: dict[str, Any] = {}
+    bound: dict[str, Any] = {"self": None}
+    for parameter in list(inspect.signature(verb).parameters.values())[1:]:
+        if parameter.kind is parameter.VAR_KEYWORD:
+            fields["name"] = "the name"
+            bound[parameter.name] = {"name": "the name"}
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            fields[parameter.name] = bound[parameter.name] = f"the {parameter.name}"
+        else:
+            args.append(f"the {parameter.name}")
+            bound[parameter.name] = args[-1]
+    return args, fields, bound
 
 
 def test_an_agent_without_await(keep: SyncKeep) -> None:

@@ -140,6 +140,17 @@ async def test_keep_partial_keeps_what_was_finished_and_marks_it(conversation: C
     assert contents(await conversation.stored_turn("t1")) == ["Hi", "Hello"]
 
 
+async def test_keep_partial_keeps_the_ids_that_the_caller_gave(conversation: Conversation) -> None:
+    with pytest.raises(RuntimeError):  # noqa: PT012 - the block's end raises
+        async with conversation.turn("t1", keep_partial=True) as turn:
+            turn.add_messages([NewMessage(id="mine", role="user", content="Hi", turn_id="theirs")])
+            turn.add("user", "still there?")
+            raise RuntimeError
+    mine, other = await conversation.history()
+    assert (mine.id, mine.turn_id) == ("mine", "theirs")
+    assert (other.id, other.turn_id) != ("t1.1", "t1")
+
+
 async def test_keep_partial_also_if_the_task_is_cancelled(conversation: Conversation) -> None:
     begun = asyncio.Event()
 

@@ -192,6 +192,17 @@ def test_images_cross_and_foreign_reasoning_stays(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", CASES)
+def test_an_image_keeps_its_type_and_other_files_are_no_images(target: str) -> None:
+    def in_target(kind: str) -> str:
+        part = {"inlineData": {"mimeType": kind, "data": "iVBORw0KGgo="}}
+        return str(CASES[target].back(formats.from_gemini([{"role": "user", "parts": [part]}])))
+
+    assert "image/webp" in in_target("image/webp")
+    if target != "gemini":
+        assert "image" not in in_target("audio/wav").replace("agentkeep", "")
+
+
+@pytest.mark.parametrize("target", CASES)
 def test_several_results_in_one_message_cross(target: str) -> None:
     for said in (formats.from_anthropic(ANTHROPIC[2:5]), formats.from_gemini(GEMINI[5:7])):
         made = CASES[target].convert(CASES[target].back([*said]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from agentkeep.errors import Closed, Unavailable
@@ -206,3 +207,29 @@ async def test_close_stops_the_listener_before_it_returns() -> None:
         notifier.close()
         assert log == ["made", "listen a", "stop"]
     assert log == ["made", "listen a", "stop"]
+
+
+class _UnderLock(dict[Key, set[Watcher]]):
+    """Refuses what needs the lock. Without it one may only ask whether a session has watchers."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        super().__init__()
+        self._lock = lock
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("get", "setdefault", "values", "items"):
+            assert object.__getattribute__(self, "_lock").locked(), f"{name} without the lock"
+        return super().__getattribute__(name)
+
+
+async def test_what_threads_share_is_used_under_the_lock_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    notifier = Notifier()
+    lock = threading.Lock()
+    monkeypatch.setattr(notifier, "_lock", lock)
+    monkeypatch.setattr(notifier, "_watchers", _UnderLock(lock))
+    with notifier.watching(A) as watcher:
+        notifier.notify(A)
+        assert await woken(watcher)
+    with notifier.watching(A):
+        notifier.notify_all()
+        notifier.close()
