@@ -24,6 +24,12 @@ class TestPostgres(PostgresTroubles, PostgresStorage, AdapterConformance):
     has_schema, tables, corpora = True, ("sessions", "labels", "messages"), released(Path(__file__).parent / "corpora")
     driver, drivers = "asyncpg", (AsyncpgDriver, PsycopgDriver)
     connect_args: ClassVar[dict[str, Any]] = {}
+    small_steps: ClassVar[dict[str, int]] = {
+        "agentkeep_postgres.listing._COMMON": 1,
+        "agentkeep_postgres.settled._UNLISTED_AT_ONCE": 1,
+        "agentkeep_postgres.search._INDEXED_WORDS": 1,
+        "agentkeep_postgres.search._INDEXED_CHARACTERS": 3,
+    }
 
     def open(self, dsn: str, namespace: str, **options: Any) -> PostgresAdapter:
         return PostgresAdapter.from_url(self.url(dsn), prefix=namespace, **options)

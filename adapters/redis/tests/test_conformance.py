@@ -21,6 +21,11 @@ class TestRedis(RedisTroubles, RedisStorage, AdapterConformance):
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5}
     round_trips: ClassVar[dict[str, int]] = {"listing": 2}
     has_schema, corpora, clients = True, released(Path(__file__).parent / "corpora"), (ServerClient, ClusterClient)
+    small_steps: ClassVar[dict[str, int]] = {
+        "agentkeep_redis.listing._WIDTH": 2,
+        "agentkeep_redis.listing._WIDER_BITS": 1,
+        "agentkeep_redis.sweep._BATCH": 1,
+    }
 
     def open(self, dsn: str, namespace: str, **options: Any) -> RedisAdapter:
         return RedisAdapter.from_url(dsn, prefix=namespace, **options)

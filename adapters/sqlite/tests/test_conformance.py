@@ -20,6 +20,18 @@ from agentkeep_sqlite.threads import ThreadClient
 class TestSqlite(SQLiteTroubles, AdapterConformance):
     short_timeout: ClassVar[dict[str, Any]] = {"busy_timeout": timedelta(seconds=0.5)}
     has_schema, corpora = True, released(Path(__file__).parent / "corpora")
+    small_steps: ClassVar[dict[str, int]] = {
+        "agentkeep_sqlite.listing.COUNT_STEP": 1,
+        "agentkeep_sqlite.listing._UNLISTED_AT_ONCE": 1,
+        "agentkeep_sqlite.listing._FEW_EXPIRED": 0,
+        "agentkeep_sqlite.listing._COMMON": 1,
+        "agentkeep_sqlite.search.INDEX_STEP": 1,
+        "agentkeep_sqlite.search._FEW": 1,
+        "agentkeep_sqlite.search._FEW_SESSIONS": 1,
+        "agentkeep_sqlite.tables.REMOVED_AT_ONCE": 2,
+        "agentkeep_sqlite.sessions.MAX_SHORT": 1,
+        "agentkeep_sqlite.messages.MAX_SHORT": 1,
+    }
 
     def open(self, dsn: str, namespace: str, **options: Any) -> SQLiteAdapter:
         return SQLiteAdapter(self.file(dsn), prefix=namespace, **options)

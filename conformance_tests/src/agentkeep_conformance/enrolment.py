@@ -100,6 +100,12 @@ class Enrolment:
     count against the 3 round trips of LIFE-1.
     """
 
+    small_steps: ClassVar[dict[str, int]] = {}
+    """Small values for the adapter's own limits after which it works in another step or in another way.
+
+    For example {"agentkeep_sqlite.listing.COUNT_STEP": 1}. Some of the random programs run with these.
+    """
+
     has_schema: ClassVar[bool] = False
     """True: `open` takes `manage_schema=False`, and then the adapter creates and migrates nothing (LIFE-1)."""
 

@@ -15,11 +15,15 @@ from agentkeep import Conflict, Keep, NewMessage, PersistenceError, View
 from agentkeep_conformance.agreement import agree, value_of
 from agentkeep_conformance.model import Model
 from agentkeep_conformance.model_messages import ModelView
+from agentkeep_conformance.plain_values import check_value
 from agentkeep_conformance.rows import OneOf, Position, Row, position_by
 from agentkeep_conformance.samples import HandClock
 
 IDLE_TTL = timedelta(hours=2)
 """The default of the second of the two instances; the first has none."""
+
+_CHECKED_ONE_IN = 10
+"""Of so many results of a verb one is pickled and told as JSON, which takes longer than the call in memory."""
 
 _numbers = count()
 T = TypeVar("T")
@@ -87,6 +91,8 @@ class ComparingMachine:
         real = getattr(getattr(pair.real, repository), name)
         model = getattr(getattr(pair.model, repository), name)
         found, outcome = self.both(real(*arguments, **options), lambda: model(*arguments, **options))
+        if self.met[verb, "", outcome] % _CHECKED_ONE_IN == 0:
+            check_value(found)
         for option in ("", *(option for option, value in options.items() if value is not None)):
             self.met[verb, option, outcome] += 1
         return found

@@ -147,6 +147,7 @@ class Programs(rules_restoring.Restoring):
         pair = self.pair(view)
         self.start_listing(view, filters, order, limit)
         self.do(pair, "sessions.count", **self.with_bound(pair, filters))
+        self.do(pair, "sessions.count")
         self.finish_listings()
 
     def start_listing(self, view: Any, filters: Drawn, order: str, limit: int) -> None:

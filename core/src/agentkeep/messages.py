@@ -236,8 +236,9 @@ class Messages:
         return await repository.trim(self._scope, session_id, keep_last=keep_last)
 
     async def pop(self, session_id: str) -> Message | None:
-        """Remove and return the newest message; None if there is none. Raises `SessionNotFound`."""
-        record = await self._repository.pop(self._scope, check_id(session_id, "session_id"))
+        """Remove and return the newest message; None if there is none. Raises `SessionNotFound`, `Corrupt`."""
+        await self.tail(session_id, 1)  # a message that can't be read stays (ERR-4)
+        record = await self._repository.pop(self._scope, session_id)
         return None if record is None else decode_message(session_id, record)
 
     async def clear(self, session_id: str) -> int:

@@ -215,6 +215,7 @@ class Sessions:
             version=first_version(),
             changes=session_changes(update, self._scope, self._shared.capabilities) if update else None,
         )
+        self._decode(await repository.get(self._scope, id))  # no copy is made of what can't be read (ERR-4)
         return self._decode(await repository.fork(self._scope, fork))
 
     async def delete(self, id: str, *, expected_version: int | None = None) -> bool:

@@ -181,6 +181,10 @@ class Errors:
             await keep.sessions.create("bad")
         with pytest.raises(Corrupt):
             await keep.messages.update("s", "bad", content="good")
+        with pytest.raises(Corrupt):
+            await keep.messages.pop("s")
+        with pytest.raises(Corrupt):
+            await keep.sessions.fork("bad", new_id="copy")
         record = await adapter.messages.get(SCOPE, "s", "bad")
         assert record.payload == '{"metadata":["no object"]}'
         assert (await adapter.sessions.get(SCOPE, "bad")).state == '["no object"]'
