@@ -5,23 +5,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from agentkeep import NewMessage, PersistenceError
 
 from agentkeep_conformance import programs as a
-from agentkeep_conformance import rules_restoring
+from agentkeep_conformance import rules_of_time, rules_restoring
 from agentkeep_conformance.agreement import agree, value_of
 from agentkeep_conformance.machine import Pair
 from agentkeep_conformance.programs import Draw, Drawn
 from agentkeep_conformance.samples import PATIENCE_SECONDS
 
-SHORT = timedelta(milliseconds=30)
-"""A life that ends while the program waits, if the server's clock decides."""
 
-
-class Programs(rules_restoring.Restoring):
+class Programs(rules_restoring.Restoring, rules_of_time.Time):
     """Fresh tenants, an empty model, and steps that compare every answer."""
 
     def furnish(self, tenant: int = 0) -> None:
@@ -194,31 +190,6 @@ class Programs(rules_restoring.Restoring):
             return
         agree(expected, self.run(_first(pair.real.messages.watch(id, after_seq=after), len(expected))))
 
-    def let_expire(self, view: Any, id: str) -> None:
-        """TTL-1: from then on the session is absent, swept or not."""
-        pair = self.pair(view)
-        if self.clock is not None:
-            self.do(pair, "sessions.update", id, ttl=1)
-            self.clock.move(seconds=1)
-        elif self.do(pair, "sessions.update", id, ttl=SHORT) is not None:
-            self.run(_gone(pair.real, id))
-            self.model.held[pair.model.tenant, id].expired = True
-        self.same_session(pair, id)
-
-    def wait(self, seconds: float) -> None:
-        if self.clock is not None:
-            self.clock.move(seconds=seconds)
-
-    def change_pace(self, seconds: float) -> None:
-        """At a pace of 0, all that follows happens at one moment of a clock that the program moves."""
-        self.tick = timedelta(seconds=seconds)
-
-    def sweep(self, view: Any, limit: int) -> None:
-        pair = self.pair(view)
-        removed = self.run(pair.real.sweep(limit))
-        expected = pair.model.sessions.sweep(limit)
-        assert removed == expected or (pair.real.capabilities.native_ttl and removed <= expected)
-
 
 async def _first(messages: Any, count: int) -> list[Any]:
     found: list[Any] = []
@@ -227,12 +198,6 @@ async def _first(messages: Any, count: int) -> list[Any]:
             found.append(await anext(messages))
     await messages.aclose()
     return found
-
-
-async def _gone(view: Any, id: str) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while await view.sessions.find(id) is not None:  # noqa: ASYNC110 - it waits for the server's clock
-            await asyncio.sleep(0.01)
 
 
 STEPS: dict[str, tuple[int, Callable[[Draw], Drawn]]] = {
@@ -290,9 +255,6 @@ STEPS: dict[str, tuple[int, Callable[[Draw], Drawn]]] = {
         },
     ),
     "watch": (2, lambda d: {"after": d.number(0, 4)}),
-    "let_expire": (1, lambda d: {}),
-    "wait": (1, lambda d: {"seconds": d.one([1, 3_600, 7_200, 7_201])}),
-    "change_pace": (1, lambda d: {"seconds": d.one([0, 0.000_001, 0.001, 1])}),
-    "sweep": (1, lambda d: {"limit": d.one([1, 1_000])}),
+    **rules_of_time.STEPS,
 }
 """Each step's weight, and its arguments besides `view` and `id`."""

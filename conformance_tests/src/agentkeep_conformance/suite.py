@@ -15,6 +15,7 @@ from agentkeep_conformance.families.bound_cursors import BoundCursors
 from agentkeep_conformance.families.bounded_steps import BoundedSteps
 from agentkeep_conformance.families.cancellation import Cancellation
 from agentkeep_conformance.families.capabilities import CapabilitiesDeclared
+from agentkeep_conformance.families.clocks import Clocks
 from agentkeep_conformance.families.concurrency import Concurrency
 from agentkeep_conformance.families.cost import Cost
 from agentkeep_conformance.families.cost_reads import CostOfReads
@@ -126,6 +127,7 @@ class AdapterConformance(
     Secrets,
     Archive,
     Stateful,
+    Clocks,
     Concurrency,
     Interleaving,
     Processes,
