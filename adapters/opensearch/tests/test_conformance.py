@@ -12,10 +12,7 @@ from agentkeep_opensearch import OpenSearchAdapter
 from opensearchpy import AsyncOpenSearch
 
 _EVERYDAY = (Path(__file__).parent / "everyday.txt").read_text().split()
-"""Families in which each clause but COST-4 has a test (NOTES.md says why).
-
-Requests take longer here than elsewhere, so the others are run nightly.
-"""
+"""Families in which each clause has a test. Requests take longer here than elsewhere, so the others are run nightly."""
 
 
 class TestOpenSearch(OpenSearchTroubles, OpenSearchStorage, AdapterConformance):

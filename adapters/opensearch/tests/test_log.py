@@ -30,11 +30,21 @@ def test_parts_of_a_log(seed: int) -> None:
     low, high, amount = seed % 17, 20 + seed % 13, seed % 9
     assert list(log.seqs(log.clip(runs, low, high))) == [seq for seq in chosen if low <= seq <= high]
     assert log.newest(runs, amount) == chosen[::-1][:amount]
-    kept = log.kept(runs, amount)
-    assert list(log.seqs(kept)) == (chosen[-amount:] if amount else [])
-    assert list(log.seqs(log.without(runs, kept))) == [seq for seq in chosen if not log.contains(kept, seq)]
+    trimmed = log.trimmed(runs, amount)
+    assert list(log.seqs(trimmed)) == chosen[amount:]
+    assert list(log.seqs(log.outside(runs, trimmed))) == chosen[:amount]
     inner = log.clip(runs, low, high)
-    assert list(log.seqs(log.without(runs, inner))) == [seq for seq in chosen if not low <= seq <= high]
+    assert list(log.seqs(log.outside(runs, inner))) == [seq for seq in chosen if not low <= seq <= high]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_two_logs(seed: int) -> None:
+    runs, chosen = _some(seed)
+    others, rest = _some(seed * 7 + 3)
+    assert list(log.seqs(log.without(runs, others))) == [seq for seq in chosen if seq not in rest]
+    both = log.union(runs, others)
+    assert both == log.of_seqs({*chosen, *rest})
+    assert list(log.seqs(both)) == sorted({*chosen, *rest})
 
 
 @pytest.mark.parametrize("newest_first", [False, True])

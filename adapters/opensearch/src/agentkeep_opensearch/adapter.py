@@ -24,7 +24,7 @@ from agentkeep_opensearch.notify import SessionNotifier
 from agentkeep_opensearch.removal import Remover
 from agentkeep_opensearch.schema import IndexSettings, look, prepare
 from agentkeep_opensearch.search import Search
-from agentkeep_opensearch.server import durability_of, version_of, warnings_of
+from agentkeep_opensearch.server import durability_of, longest_body, version_of, warnings_of
 from agentkeep_opensearch.sessions import OpenSearchSessions
 from agentkeep_opensearch.statements import Names
 from agentkeep_opensearch.sweep import Sweeper
@@ -123,6 +123,7 @@ class OpenSearchAdapter:
         try:
             with self._client.call():
                 found = await prepare(self._client, self._names, self._settings, manage=self._manage_schema)
+                self._client.longest_body = await longest_body(self._client)
         except BaseException:
             await self._client.close()
             raise

@@ -24,7 +24,10 @@ from agentkeep_opensearch.steps import Needs, Steps
 _WITHOUT = ("state", "metadata", "labels")
 _MOST_APPENDS = 64
 _MOST_CHARACTERS = 4 * 1024 * 1024
-"""Of one commit, if it has more than one append."""
+_BYTES_A_CHARACTER = 8
+_CHARACTERS_A_MESSAGE = 300
+"""At most, of what stands beside a message's texts. All this is of one commit, if it has more than one append: none may
+make it too long for the others."""
 
 
 @dataclass(eq=False)
@@ -70,7 +73,7 @@ class Appender:
         waiting = self._waiting[key]
         try:
             while waiting:
-                items = _take(waiting)
+                items = _take(waiting, min(_MOST_CHARACTERS, self._client.longest_body // _BYTES_A_CHARACTER))
                 if items:
                     await self._together(key, items)
         finally:
@@ -89,12 +92,15 @@ class Appender:
                 item.ticket.end(result)
 
 
-def _take(waiting: deque[_Item]) -> list[_Item]:
+def _take(waiting: deque[_Item], most: int) -> list[_Item]:
     items: list[_Item] = []
     characters = 0
     while waiting and len(items) < _MOST_APPENDS:
-        characters += sum(len(message.payload) for message in waiting[0].append.messages)
-        if items and characters > _MOST_CHARACTERS:
+        characters += sum(
+            len(message.payload) + len(message.search_text) + _CHARACTERS_A_MESSAGE
+            for message in waiting[0].append.messages
+        )
+        if items and characters > most:
             break
         item = waiting.popleft()
         if item.ticket.take():  # its caller has not given up

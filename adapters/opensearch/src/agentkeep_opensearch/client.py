@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, NamedTuple, cast
@@ -13,14 +13,14 @@ from typing import Any, NamedTuple, cast
 import aiohttp
 import aiohttp.payload
 import msgspec
-from agentkeep.errors import Closed, ConfigurationError, OutcomeUnknown, PersistenceError
+from agentkeep.errors import Closed, ConfigurationError, LimitExceeded, PersistenceError
 from agentkeep.spi.resend import Attempt, Effect, Resend
 from opensearchpy import AsyncOpenSearch
 from opensearchpy.exceptions import ConnectionError, TransportError
 
 from agentkeep_opensearch.errors import ServerError, cause_of, error_of, reply_error, server_error
 
-_CONFLICT = 409
+CONFLICT = 409
 _ABSENT = 404
 GRACE_SECONDS = 2.0
 """How long a cancelled write waits for its reply."""
@@ -81,6 +81,8 @@ class Client:
         self._calls = 0
         self._none_left = asyncio.Event()
         self.server = "opensearch"
+        self.longest_body = 100 * 1024 * 1024
+        """Bytes of one request: the server's `http.max_content_length`. This is its default."""
 
     @property
     def _is_closing(self) -> bool:
@@ -156,11 +158,13 @@ class Client:
     ) -> Reply:
         """The reply. A conflict of versions is a reply with status 409 (see `is_conflict`).
 
-        `body`: an object, or bytes. Raises what `agentkeep_opensearch.errors` makes of OpenSearch's errors.
+        `body`: an object, or bytes. Raises what `agentkeep_opensearch.errors` makes of OpenSearch's errors, and
+        `LimitExceeded` for a body that the server would refuse.
         """
         data = body if body is None or isinstance(body, bytes) else encode(body)
-        if data is not None and len(data) > _LARGE:
-            data = _Large(data)
+        if data is not None:
+            self.check_length(len(data))
+            data = _Large(data) if len(data) > _LARGE else data
         seconds = max(0.0, self.deadline - asyncio.get_running_loop().time())
 
         async def send(attempt: Attempt) -> Reply:
@@ -179,10 +183,15 @@ class Client:
         if status == _ABSENT and "error" in reply:
             failed = reply_error(_ABSENT, reply)
             if failed.kind == "document_missing_exception":
-                return {"status": _CONFLICT}
+                return {"status": CONFLICT}
             if not may_be_absent:
                 raise translate(failed)
         return reply
+
+    def check_length(self, length: int) -> None:
+        if length > self.longest_body:
+            what = f"{self.server}: the bytes of one request (http.max_content_length)"
+            raise LimitExceeded(what, limit=self.longest_body, actual=length)
 
     def _driver_in_use(self) -> DriverClient:
         if self._driver is None:
@@ -198,29 +207,6 @@ class Client:
             if not (isinstance(cause, ServerError) and cause.kind == "resource_already_exists_exception"):
                 raise
 
-    async def bulk(self, index: str, lines: Sequence[Any], *, done: bool = False, refresh: bool = False) -> list[Reply]:
-        """Items of which a repetition changes nothing. A conflict or an absent document is a normal result.
-
-        `done`: something was committed before, so a failure is `OutcomeUnknown`.
-        """
-        body = b"\n".join(line if isinstance(line, bytes) else encode(line) for line in lines) + b"\n"
-        try:
-            params = {"require_alias": "true", "refresh": "true" if refresh else "false"}
-            reply = await self.request("POST", f"/{index}/_bulk", body, effect=Effect.REPEATABLE, params=params)
-            items = [next(iter(item.values())) for item in cast("list[Reply]", reply["items"])]
-            for item in items:
-                if item["status"] >= 400 and item["status"] != _CONFLICT and "error" in item:
-                    failed = reply_error(item["status"], item)
-                    if failed.kind != "document_missing_exception":
-                        raise error_of(failed, self.server) from failed
-        except OutcomeUnknown:
-            raise
-        except PersistenceError as error:
-            if not done:
-                raise
-            raise OutcomeUnknown(f"{error}; the call's commit was made before") from error
-        return items
-
     def spawn(self, work: Any) -> asyncio.Task[None]:
         """A task that a caller's cancellation does not end. `close` waits for its `call`."""
         task = asyncio.get_running_loop().create_task(work)
@@ -231,7 +217,7 @@ class Client:
 
 def is_conflict(reply: Reply) -> bool:
     """Whether a compare-and-swap lost."""
-    return reply.get("status") == _CONFLICT
+    return reply.get("status") == CONFLICT
 
 
 async def _to_the_end(sending: Coroutine[Any, Any, Reply], attempt: Attempt) -> Reply:
@@ -262,7 +248,7 @@ async def _perform(
     client: AsyncOpenSearch, method: str, path: str, body: bytes | None, params: Mapping[str, Any] | None
 ) -> Reply:
     """Once, whatever the driver's own settings for retries are."""
-    given: dict[str, Any] = {**(params or {}), "request_timeout": _LONGER_THAN_ANY_CALL, "ignore": (_ABSENT, _CONFLICT)}
+    given: dict[str, Any] = {**(params or {}), "request_timeout": _LONGER_THAN_ANY_CALL, "ignore": (_ABSENT, CONFLICT)}
     kind = "application/x-ndjson" if path.endswith("_bulk") else "application/json"
     token = _is_ours.set(True)
     try:

@@ -16,7 +16,7 @@ from agentkeep.records import Scope
 from agentkeep.spi.decode import message_name
 from msgspec.structs import replace
 
-from agentkeep_opensearch.bulk import index_lines
+from agentkeep_opensearch.bulk import check_fits, index_items, send
 from agentkeep_opensearch.client import Client, Effect, Reply, is_conflict
 from agentkeep_opensearch.documents import (
     Loaded,
@@ -40,7 +40,8 @@ MARGIN = timedelta(milliseconds=50)
 _NO_MARGIN = timedelta(0)
 _LONGEST_PAUSE = 0.2
 _FIRST_PAUSE = 0.005
-_WITHOUT_PENDING = ("pending",)
+MESSAGES = ("pending", "log")
+"""What a reader of the session's own fields leaves out."""
 
 
 class Lost(Exception):
@@ -108,7 +109,7 @@ class Store:
     async def load_many(self, tenant: str, session_ids: Sequence[str]) -> list[Session]:
         return await self.load_keys([session_key(tenant, each) for each in session_ids])
 
-    async def load_keys(self, keys: Sequence[str], *, without: Iterable[str] = _WITHOUT_PENDING) -> list[Session]:
+    async def load_keys(self, keys: Sequence[str], *, without: Iterable[str] = MESSAGES) -> list[Session]:
         """Those that are there."""
         if not keys:
             return []
@@ -173,14 +174,17 @@ class Store:
         before, seq_no, primary_term = loaded
         token = secrets.token_urlsafe(6)
         after = self._without_moved(after)
-        script = {"source": load("commit.painless"), "params": commit_params(before, after, token)}
-        params = {"if_seq_no": seq_no, "if_primary_term": primary_term, "require_alias": "true"}
+        params = commit_params(before, after, token)
+        check_fits(self.client, after, params["added"])
+        script = {"source": load("commit.painless"), "params": params}
+        terms = {"if_seq_no": seq_no, "if_primary_term": primary_term, "require_alias": "true"}
         path = f"/{self.names.sessions}/_update/{before.key}"
-        reply = await self.client.request("POST", path, {"script": script}, effect=Effect.REPEATABLE, params=params)
+        reply = await self.client.request("POST", path, {"script": script}, effect=Effect.REPEATABLE, params=terms)
         return await self._committed(reply, before, after, token)
 
     async def put(self, dead: Loaded | None, session: Session, *, held_until: int = 0) -> Loaded:
         """Store a new session, if there is none or a dead one. Raises `Lost`."""
+        check_fits(self.client, session, session.pending)
         token = secrets.token_urlsafe(6)
         source = {**whole_source(session, token), "held_until": held_until}
         params: dict[str, Any] = {"op_type": "create", "require_alias": "true"}
@@ -228,7 +232,7 @@ class Store:
                 self._moved.popitem(last=False)
 
     async def index(self, session: Session, messages: Sequence[Message], *, done: bool = False) -> None:
-        await self.client.bulk(self.names.messages, index_lines(session, messages), done=done)
+        await send(self.client, self.names.messages, index_items(session, messages), done=done)
 
     async def read(self, session: Session, seqs: Sequence[int]) -> dict[int, Message]:
         """The messages of these seqs that have documents."""
@@ -237,8 +241,8 @@ class Store:
     async def read_and_probe(self, session: Session, seqs: Sequence[int]) -> tuple[dict[int, Message], bool]:
         """As `read`, and whether every message of the session has a document.
 
-        A move writes all pending messages of a session in one request, and the newest last. So if that has its
-        document, the others have theirs.
+        A move writes all pending messages of a session in order, the newest last. So if that has its document, the
+        others have theirs.
         """
         probe = [last for _, last in session.log[-1:]]
         found = await self.mget_messages(session, [*seqs, *probe])

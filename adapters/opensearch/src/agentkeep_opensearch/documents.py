@@ -23,7 +23,7 @@ NEVER = 2**62
 DEAD = -(2**62)
 """`expires_at` of one that is being removed or made: whatever the clock says, it is expired."""
 _TOKENS = 16
-TEXT_END = "\n\n"
+_TEXT_END = "\n\n"
 """After each text to search, see `search.py`."""
 
 
@@ -44,7 +44,7 @@ class Message(Struct, frozen=True, kw_only=True):
     payload: str
     content_key: str
     search_text: str
-    """With `TEXT_END`."""
+    """With `_TEXT_END`."""
     created_at: int
     version: int
     """The session's version as of the append that stored it."""
@@ -74,6 +74,7 @@ class _StoredSession(Struct, frozen=True, kw_only=True):
     forked_at_seq: int | None
     version: int
     schema_version: int | None
+    message_count: int
     last_seq: int
     created_at: int
     updated_at: int
@@ -82,7 +83,7 @@ class _StoredSession(Struct, frozen=True, kw_only=True):
     ends_at: int | None
     idle_ttl: int | None
     expires_at: int
-    log: tuple[tuple[int, int], ...]
+    log: tuple[tuple[int, int], ...] = ()
     life: int
     tokens: tuple[str, ...]
     cuts: tuple[tuple[int, int], ...]
@@ -101,6 +102,7 @@ class Session(Struct, frozen=True, kw_only=True):
     life: int
     """Differs between two sessions of the same id, and grows from one to the next."""
     log: Log
+    """Empty if the request left it out."""
     pending: tuple[Message, ...]
     """The newest messages, as long as nobody knows that they have documents of their own."""
     tokens: tuple[str, ...]
@@ -147,7 +149,7 @@ def _session(key: str, source: Mapping[str, Any]) -> Session:
         forked_at_seq=stored.forked_at_seq,
         version=stored.version,
         schema_version=stored.schema_version,
-        message_count=log.count(stored.log),
+        message_count=stored.message_count,
         last_seq=stored.last_seq,
         created_at=moment_of(stored.created_at),
         updated_at=moment_of(stored.updated_at),
@@ -184,9 +186,7 @@ def fields_of(session: Session) -> dict[str, Any]:
     """The `_source` without `pending`."""
     record = session.record
     expires_at = NEVER if record.expires_at is None else micros(record.expires_at)
-    fields = asdict(record)
-    del fields["message_count"]  # the log says it
-    return fields | {
+    return asdict(record) | {
         "tenant": session.tenant,
         "labels": session.labels,
         "counters": dict(record.counters),
@@ -210,6 +210,7 @@ def commit_params(before: Session, after: Session, token: str) -> dict[str, Any]
     """What the script `commit` needs: the fields that changed, and what becomes of the pending messages."""
     old = fields_of(before)
     new = fields_of(replace(after, tokens=(*before.tokens, token)[-_TOKENS:]))
+    del old["log"], new["log"]
     known = {message.seq for message in before.pending}
     still = [message.seq for message in after.pending if message.seq in known]
     return {
@@ -217,12 +218,38 @@ def commit_params(before: Session, after: Session, token: str) -> dict[str, Any]
         "first": min(still, default=0),
         "last": max(still, default=-1),
         "added": [message for message in after.pending if message.seq not in known],
+        "log": _log_params(before, after),
     }
+
+
+def _log_params(before: Session, after: Session) -> dict[str, Any] | None:
+    """How the log changed. A log that was cut often is long, so a commit never sends it whole (COST-2)."""
+    if after.log == before.log:
+        return None
+    last_seq = before.record.last_seq
+    kept = log.clip(after.log, 0, last_seq)
+    first, last = (kept[0][0], kept[-1][1]) if kept else (1, 0)
+    return {"first": first, "last": last, "added": log.clip(after.log, last_seq + 1)}
 
 
 def whole_source(session: Session, token: str) -> dict[str, Any]:
     fields = fields_of(replace(session, tokens=(*session.tokens, token)[-_TOKENS:]))
     return {**fields, "pending": session.pending}
+
+
+def with_content(message: Message, draft: MessageDraft) -> Message:
+    """A message with the content of a draft."""
+    return replace(
+        message,
+        role=draft.role,
+        payload=draft.payload,
+        content_key=draft.content_key,
+        search_text=_search_text(draft),
+    )
+
+
+def _search_text(draft: MessageDraft) -> str:
+    return draft.search_text + _TEXT_END
 
 
 def message_of(draft: MessageDraft, *, seq: int, version: int, now: datetime) -> Message:
@@ -232,7 +259,7 @@ def message_of(draft: MessageDraft, *, seq: int, version: int, now: datetime) ->
         role=draft.role,
         payload=draft.payload,
         content_key=draft.content_key,
-        search_text=draft.search_text + TEXT_END,
+        search_text=_search_text(draft),
         created_at=micros(draft.created_at or now),
         version=version,
     )

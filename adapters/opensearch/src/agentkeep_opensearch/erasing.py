@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from msgspec.structs import replace
 
 from agentkeep_opensearch import log
-from agentkeep_opensearch.bulk import removal_lines
+from agentkeep_opensearch.bulk import item, removal_items, send
 from agentkeep_opensearch.commit import Lost, Store, loaded_of, owner_of
 from agentkeep_opensearch.documents import Loaded, Message, Session
 from agentkeep_opensearch.log import Log
@@ -28,8 +27,8 @@ async def erase(store: Store, session: Session, removed: Log, known: Iterable[Me
     for start in range(0, len(seqs), _SLICE):
         part = seqs[start : start + _SLICE]
         ids = {**pending, **await _ids(store, session, part)}
-        lines = [line for seq in part for line in removal_lines(session.key, session.life, seq, ids.get(seq))]
-        await store.client.bulk(store.names.messages, lines, done=True)
+        items = [each for seq in part for each in removal_items(session.key, session.life, seq, ids.get(seq))]
+        await send(store.client, store.names.messages, items, done=True)
 
 
 async def _ids(store: Store, session: Session, seqs: Sequence[int]) -> dict[int, str]:
@@ -50,8 +49,7 @@ async def _ids(store: Store, session: Session, seqs: Sequence[int]) -> dict[int,
 async def erase_all(store: Store, session: Session) -> None:
     """All messages of a dead session."""
     pending = log.of_seqs(message.seq for message in session.pending)
-    seqs = sorted({*log.seqs(session.log), *log.seqs(session.cuts), *log.seqs(pending)})
-    await erase(store, session, log.of_seqs(seqs))
+    await erase(store, session, log.union(session.log, session.cuts, pending))
 
 
 async def finish(store: Store, loaded: Loaded, known: Iterable[Message] = ()) -> None:
@@ -87,8 +85,8 @@ async def _label(store: Store, session: Session) -> None:
     labels = dict(zip(("user_id", "agent_name"), owner_of(session), strict=True))
     seqs = list(log.seqs(session.log))
     for start in range(0, len(seqs), _SLICE):
-        lines: list[Any] = []
+        items: list[bytes] = []
         for seq in seqs[start : start + _SLICE]:
             own = {"_id": message_key(session.key, session.life, seq), "routing": session.key}
-            lines += [{"update": {**own, "retry_on_conflict": 3}}, {"doc": labels}]
-        await store.client.bulk(store.names.messages, lines, done=True)
+            items.append(item({"update": {**own, "retry_on_conflict": 3}}, {"doc": labels}))
+        await send(store.client, store.names.messages, items, done=True)

@@ -11,6 +11,7 @@ from typing import Any
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
 
 from agentkeep_opensearch.client import Client, Reply
+from agentkeep_opensearch.commit import MESSAGES
 from agentkeep_opensearch.documents import Loaded, micros, session_of
 from agentkeep_opensearch.statements import Names
 
@@ -53,7 +54,7 @@ class Listing:
         body: Query = {
             "query": {"bool": {"filter": self._filters(scope, query)}},
             "sort": [{order.field: direction}, {"id": direction}],
-            "_source": {"excludes": ["pending"]},
+            "_source": {"excludes": MESSAGES},
         }
         if after is not None:
             body["search_after"] = [micros(after.at), after.id]

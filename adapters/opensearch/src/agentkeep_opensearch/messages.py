@@ -23,7 +23,7 @@ from agentkeep_opensearch import log
 from agentkeep_opensearch.appending import Appender
 from agentkeep_opensearch.client import Client
 from agentkeep_opensearch.commit import Store
-from agentkeep_opensearch.documents import Loaded, moment_of
+from agentkeep_opensearch.documents import Loaded, Session, moment_of
 from agentkeep_opensearch.erasing import finish
 from agentkeep_opensearch.log import Log
 from agentkeep_opensearch.notify import SessionNotifier
@@ -100,10 +100,13 @@ class OpenSearchMessages:
         return [message.record() for message in by_id.values()]
 
     async def truncate(self, scope: Scope, session_id: str, *, after_seq: int) -> int:
-        return len(await self._cut(scope, session_id, lambda held: log.clip(held, 0, after_seq)))
+        return await self._cut(scope, session_id, lambda session: log.clip(session.log, 0, after_seq))
 
     async def trim(self, scope: Scope, session_id: str, *, keep_last: int) -> int:
-        return len(await self._cut(scope, session_id, lambda held: log.kept(held, keep_last)))
+        def kept(session: Session) -> Log:
+            return log.trimmed(session.log, session.record.message_count - keep_last)
+
+        return await self._cut(scope, session_id, kept)
 
     async def pop(self, scope: Scope, session_id: str) -> MessageRecord | None:
         async def attempt() -> MessageRecord | None:
@@ -120,37 +123,39 @@ class OpenSearchMessages:
         with self._client.call():
             return await self._store.again(attempt)
 
-    async def _cut(self, scope: Scope, session_id: str, keep: Callable[[Log], Log]) -> range:
-        async def attempt() -> range:
+    async def _cut(self, scope: Scope, session_id: str, keep: Callable[[Session], Log]) -> int:
+        async def attempt() -> int:
             loaded = await self._store.get(scope, session_id, without=_WITH_PENDING)
-            kept = keep(loaded.session.log)
-            await self._commit_cut(loaded, kept)
+            removed = await self._commit_cut(loaded, keep(loaded.session))
             self._notifier.notify((scope.tenant, session_id))
-            return range(log.count(loaded.session.log) - log.count(kept))
+            return removed
 
         with self._client.call():
             return await self._store.again(attempt)
 
-    async def _commit_cut(self, loaded: Loaded, kept: Log) -> None:
+    async def _commit_cut(self, loaded: Loaded, kept: Log) -> int:
+        """How many messages were removed."""
         session = loaded.session
+        removed = log.outside(session.log, kept)
+        amount = log.count(removed)
         record = replace(
             session.record,
             updated_at=max(self._store.now(), session.record.updated_at),
-            message_count=log.count(kept),
+            message_count=session.record.message_count - amount,
             last_message_at=await self._last_message_at(loaded, kept),
         )
-        removed = log.without(session.log, kept)
         after = replace(
             session,
             record=record,
             log=kept,
             pending=tuple(each for each in session.pending if log.contains(kept, each.seq)),
-            cuts=log.of_seqs(sorted({*log.seqs(session.cuts), *log.seqs(removed)})),
+            cuts=log.union(session.cuts, removed),
         )
         committed = await self._store.commit(loaded, after)
         if removed:
             # the removed ones' ids stand in the document as it was before
             await finish(self._store, committed, session.pending)
+        return amount
 
     async def _last_message_at(self, loaded: Loaded, kept: Log) -> datetime | None:
         session = loaded.session

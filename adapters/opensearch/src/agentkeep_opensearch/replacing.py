@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from agentkeep_opensearch import log
 from agentkeep_opensearch.bulk import message_source
-from agentkeep_opensearch.client import Client, is_conflict
+from agentkeep_opensearch.client import Client, encode, is_conflict
 from agentkeep_opensearch.commit import Lost, Store
-from agentkeep_opensearch.documents import TEXT_END, Loaded, Message, stored_message
+from agentkeep_opensearch.documents import Loaded, Message, stored_message, with_content
 from agentkeep_opensearch.statements import message_key
 
 _WITHOUT = ("state", "metadata", "labels")
@@ -38,18 +38,13 @@ class Replacer:
         if stored.content_key != expected:
             return None
         session = loaded.session
+        replaced = with_content(stored, draft)
+        source = encode(message_source(session, replaced))
+        self._client.check_length(len(source))
         record = replace(session.record, updated_at=max(self._store.now(), session.record.updated_at))
         await self._store.commit(loaded, replace(session, record=record, pending=()))
-        replaced = replace(
-            stored,
-            role=draft.role,
-            payload=draft.payload,
-            content_key=draft.content_key,
-            search_text=draft.search_text + TEXT_END,
-        )
         path = f"/{self._store.names.messages}/_doc/{message_key(session.key, session.life, seq)}"
         params = {"routing": session.key, "if_seq_no": seq_no, "if_primary_term": primary_term, "require_alias": "true"}
-        source = message_source(session, replaced)
         reply = await self._client.request("PUT", path, source, effect=Effect.REPEATABLE, params=params)
         if is_conflict(reply):
             (now, *_) = await self._document(loaded, seq)

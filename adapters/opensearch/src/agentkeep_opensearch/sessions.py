@@ -30,7 +30,7 @@ from msgspec.structs import replace
 
 from agentkeep_opensearch import log
 from agentkeep_opensearch.client import Client
-from agentkeep_opensearch.commit import MARGIN, Store, new_life
+from agentkeep_opensearch.commit import MARGIN, MESSAGES, Store, new_life
 from agentkeep_opensearch.copying import Copier
 from agentkeep_opensearch.documents import Loaded, Session
 from agentkeep_opensearch.erasing import erase_all, finish
@@ -40,7 +40,6 @@ from agentkeep_opensearch.removal import Remover
 from agentkeep_opensearch.steps import begun, changes_owner
 
 _PENDING = ("pending",)
-_CONTENT = ("pending", "state", "metadata", "labels")
 
 
 class OpenSearchSessions:
@@ -84,7 +83,7 @@ class OpenSearchSessions:
 
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
         with self._client.call():
-            return (await self._store.get(scope, session_id, without=_PENDING)).session.record
+            return (await self._store.get(scope, session_id, without=MESSAGES)).session.record
 
     async def get_many(self, scope: Scope, session_ids: Sequence[str]) -> list[SessionRecord]:
         with self._client.call():

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from agentkeep_opensearch import log
 from agentkeep_opensearch.documents import Message, Session, message_of, moment_of
+from agentkeep_opensearch.log import Log
 from agentkeep_opensearch.statements import session_key
 
 
@@ -93,25 +94,24 @@ class Steps:
     def _write(self, session: Session, append: Append, stored: Sequence[Message]) -> AppendedRecord:
         known = {message.id for message in stored}
         drafts = [draft for draft in append.messages if draft.id not in known]
-        kept = session.log if append.truncate_after is None else log.clip(session.log, 0, append.truncate_after)
         version = session.record.version + (append.changes is not None)
         first = session.record.last_seq + 1
         new = [message_of(draft, seq=seq, version=version, now=self._now) for seq, draft in enumerate(drafts, first)]
-        grown = log.extended(kept, first, len(new))
-        final = grown if append.keep_last is None else log.kept(grown, append.keep_last)
+        final, removed = log_after(session, append, len(new))
         by_seq = self._by_seq | {message.seq: message for message in new}
-        record = changed_record(session, append, final, self._now, last_seq=first - 1 + len(new), by_seq=by_seq)
+        count = session.record.message_count + len(new) - log.count(removed)
+        record = replace(session.record, message_count=count, last_seq=first - 1 + len(new))
+        record = changed_record(record, append, self._now, last_message_at(session, final, by_seq))
         labels = session.labels
         if append.changes is not None and "labels" in append.changes:
             labels = append.changes["labels"]
-        removed = (*log.without(session.log, kept), *log.without(grown, final))
         self.session = replace(
             session,
             record=record,
             labels=labels,
             log=final,
             pending=tuple(each for each in (*session.pending, *new) if log.contains(final, each.seq)),
-            cuts=log.of_seqs(sorted({*log.seqs(session.cuts), *log.seqs(removed)})),
+            cuts=log.union(session.cuts, removed),
             is_dirty=session.is_dirty or changes_owner(session.record, record),
         )
         self.is_changed = True
@@ -122,25 +122,29 @@ class Steps:
         return AppendedRecord(records, record.version, record.last_seq, len(new))
 
 
-def changed_record(
-    session: Session, append: Append, final: log.Log, now: datetime, *, last_seq: int, by_seq: Mapping[int, Message]
-) -> SessionRecord:
-    """The session's record after an append (CNT-1, SES-2, TTL-3)."""
-    moment = max(now, session.record.updated_at)
-    record = replace(
-        session.record,
-        updated_at=moment,
-        message_count=log.count(final),
-        last_message_at=last_message_at(session, final, by_seq),
-        last_seq=last_seq,
-    )
+def log_after(session: Session, append: Append, amount: int) -> tuple[Log, Log]:
+    """The log after an append of `amount` new messages, and what the append removes from it."""
+    kept = session.log if append.truncate_after is None else log.clip(session.log, 0, append.truncate_after)
+    removed = log.outside(session.log, kept)
+    grown = log.extended(kept, session.record.last_seq + 1, amount)
+    if append.keep_last is None:
+        return grown, removed
+    count = session.record.message_count - log.count(removed) + amount
+    final = log.trimmed(grown, count - append.keep_last)
+    return final, log.union(removed, log.outside(grown, final))
+
+
+def changed_record(record: SessionRecord, append: Append, now: datetime, last: datetime | None) -> SessionRecord:
+    """The session's record after an append whose log ends with a message of `last` (CNT-1, SES-2, TTL-3)."""
+    moment = max(now, record.updated_at)
+    record = replace(record, updated_at=moment, last_message_at=last)
     if append.changes is not None:
         fields = changed_fields(record, append.changes, moment)
         record = replace(record, **fields, version=record.version + 1)
     return replace(record, expires_at=expiry(record.ends_at, record.idle_ttl, moment))
 
 
-def last_message_at(session: Session, final: log.Log, by_seq: Mapping[int, Message]) -> datetime | None:
+def last_message_at(session: Session, final: Log, by_seq: Mapping[int, Message]) -> datetime | None:
     if not final:
         return None
     newest = final[-1][1]

@@ -81,11 +81,12 @@ def _mongo_set() -> Recipe:
     return MongoSet()
 
 
-def _opensearch(name: str, *, nodes: int = 1, oldest: bool = False) -> ChosenServer:
+def _opensearch(name: str, *, nodes: int = 1, oldest: bool = False, longest_request: str = "100mb") -> ChosenServer:
     def load() -> Recipe:
         from agentkeep_conformance.servers.opensearch import NEWEST, OLDEST, OpenSearch
 
-        return OpenSearch(name, nodes=nodes, version=OLDEST if oldest else NEWEST)
+        version = OLDEST if oldest else NEWEST
+        return OpenSearch(name, nodes=nodes, version=version, longest_request=longest_request)
 
     return ChosenServer(name, load)
 
@@ -127,6 +128,8 @@ OPENSEARCH_OLDEST = _opensearch("opensearch_oldest", oldest=True)
 """One node of the 2 line."""
 OPENSEARCH_CLUSTER = _opensearch("opensearch_cluster", nodes=3)
 """Three nodes, each a process of its own."""
+OPENSEARCH_SMALL = _opensearch("opensearch_small", longest_request="1mb")
+"""One node that refuses requests over 1 MiB."""
 
 __all__ = [
     "EMBEDDED",
@@ -136,6 +139,7 @@ __all__ = [
     "OPENSEARCH",
     "OPENSEARCH_CLUSTER",
     "OPENSEARCH_OLDEST",
+    "OPENSEARCH_SMALL",
     "PGBOUNCER",
     "POSTGRES",
     "POSTGRES_NEWEST",

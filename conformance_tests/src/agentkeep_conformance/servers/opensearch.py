@@ -31,6 +31,7 @@ cluster.name: agentkeep
 node.name: node-{number}
 network.host: 127.0.0.1
 http.port: {http}
+http.max_content_length: {longest_request}
 transport.port: {transport}
 discovery.seed_hosts: {seeds}
 cluster.initial_cluster_manager_nodes: {names}
@@ -52,12 +53,16 @@ rootLogger.appenderRef.console.ref = console
 
 
 class OpenSearch:
-    """A cluster of `nodes`; its URL is the first one's. `version` is what docker/native/ installs."""
+    """A cluster of `nodes`; its URL is the first one's. `version` is what docker/native/ installs.
 
-    def __init__(self, name: str, *, nodes: int, version: str) -> None:
+    `longest_request`: as `http.max_content_length`; by default the server's own default.
+    """
+
+    def __init__(self, name: str, *, nodes: int, version: str, longest_request: str) -> None:
         self.name = name
         self._nodes = nodes
         self._version = version
+        self._longest_request = longest_request
 
     def check(self, dsn: str) -> str:
         """A cluster that is red, or has fewer nodes than it began with, does not count as answering."""
@@ -78,6 +83,7 @@ class OpenSearch:
                 "DISABLE_SECURITY_PLUGIN": "true",
                 "DISABLE_INSTALL_DEMO_CONFIG": "true",
                 "OPENSEARCH_JAVA_OPTS": " ".join(_JVM_IN_IMAGE),
+                "http.max_content_length": self._longest_request,
             },
         )
         server = Started(f"opensearch://{container.address}", [container], self.check)
@@ -109,9 +115,15 @@ class OpenSearch:
         config.mkdir()
         seeds = json.dumps([f"127.0.0.1:{port}" for port in transport])
         names = json.dumps([f"node-{other}" for other in range(self._nodes)])
-        (config / "opensearch.yml").write_text(
-            _CONFIG.format(number=number, http=http, transport=transport[number], seeds=seeds, names=names)
+        text = _CONFIG.format(
+            number=number,
+            http=http,
+            longest_request=self._longest_request,
+            transport=transport[number],
+            seeds=seeds,
+            names=names,
         )
+        (config / "opensearch.yml").write_text(text)
         (config / "log4j2.properties").write_text(_LOGGING)
         return str(folder)
 
