@@ -25,6 +25,7 @@ from agentkeep.spi.urls import redact
             "give an engine or client of your own to its adapter: Keep(SQLiteAdapter(engine))",
         ),
         ("memory://a/b", "names no memory database"),
+        ("memory://a#b", "names no memory database"),
         ("memory://?colour=red", "no option 'colour'"),
     ],
     ids=str,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
+from statistics import median
 
 import pytest
 from agentkeep import CapabilityNotSupported, Closed, Keep, Message, SessionNotFound, View
@@ -13,6 +14,10 @@ from agentkeep import CapabilityNotSupported, Closed, Keep, Message, SessionNotF
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.samples import PATIENCE_SECONDS, ids, numbered, said, seqs, whole
+
+_MEETINGS = 5
+_AT_ONCE_SECONDS = 0.5
+"""A watcher that is not told of a change looks once a second, which is later than this in most of the meetings."""
 
 
 async def watches(database: Database, keep: View) -> bool:
@@ -55,6 +60,15 @@ async def met_so_far(met: list[Message], count: int) -> list[Message]:
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)
     return met
+
+
+async def delay_of(waiting: asyncio.Future[Message], call: Awaitable[object]) -> float:
+    """Seconds from the end of the call until a watcher that was waiting before it goes on."""
+    await asyncio.sleep(0.05)
+    await call
+    started = asyncio.get_running_loop().time()
+    await asyncio.wait([waiting], timeout=PATIENCE_SECONDS)
+    return asyncio.get_running_loop().time() - started
 
 
 class Watching:
@@ -149,6 +163,22 @@ class Watching:
                     async with asyncio.timeout(PATIENCE_SECONDS):
                         await anext(messages)
 
+    @proves("WATCH-1")
+    @pytest.mark.parametrize("writer", ["itself", "another instance"])
+    async def test_a_waiting_watcher_meets_a_message_as_it_lands(
+        self, database: Database, keep: Keep, twin: Keep, writer: str
+    ) -> None:
+        if await watches(database, keep):
+            view = keep if writer == "itself" else twin
+            await keep.sessions.create("s")
+            delays: list[float] = []
+            async with aclosing(keep.messages.watch("s", after_seq=0)) as messages:
+                for _ in range(_MEETINGS):
+                    waiting = asyncio.ensure_future(anext(messages))
+                    delays.append(await delay_of(waiting, view.messages.append("s", [said()])))
+                    await waiting
+            assert median(delays) < _AT_ONCE_SECONDS, delays
+
     @proves("WATCH-1", "SES-4", "ISO-1")
     async def test_an_absent_or_foreign_session_can_not_be_watched(self, database: Database, keep: Keep) -> None:
         if await watches(database, keep):
@@ -170,3 +200,16 @@ class Watching:
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     await waiting
             assert (await twin.sessions.get("s")).message_count == 0
+
+    @proves("LIFE-2", "WATCH-1")
+    async def test_a_keep_that_was_opened_again_is_watched_as_before(
+        self, database: Database, keep: Keep, twin: Keep
+    ) -> None:
+        if await watches(database, keep):
+            await keep.sessions.create("s")
+            for seq in (1, 2):
+                async with watching(keep, "s", after_seq=seq - 1) as met:
+                    await twin.messages.append("s", [said()])
+                    assert seqs(await met_so_far(met, 1)) == [seq]
+                await keep.close()
+                await keep.open()
