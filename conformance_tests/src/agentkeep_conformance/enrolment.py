@@ -128,6 +128,13 @@ class Enrolment:
         """
         return None
 
+    async def settle(self, dsn: str, namespace: str) -> None:
+        """Do now what the database does by itself after a while, such as to empty its write-ahead log.
+
+        It comes before a scan for what was cut off or replaced. Of what was deleted, redacted or swept nothing may be
+        left before that either (SES-6, TTL-2).
+        """
+
     async def drop(self, dsn: str, namespace: str) -> None:
         """Remove the namespace after a test, if the server outlives the run."""
 

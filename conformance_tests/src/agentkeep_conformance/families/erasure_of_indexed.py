@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 from agentkeep import Keep
 
-from agentkeep_conformance.canaries import found_in
+from agentkeep_conformance.canaries import found_after, found_in
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.ttl import expired
@@ -60,7 +60,7 @@ class ErasureOfIndexed:
         await REMOVALS[way](keep)
         await _finds(keep, word, 0)
         if way != "sweep":
-            assert await found_in(database, [word]) == []
+            assert await found_after(way, database, [word]) == []
         await keep.sweep()
         await _finds(keep, word, 0)
         assert await found_in(database, [_PIECE, word]) == []

@@ -12,7 +12,7 @@ from agentkeep import Keep
 from agentkeep.transfer import restore
 from msgspec.structs import replace
 
-from agentkeep_conformance.canaries import found_in
+from agentkeep_conformance.canaries import found_after, found_in
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.ttl import expired
@@ -54,7 +54,7 @@ class ErasureOfLong:
         word = await _store_long(keep)
         assert await found_in(database, [word]) == [word], "the scan doesn't see what is stored"
         await ENDS[way](keep)
-        assert await found_in(database, [word]) == []
+        assert await found_after(way, database, [word]) == []
         left = await keep.sessions.find("s")
         assert left is None or left.message_count == len((await whole(keep, "s"))[1]) <= 1
 

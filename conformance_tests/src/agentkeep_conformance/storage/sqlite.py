@@ -26,6 +26,9 @@ class SQLiteStorage(Enrolment):
         for part in stored_bytes(self.file(dsn)):
             yield part
 
+    async def settle(self, dsn: str, namespace: str) -> None:
+        execute(self.file(dsn), "PRAGMA wal_checkpoint(TRUNCATE)")
+
     async def save_corpus(self, dsn: str, namespace: str, file: Path) -> None:
         await asyncio.to_thread(_copy_renamed, self.file(dsn), namespace, file, CORPUS_NAMESPACE)
 
@@ -40,14 +43,13 @@ def execute(path: Path, statement: str) -> None:
 
 
 def stored_bytes(path: Path) -> Iterator[bytes]:
-    """Every row of every table, then the bytes of the files themselves."""
+    """The bytes of the files as they are now, the write-ahead log too, then every row of every table."""
+    for file in path.parent.glob(f"{path.name}*"):
+        yield file.read_bytes()
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for (table,) in connection.execute(_TABLES).fetchall():
             for row in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - SQLite returned the name
                 yield repr(row).encode()
-    for file in path.parent.glob(f"{path.name}*"):
-        yield file.read_bytes()
 
 
 async def rows_of_engine(engine: Any) -> AsyncIterator[bytes]:
