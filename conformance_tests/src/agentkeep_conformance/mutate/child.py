@@ -20,6 +20,8 @@ ORDER = "AGENTKEEP_MUTATE_ORDER"
 """The environment's variable with a file's path: what the run is told, in JSON."""
 SAID = "AGENTKEEP_MUTATE_SAID"
 """The same for the file to which the run adds a line of JSON for each test that starts and each that ends."""
+UNMEASURED_PATIENCE = 300.0
+"""Seconds after which a test of the unchanged package counts as hung."""
 NOT_THE_MUTANT = 3
 """The exit code if the package would come from elsewhere."""
 
@@ -48,8 +50,8 @@ class _Mutant:
             part, parts = cast("list[int]", self._order["measure"])
             items[:] = items[part::parts]
         else:
-            ranks: dict[str, int] = self._order["ranks"]
-            items[:] = sorted((item for item in items if item.nodeid in ranks), key=lambda item: ranks[item.nodeid])
+            found = {item.nodeid: item for item in items}
+            items[:] = [found[name] for name in self._order["tests"] if name in found]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
@@ -67,7 +69,8 @@ class _Mutant:
         return True
 
     def _reports(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
-        faulthandler.dump_traceback_later(self._order["patience"], exit=True, file=sys.__stderr__ or sys.stderr)
+        patience = self._order.get("tests", {}).get(item.nodeid, UNMEASURED_PATIENCE)
+        faulthandler.dump_traceback_later(patience, exit=True, file=sys.__stderr__ or sys.stderr)
         try:
             return runtestprotocol(item, log=False, nextitem=nextitem)
         finally:

@@ -39,7 +39,7 @@ OPTIONS = [
 ]
 
 PATIENCE = 30.0
-"""Seconds after which a test of a mutant counts as hung; ten times what the slowest test needs, if that is more."""
+"""Seconds after which a test of a mutant counts as hung; ten times what it needs otherwise, if that is more."""
 LONGEST = 3_600.0
 """Seconds that the tests of the unchanged package may take."""
 
@@ -76,6 +76,10 @@ class _Test:
     seconds: float
     touched: frozenset[str]
 
+    @property
+    def patience(self) -> float:
+        return max(PATIENCE, 10 * self.seconds)
+
     def may_see(self, mutant: Mutant) -> bool:
         """Whether it runs the changed block. Each test may see what is in none: a module's body, a statement."""
         return mutant.block is None or mutant.block in self.touched or EVERYTHING in self.touched
@@ -100,7 +104,6 @@ class Runner:
         self._lock = threading.Lock()
         self._tests: list[_Test] = []
         self._longest = LONGEST
-        self._patience = 10 * PATIENCE
         self._kills: dict[str, Counter[str]] = {}
         modules = LIBRARIES if package.module == "agentkeep" else [*LIBRARIES, *SUITE]
         self._all = [Nursery(modules) for _ in range(jobs)]
@@ -123,7 +126,6 @@ class Runner:
         self._tests = [test for part in parts for test in part]
         if not self._tests:
             raise Unsound("there are no tests")
-        self._patience = max(PATIENCE, 10 * max(test.seconds for test in self._tests))
         self._longest = 60 + 5 * sum(test.seconds for test in self._tests)
         return monotonic() - started
 
@@ -163,14 +165,17 @@ class Runner:
             self._kills.setdefault(mutant.path, Counter())[last["test"]] += 1
         return Verdict(mutant, last["test"], last["clauses"], why, ran.seconds)
 
-    def _ranks(self, mutant: Mutant) -> dict[str, int]:
-        """The tests that may see a mutant: first what killed in its file, then elsewhere, then what is quick."""
+    def _chosen(self, mutant: Mutant) -> dict[str, float]:
+        """The tests that may see a mutant, with their patience.
+
+        First what killed in its file, then what killed elsewhere, then what is quick.
+        """
         with self._lock:
             here = self._kills.get(mutant.path, Counter[str]())
             anywhere = sum(self._kills.values(), Counter[str]())
         tests = [test for test in self._tests if test.may_see(mutant)]
         tests.sort(key=lambda test: (-here[test.name], -anywhere[test.name], test.seconds))
-        return {test.name: rank for rank, test in enumerate(tests)}
+        return {test.name: test.patience for test in tests}
 
     def _run(self, mutant: Mutant | None, part: int = 0) -> _Ran:
         with tempfile.TemporaryDirectory(prefix="agentkeep-mutate-", ignore_cleanup_errors=True) as name:
@@ -181,8 +186,8 @@ class Runner:
                 instrument(copy)
             else:
                 (copy / mutant.path).write_text(mutant.text, encoding="utf-8")
-            order = {"module": self._package.module, "folder": str(copy), "patience": self._patience}
-            order |= {"ranks": self._ranks(mutant)} if mutant else {"measure": [part, self._jobs]}
+            order: dict[str, Any] = {"module": self._package.module, "folder": str(copy)}
+            order |= {"tests": self._chosen(mutant)} if mutant else {"measure": [part, self._jobs]}
             (scratch / "order").write_text(json.dumps(order), encoding="utf-8")
             (scratch / "said").touch()
             started = monotonic()
