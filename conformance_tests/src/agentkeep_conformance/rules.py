@@ -38,6 +38,8 @@ class Programs(rules_restoring.Restoring, rules_of_time.Time):
         expected = self.number(pair, id, "version", lag)
         self.do(pair, "sessions.update", id, expected_version=expected, add=add, **fields)
         self.same_session(self.whole_tenant(view), id)
+        if "metadata" in fields:
+            self.same_place(self.whole_tenant(view), id)
 
     def touch(self, view: Any, id: str, ttl: Any) -> None:
         pair = self.pair(view)
@@ -50,6 +52,7 @@ class Programs(rules_restoring.Restoring, rules_of_time.Time):
         for name in (id, new_id):
             self.same_session(self.whole_tenant(view), name)
         self.same_log(pair, new_id)
+        self.same_place(self.whole_tenant(view), new_id)
 
     def delete(self, view: Any, id: str, lag: Any) -> None:
         pair = self.pair(view)

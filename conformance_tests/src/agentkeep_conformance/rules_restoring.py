@@ -30,6 +30,7 @@ class Restoring(ComparingMachine):
         self.met["sessions.restore", "", outcome] += 1
         self.same_session(target, new_id)
         self.same_log(target, new_id)
+        self.same_place(target, new_id)
 
 
 async def _restored(source: View, target: View, id: str, new_id: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from contextlib import nullcontext
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
@@ -11,6 +12,7 @@ from agentkeep import Keep, Session, View
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
+from agentkeep_conformance.operations import WRITES, furnish
 from agentkeep_conformance.samples import HandClock, everything, said
 from agentkeep_conformance.wrong_clock import wrong_clock
 
@@ -49,13 +51,21 @@ def _times(session: Session) -> list[Any]:
     return [*ends, *(stamp for stamp in stamps if stamp is not None)]
 
 
+def _with_clock(database: Database, clock: HandClock) -> dict[str, Any]:
+    """The options of a keep that goes by this clock, if its server has none."""
+    return {} if database.unopened().capabilities.server_clock else {"clock": clock}
+
+
+def _end_of(session: Session) -> datetime:
+    assert session.expires_at is not None
+    return session.expires_at
+
+
 class Clocks:
     @proves("TTL-1", "TTL-3")
     @pytest.mark.parametrize("days", [-2, 2])
     async def test_a_wrong_clock_of_the_process_decides_nothing(self, database: Database, days: int) -> None:
-        has_clock = database.unopened().capabilities.server_clock
-        options: dict[str, Any] = {} if has_clock else {"clock": HandClock()}
-        keep = await database.keep(**options)
+        keep = await database.keep(**_with_clock(database, HandClock()))
         before = await keep.sessions.create("before", ttl=_HOUR)
         with wrong_clock(keep.adapter, timedelta(days=days)):
             await _use(keep)
@@ -64,6 +74,25 @@ class Clocks:
         for session in await everything(keep.sessions.iterate()):
             for time in _times(session):
                 assert abs(time - before.created_at) < _NEAR, session
+
+    @proves("CNT-1", "TTL-3")
+    async def test_a_writer_whose_clock_is_behind_moves_no_time_back(self, database: Database) -> None:
+        behind = HandClock()
+        behind.move(hours=-1)
+        keep = await database.keep(**_with_clock(database, HandClock()))
+        other = await database.keep(**_with_clock(database, behind))
+        for number, (name, operation) in enumerate(WRITES.items()):
+            tenant = f"t{number}"
+            view = keep.for_tenant(tenant)
+            await furnish(view)
+            before = await view.sessions.update("s", idle_ttl=_HOUR)
+            with wrong_clock(other.adapter, -_HOUR) if keep.capabilities.server_clock else nullcontext():
+                await operation.run(other.for_tenant(tenant))
+            after = await view.sessions.find("s")
+            if after is None:
+                continue  # it was deleted
+            assert after.updated_at >= before.updated_at, name
+            assert name == "update the ends" or _end_of(after) >= _end_of(before), name
 
     @proves("TTL-1", "TTL-2")
     async def test_what_ends_soon_is_still_there_for_reads_and_the_sweep(self, keep: Keep, twin: Keep) -> None:
