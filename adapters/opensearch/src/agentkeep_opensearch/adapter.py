@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from time import perf_counter
 from typing import Any, Self
 
@@ -20,6 +21,7 @@ from agentkeep_opensearch.client import Client, DriverClient
 from agentkeep_opensearch.commit import Store
 from agentkeep_opensearch.listing import Listing, Refresher
 from agentkeep_opensearch.messages import OpenSearchMessages
+from agentkeep_opensearch.migrating import is_migrating
 from agentkeep_opensearch.notify import SessionNotifier
 from agentkeep_opensearch.removal import Remover
 from agentkeep_opensearch.schema import IndexSettings, look, prepare
@@ -105,6 +107,7 @@ class OpenSearchAdapter:
         names = self._names = Names(as_prefix("prefix", prefix))
         now = never_back(clock)
         client = self._client = Client(make, timeout.total_seconds())
+        client.is_migrating = partial(is_migrating, client, names)
         store = Store(client, names, now)
         listing = Listing(client, names, now, Refresher(client, names.sessions))
         notifier = self._notifier = SessionNotifier(client, names)
@@ -123,6 +126,7 @@ class OpenSearchAdapter:
         try:
             with self._client.call():
                 found = await prepare(self._client, self._names, self._settings, manage=self._manage_schema)
+            with self._client.call():  # with a time of its own: a migration may have taken hours
                 self._client.longest_body = await longest_body(self._client)
         except BaseException:
             await self._client.close()

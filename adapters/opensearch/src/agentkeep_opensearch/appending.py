@@ -15,11 +15,11 @@ from agentkeep.spi.together import Ticket
 
 from agentkeep_opensearch import log
 from agentkeep_opensearch.client import GRACE_SECONDS, Client
-from agentkeep_opensearch.commit import MARGIN, Pointed, Store, new_life
+from agentkeep_opensearch.commit import MARGIN, Pointed, Store
 from agentkeep_opensearch.documents import Loaded, Message, Session
 from agentkeep_opensearch.erasing import erase_all, finish
 from agentkeep_opensearch.notify import SessionNotifier
-from agentkeep_opensearch.steps import Needs, Steps
+from agentkeep_opensearch.steps import Needs, Steps, new_life
 
 _WITHOUT = ("state", "metadata", "labels")
 _MOST_APPENDS = 64

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
-from agentkeep.errors import OutcomeUnknown, PersistenceError
+from agentkeep.errors import OutcomeUnknown, PersistenceError, Refused
 
 from agentkeep_opensearch.client import CONFLICT, Client, Effect, Reply, encode
 from agentkeep_opensearch.documents import Message, Session
@@ -17,6 +18,7 @@ from agentkeep_opensearch.statements import message_key, pointer_key
 LAST_VERSION = 2**62
 """The external version of a removed message: a create that arrives later is refused (see the ADR)."""
 
+GONE = "is_gone"
 _ERROR = 400
 _BYTES_A_CHARACTER = 12
 """At most: of a control character, which the facts repeat."""
@@ -64,15 +66,23 @@ def index_items(session: Session, messages: Iterable[Message]) -> list[bytes]:
     return pointers + documents
 
 
-def removal_items(key: str, life: int, seq: int, message_id: str | None) -> list[bytes]:
-    """Items of a bulk request that remove a message and its pointer, and refuse what arrives later."""
-    own = {"_id": message_key(key, life, seq), "version": LAST_VERSION, "version_type": "external_gte"}
-    items = [item({"delete": {"routing": key, **own}})]
-    if message_id is not None:
-        version = 2 * (life + seq) + 1
-        pointer = {"_id": pointer_key(key, message_id), "version": version, "version_type": "external_gte"}
-        items.append(item({"delete": {"routing": key, **pointer}}))
-    return items
+def removals_of(key: str, life: int, seq: int, message_id: str | None) -> list[dict[str, Any]]:
+    """Which documents go with a message: its own and its pointer. Their versions refuse what arrives later."""
+    shared = {"routing": key, "version_type": "external_gte"}
+    own = {**shared, "_id": message_key(key, life, seq), "version": LAST_VERSION}
+    if message_id is None:
+        return [own]
+    return [own, {**shared, "_id": pointer_key(key, message_id), "version": 2 * (life + seq) + 1}]
+
+
+def removal_item(alias: str, removal: dict[str, Any]) -> bytes:
+    """Deletes a document, unless a migration has closed this alias: its copy would not notice that it is gone."""
+    return item({"delete": {**removal, "_index": alias}})
+
+
+def gone_item(removal: dict[str, Any]) -> bytes:
+    """Puts an empty document in the place of one, for the time of a migration. A read treats it as absent."""
+    return item({"index": removal}, {GONE: True})
 
 
 def check_fits(client: Client, session: Session, messages: Iterable[Message]) -> None:
@@ -87,22 +97,37 @@ def item(*lines: Any) -> bytes:
     return b"".join(encode(line) + b"\n" for line in lines)
 
 
-async def send(client: Client, index: str, items: Sequence[bytes], *, done: bool = False) -> None:
+async def send(
+    client: Client, index: str, items: Sequence[bytes], *, done: bool = False, instead: Sequence[bytes] = ()
+) -> None:
     """Send items of which a repetition changes nothing, in order. A conflict or an absent document is a normal result.
 
     `done`: something was committed before, so a failure is `OutcomeUnknown`.
+    `instead`: what to send if a migration has closed the alias that the items name.
     """
     try:
-        for body in _bodies(items, min(_BYTES, client.longest_body)):
-            params = {"require_alias": "true"}
-            reply = await client.request("POST", f"/{index}/_bulk", body, effect=Effect.REPEATABLE, params=params)
-            _check(client, reply)
+        try:
+            await _send(client, index, items)
+        except Refused:
+            if not instead:
+                raise
+            await _send(client, index, instead if await client.is_migrating() else items)
     except OutcomeUnknown:
         raise
     except PersistenceError as error:
         if not done:
             raise
         raise OutcomeUnknown(f"{error}; the call's commit was made before") from error
+
+
+async def _send(client: Client, index: str, items: Sequence[bytes]) -> None:
+    async def one(body: bytes) -> None:
+        params = {"require_alias": "true"}
+        reply = await client.request("POST", f"/{index}/_bulk", body, effect=Effect.REPEATABLE, params=params)
+        _check(client, reply)
+
+    for body in _bodies(items, min(_BYTES, client.longest_body)):
+        await client.past_block(partial(one, body))
 
 
 def _bodies(items: Iterable[bytes], most: int) -> Iterator[bytes]:

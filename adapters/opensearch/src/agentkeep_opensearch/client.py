@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import aiohttp
 import aiohttp.payload
 import msgspec
-from agentkeep.errors import Closed, ConfigurationError, LimitExceeded, PersistenceError
+from agentkeep.errors import Closed, ConfigurationError, LimitExceeded, PersistenceError, Unavailable
 from agentkeep.spi.resend import Attempt, Effect, Resend
 from opensearchpy import AsyncOpenSearch
 from opensearchpy.exceptions import ConnectionError, TransportError
@@ -24,12 +24,14 @@ CONFLICT = 409
 _ABSENT = 404
 GRACE_SECONDS = 2.0
 """How long a cancelled write waits for its reply."""
+_PAUSE = 0.1
 _LONGER_THAN_ANY_CALL = 86_400
 """Seconds for opensearch-py, whose own timeouts are not used: each call has a deadline here."""
 
 _deadline: ContextVar[float | None] = ContextVar("agentkeep_opensearch_deadline", default=None)
 _is_ours: ContextVar[bool] = ContextVar("agentkeep_opensearch_is_ours", default=False)
 
+T = TypeVar("T")
 Reply = dict[str, Any]
 _LARGE = 1024 * 1024
 
@@ -83,6 +85,7 @@ class Client:
         self.server = "opensearch"
         self.longest_body = 100 * 1024 * 1024
         """Bytes of one request: the server's `http.max_content_length`. This is its default."""
+        self.is_migrating: Callable[[], Awaitable[bool]] = _never
 
     @property
     def _is_closing(self) -> bool:
@@ -178,7 +181,7 @@ class Client:
             return error_of(error, self.server)
 
         resend = Resend(server=self.server, cause=cause_of, translate=translate, seconds=seconds)
-        reply = await resend.run(effect, send)
+        reply = await self.past_block(lambda: resend.run(effect, send))
         status = reply.get("status")
         if status == _ABSENT and "error" in reply:
             failed = reply_error(_ABSENT, reply)
@@ -187,6 +190,20 @@ class Client:
             if not may_be_absent:
                 raise translate(failed)
         return reply
+
+    async def past_block(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """The result of `attempt`, which is tried again as long as a migration blocks writes."""
+        while True:
+            try:
+                return await attempt()
+            except Unavailable as error:
+                cause = error.__cause__
+                is_block = isinstance(cause, ServerError) and cause.kind == "cluster_block_exception"
+                if not is_block or asyncio.get_running_loop().time() + _PAUSE > self.deadline:
+                    raise
+                if not await self.is_migrating():
+                    raise
+            await asyncio.sleep(_PAUSE)
 
     def check_length(self, length: int) -> None:
         if length > self.longest_body:
@@ -198,14 +215,16 @@ class Client:
             raise Closed("this opensearch adapter was closed during the call")
         return self._driver
 
-    async def create_index(self, name: str, body: Any) -> None:
-        """Unless another process was first."""
+    async def create_index(self, name: str, body: Any) -> bool:
+        """False if another process was first."""
         try:
             await self.request("PUT", f"/{name}", body, effect=Effect.REPEATABLE)
         except PersistenceError as error:
             cause = error.__cause__
             if not (isinstance(cause, ServerError) and cause.kind == "resource_already_exists_exception"):
                 raise
+            return False
+        return True
 
     def spawn(self, work: Any) -> asyncio.Task[None]:
         """A task that a caller's cancellation does not end. `close` waits for its `call`."""
@@ -213,6 +232,10 @@ class Client:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+async def _never() -> bool:
+    return False
 
 
 def is_conflict(reply: Reply) -> bool:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from agentkeep.errors import Corrupt, OutcomeUnknown, SessionNotFound, Unavailable
+from agentkeep.errors import Corrupt, OutcomeUnknown, Refused, SessionNotFound, Unavailable
 from agentkeep.records import Scope
 from agentkeep.spi.decode import message_name
 from msgspec.structs import replace
 
-from agentkeep_opensearch.bulk import check_fits, index_items, send
+from agentkeep_opensearch.bulk import GONE, check_fits, index_items, send
 from agentkeep_opensearch.client import Client, Effect, Reply, is_conflict
 from agentkeep_opensearch.documents import (
     Loaded,
@@ -31,15 +30,14 @@ from agentkeep_opensearch.statements import Names, load, message_key, pointer_ke
 
 T = TypeVar("T")
 
-_MANY_PENDING = 64
-_LARGE_PENDING = 256 * 1024
-"""Characters. More are moved before the next commit."""
+_MANY_PENDING, _LARGE_PENDING = 64, 256 * 1024
+"""Messages, characters. More are moved before the next commit."""
 _KNOWN_SESSIONS = 10_000
 MARGIN = timedelta(milliseconds=50)
 """A session that expires sooner counts as expired for a call that may move its expiry, as that lands later (TTL-1)."""
-_NO_MARGIN = timedelta(0)
-_LONGEST_PAUSE = 0.2
-_FIRST_PAUSE = 0.005
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.2
+_OF_NO_DOCUMENT = (2**62, 1)
+"""Numbers with which a commit is lost."""
 MESSAGES = ("pending", "log")
 """What a reader of the session's own fields leaves out."""
 
@@ -104,10 +102,9 @@ class Store:
             if "error" in each:
                 kind = each["error"].get("type")
                 raise Unavailable(f"{self.client.server}: {kind}: is the index there, and its shard?")
+            if GONE in each.get("_source", ()):
+                each["found"] = False
         return found
-
-    async def load_many(self, tenant: str, session_ids: Sequence[str]) -> list[Session]:
-        return await self.load_keys([session_key(tenant, each) for each in session_ids])
 
     async def load_keys(self, keys: Sequence[str], *, without: Iterable[str] = MESSAGES) -> list[Session]:
         """Those that are there."""
@@ -118,7 +115,7 @@ class Store:
         return [each.session for each in loaded if each is not None]
 
     async def living(
-        self, scope: Scope, loaded: Loaded | None, session_id: str, *, margin: timedelta = _NO_MARGIN
+        self, scope: Scope, loaded: Loaded | None, session_id: str, *, margin: timedelta = timedelta(0)
     ) -> Loaded:
         """Raises `SessionNotFound` for one that is absent, expired or foreign (SES-4, TTL-1, ISO-1).
 
@@ -145,7 +142,7 @@ class Store:
             raise Unavailable(str(error)) from error
 
     async def get(
-        self, scope: Scope, session_id: str, *, without: Iterable[str] = (), margin: timedelta = _NO_MARGIN
+        self, scope: Scope, session_id: str, *, without: Iterable[str] = (), margin: timedelta = timedelta(0)
     ) -> Loaded:
         """The living session. Raises `SessionNotFound`."""
 
@@ -171,47 +168,62 @@ class Store:
 
     async def commit(self, loaded: Loaded, after: Session) -> Loaded:
         """Compare and swap the session's document. Raises `Lost`."""
-        before, seq_no, primary_term = loaded
+        before = loaded.session
         token = secrets.token_urlsafe(6)
         after = self._without_moved(after)
         params = commit_params(before, after, token)
         check_fits(self.client, after, params["added"])
-        script = {"source": load("commit.painless"), "params": params}
-        terms = {"if_seq_no": seq_no, "if_primary_term": primary_term, "require_alias": "true"}
-        path = f"/{self.names.sessions}/_update/{before.key}"
-        reply = await self.client.request("POST", path, {"script": script}, effect=Effect.REPEATABLE, params=terms)
+        reply = await self._run("commit", self.names.sessions, loaded, params)
         return await self._committed(reply, before, after, token)
+
+    async def _run(self, script: str, alias: str, loaded: Loaded, params: dict[str, Any]) -> Reply:
+        """Run a script on the document that was read, else nothing.
+
+        Its two numbers are those of one index, and a migration changes the index: so the script compares the newest
+        token too.
+        """
+        session, seq_no, primary_term = loaded
+        source = {"source": load(f"{script}.painless"), "params": {**params, "read": session.tokens[-1]}}
+        terms = {"if_seq_no": seq_no, "if_primary_term": primary_term, "require_alias": "true"}
+        path = f"/{alias}/_update/{session.key}"
+        return await self.client.request("POST", path, {"script": source}, effect=Effect.REPEATABLE, params=terms)
 
     async def put(self, dead: Loaded | None, session: Session, *, held_until: int = 0) -> Loaded:
         """Store a new session, if there is none or a dead one. Raises `Lost`."""
         check_fits(self.client, session, session.pending)
         token = secrets.token_urlsafe(6)
         source = {**whole_source(session, token), "held_until": held_until}
-        params: dict[str, Any] = {"op_type": "create", "require_alias": "true"}
         if dead is not None:
-            params = {"if_seq_no": dead.seq_no, "if_primary_term": dead.primary_term, "require_alias": "true"}
-        path = f"/{self.names.sessions}/_doc/{session.key}"
-        reply = await self.client.request("PUT", path, source, effect=Effect.REPEATABLE, params=params)
+            reply = await self._run("renew", self.names.sessions, dead, {"source": source})
+        else:
+            params = {"op_type": "create", "require_alias": "true"}
+            path = f"/{self.names.sessions}/_doc/{session.key}"
+            reply = await self.client.request("PUT", path, source, effect=Effect.REPEATABLE, params=params)
         return await self._committed(reply, session, session, token)
 
     async def _committed(self, reply: Reply, before: Session, after: Session, token: str) -> Loaded:
         """If a reply was lost and the request sent again, the conflict may be with our own commit."""
-        if is_conflict(reply):
+        if is_conflict(reply) or reply["result"] == "noop":
             (found,) = await self.mget([self.session_doc(before.key, ())])
             loaded = loaded_of(before.key, found)
             if loaded is None or token not in loaded.session.tokens:
                 raise Lost
             is_newest = loaded.session.tokens[-1] == token
-            seq_no, primary_term = (loaded.seq_no, loaded.primary_term) if is_newest else (-1, -1)
+            seq_no, primary_term = (loaded.seq_no, loaded.primary_term) if is_newest else _OF_NO_DOCUMENT
         else:
             seq_no, primary_term = reply["_seq_no"], reply["_primary_term"]
         return Loaded(replace(after, tokens=(*before.tokens, token)), seq_no, primary_term)
 
-    async def drop(self, loaded: Loaded) -> None:
-        """Remove a dead session's document, unless a new session has its place."""
-        params = {"if_seq_no": loaded.seq_no, "if_primary_term": loaded.primary_term}
-        path = f"/{self.names.sessions}/_doc/{loaded.session.key}"
-        await self.client.request("DELETE", path, effect=Effect.REPEATABLE, params=params)
+    async def drop(self, loaded: Loaded) -> bool:
+        """Remove a dead session's document, unless a new session has its place.
+
+        False during a migration: it stays, and a sweep removes it afterwards.
+        """
+        try:
+            await self._run("drop", self.names.removals_of_sessions, loaded, {})
+        except Refused:
+            return False
+        return True
 
     def _without_moved(self, session: Session) -> Session:
         moved = self._moved.get((session.key, session.life), 0)
@@ -282,18 +294,7 @@ def _messages(session: Session, found: Sequence[Reply]) -> dict[int, Message]:
     return {message.seq: message for message in read}
 
 
-def owner_of(session: Session) -> tuple[str | None, str | None]:
-    """Whose messages they are, for the search."""
-    return session.record.user_id, session.record.agent_name
-
-
 def loaded_of(key: str, reply: Reply) -> Loaded | None:
     if not reply.get("found"):
         return None
     return Loaded(session_of(key, reply["_source"]), reply["_seq_no"], reply["_primary_term"])
-
-
-def new_life(dead: Loaded | None) -> int:
-    """By the system's clock, and later than the life before: pointers of message ids compare it."""
-    now = time.time_ns() // 1000
-    return now if dead is None else max(now, dead.session.life + dead.session.record.last_seq + 1)

@@ -9,10 +9,10 @@ from agentkeep.spi.outcomes import forked_at, forked_session
 from msgspec.structs import replace
 
 from agentkeep_opensearch import log
-from agentkeep_opensearch.commit import Store, new_life
+from agentkeep_opensearch.commit import Store
 from agentkeep_opensearch.documents import Loaded, Message, Session, micros, moment_of, restored
 from agentkeep_opensearch.erasing import erase_all
-from agentkeep_opensearch.steps import begun
+from agentkeep_opensearch.steps import begun, new_life
 
 _SLICE = 200
 _SMALL = 64

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from agentkeep_opensearch import log
-from agentkeep_opensearch.bulk import item, removal_items, send
-from agentkeep_opensearch.commit import Lost, Store, loaded_of, owner_of
+from agentkeep_opensearch.bulk import GONE, gone_item, item, removal_item, removals_of, send
+from agentkeep_opensearch.commit import Lost, Store, loaded_of
 from agentkeep_opensearch.documents import Loaded, Message, Session
 from agentkeep_opensearch.log import Log
 from agentkeep_opensearch.statements import message_key
+from agentkeep_opensearch.steps import owner_of
 
 _SLICE = 250
 """Messages in one request."""
@@ -27,8 +28,9 @@ async def erase(store: Store, session: Session, removed: Log, known: Iterable[Me
     for start in range(0, len(seqs), _SLICE):
         part = seqs[start : start + _SLICE]
         ids = {**pending, **await _ids(store, session, part)}
-        items = [each for seq in part for each in removal_items(session.key, session.life, seq, ids.get(seq))]
-        await send(store.client, store.names.messages, items, done=True)
+        removals = [removal for seq in part for removal in removals_of(session.key, session.life, seq, ids.get(seq))]
+        items = [removal_item(store.names.removals_of_messages, removal) for removal in removals]
+        await send(store.client, store.names.messages, items, done=True, instead=list(map(gone_item, removals)))
 
 
 async def _ids(store: Store, session: Session, seqs: Sequence[int]) -> dict[int, str]:
@@ -37,7 +39,7 @@ async def _ids(store: Store, session: Session, seqs: Sequence[int]) -> dict[int,
             "_index": store.names.messages,
             "_id": message_key(session.key, session.life, seq),
             "routing": session.key,
-            "_source": ["id"],
+            "_source": ["id", GONE],
         }
         for seq in seqs
     ]
@@ -72,7 +74,7 @@ async def _unmark(store: Store, done: Session) -> None:
             return
         now = loaded.session
         cuts = log.without(now.cuts, done.cuts)
-        is_labelled = done.is_dirty and owner_of(now) == owner_of(done)
+        is_labelled = done.is_dirty and owner_of(now.record) == owner_of(done.record)
         is_dirty = now.is_dirty and not is_labelled
         if (cuts, is_dirty) != (now.cuts, now.is_dirty):
             await store.commit(loaded, replace(now, cuts=cuts, is_dirty=is_dirty))
@@ -82,7 +84,7 @@ async def _unmark(store: Store, done: Session) -> None:
 
 async def _label(store: Store, session: Session) -> None:
     """The session's user and agent, for the search, in each message's document."""
-    labels = dict(zip(("user_id", "agent_name"), owner_of(session), strict=True))
+    labels = dict(zip(("user_id", "agent_name"), owner_of(session.record), strict=True))
     seqs = list(log.seqs(session.log))
     for start in range(0, len(seqs), _SLICE):
         items: list[bytes] = []

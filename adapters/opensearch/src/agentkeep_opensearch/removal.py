@@ -5,7 +5,7 @@ A sweep does the rest if a process is killed in between.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from agentkeep.errors import OutcomeUnknown, PersistenceError
 from agentkeep.records import Scope, SessionQuery
@@ -26,10 +26,10 @@ class Remover:
         self._listing = listing
         self._notifier = notifier
 
-    async def remove(self, dead: Sequence[Loaded]) -> None:
-        for each in dead:
-            await erase_all(self._store, each.session)
-            await self._store.drop(each)
+    async def remove(self, dead: Loaded) -> bool:
+        """False if its document stays for now."""
+        await erase_all(self._store, dead.session)
+        return await self._store.drop(dead)
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
         return await self._until_limit(limit, lambda size: self._listing.matching(scope, query, size))
@@ -43,24 +43,25 @@ class Remover:
             while removed < limit:
                 size = min(_MOST_AT_ONCE, limit - removed)
                 found = await find(size)
+                before = removed
                 for each in found:
                     removed += await self._remove_found(each)
-                if len(found) < size:
+                is_stuck = removed == before and all(each.session.is_dead for each in found)
+                if len(found) < size or is_stuck:
                     break
         except PersistenceError as error:
             raise partly(error, removed) from error
         return removed
 
     async def _remove_found(self, found: Loaded) -> bool:
-        """False if it was written since it was found: the next search looks at it again."""
+        """False if it was written since it was found, or was dead before and stays for now."""
         try:
             dead = found if found.session.is_dead else await self._store.bury(found)
         except Lost:
             return False
         dead = dead._replace(session=replace(dead.session, pending=found.session.pending))
         self._notifier.notify((dead.session.tenant, dead.session.record.id))
-        await self.remove([dead])
-        return True
+        return await self.remove(dead) or not found.session.is_dead
 
 
 def partly(error: PersistenceError, done: int) -> PersistenceError:

@@ -8,7 +8,7 @@ from agentkeep.spi.resend import Effect
 from msgspec.structs import replace
 
 from agentkeep_opensearch import log
-from agentkeep_opensearch.bulk import message_source
+from agentkeep_opensearch.bulk import GONE, message_source
 from agentkeep_opensearch.client import Client, encode, is_conflict
 from agentkeep_opensearch.commit import Lost, Store
 from agentkeep_opensearch.documents import Loaded, Message, stored_message, with_content
@@ -34,7 +34,7 @@ class Replacer:
         if seq is None:
             raise MessageNotFound(session_id, draft.id)
         await self._store.move(loaded.session, done=False)
-        stored, seq_no, primary_term = await self._document(loaded, seq)
+        stored, version = await self._document(loaded, seq)
         if stored.content_key != expected:
             return None
         session = loaded.session
@@ -44,21 +44,22 @@ class Replacer:
         record = replace(session.record, updated_at=max(self._store.now(), session.record.updated_at))
         await self._store.commit(loaded, replace(session, record=record, pending=()))
         path = f"/{self._store.names.messages}/_doc/{message_key(session.key, session.life, seq)}"
-        params = {"routing": session.key, "if_seq_no": seq_no, "if_primary_term": primary_term, "require_alias": "true"}
+        next_one = {"version": version + 1, "version_type": "external"}  # unlike `_seq_no`, the same after a migration
+        params = {"routing": session.key, "require_alias": "true", **next_one}
         reply = await self._client.request("PUT", path, source, effect=Effect.REPEATABLE, params=params)
         if is_conflict(reply):
-            (now, *_) = await self._document(loaded, seq)
+            (now, _) = await self._document(loaded, seq)
             if now.content_key != draft.content_key:
                 raise Lost
         return replaced.record()
 
-    async def _document(self, loaded: Loaded, seq: int) -> tuple[Message, int, int]:
+    async def _document(self, loaded: Loaded, seq: int) -> tuple[Message, int]:
         session = loaded.session
         path = f"/{self._store.names.messages}/_doc/{message_key(session.key, session.life, seq)}"
         reply = await self._client.request("GET", path, params={"routing": session.key})
-        if not reply.get("found"):
+        if not reply.get("found") or GONE in reply["_source"]:
             raise Lost
-        return stored_message(session.record.id, reply["_source"]), reply["_seq_no"], reply["_primary_term"]
+        return stored_message(session.record.id, reply["_source"]), reply["_version"]
 
 
 def _seq_of(loaded: Loaded, message_id: str, pointed: list[int]) -> int | None:

@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, NamedTuple
 
-from agentkeep.errors import Corrupt
+from agentkeep.errors import Corrupt, SchemaMissing
 from agentkeep.spi.schema import SchemaVersion, missing_steps
 
 from agentkeep_opensearch.client import Client, Reply
+from agentkeep_opensearch.migrating import Migration, Plan, finish
 from agentkeep_opensearch.statements import Names, load_json
 
 VERSION = 1
 _PAUSE = 0.05
 _CREATION_SECONDS = 60.0
 """New indices may take longer than a call may: each waits for the cluster manager, and for an active shard."""
+_MIGRATION_SECONDS = 7 * 86_400.0
+"""So long an `open` migrates, or waits for the process that does."""
 
 
 class IndexSettings(NamedTuple):
@@ -31,6 +34,10 @@ class IndexSettings(NamedTuple):
 
 class Found(NamedTuple):
     version: SchemaVersion | None
+    indices: tuple[str, ...]
+    """That of the messages, and that of the sessions."""
+    is_unfinished: bool
+    """A migration to this version has not ended."""
     durability: str
     replicas: int
     primaries: int
@@ -46,16 +53,35 @@ async def prepare(client: Client, names: Names, settings: IndexSettings, *, mana
     missing = missing_steps(
         found.version, known=VERSION, manage_schema=manage, name=f"prefix {names.prefix!r}", remedy=""
     )
+    is_own = found.version is not None and found.version.version == VERSION
+    if found.version is not None and (missing or (found.is_unfinished and is_own and manage)):
+        with client.until(asyncio.get_running_loop().time() + _MIGRATION_SECONDS):
+            await _migrate(client, names, settings, found.indices)
+            return await look(client, names)
     if not missing:
         await _wait_for_shards(client, names, found.primaries)
         return found
     with client.until(max(client.deadline, asyncio.get_running_loop().time() + _CREATION_SECONDS)):
         # The sessions last: their index says that the schema is there.
-        await _create(client, names.messages, _with_languages(settings.languages), settings, load_json("analysis"))
-        await _create(client, names.sessions, load_json("sessions"), settings)
+        for plan in plans_of(names, settings):
+            aliases: Reply = {plan.alias: {}, plan.removals: {}}
+            await client.create_index(plan.name, {**plan.body, "aliases": aliases})
         found = await look(client, names)
         await _wait_for_shards(client, names, found.primaries)
         return found
+
+
+async def _migrate(client: Client, names: Names, settings: IndexSettings, old: Sequence[str]) -> None:
+    plans = plans_of(names, settings)
+
+    async def is_over() -> bool:
+        version = (await look(client, names)).version
+        if version is None:
+            raise SchemaMissing(f"prefix {names.prefix!r}: its indices were removed during a migration")
+        return version.version >= VERSION
+
+    await Migration(client, names, plans, old).run(is_over)
+    await finish(client, names, plans)
 
 
 async def _wait_for_shards(client: Client, names: Names, primaries: int) -> None:
@@ -76,12 +102,20 @@ async def _wait_for_shards(client: Client, names: Names, primaries: int) -> None
 async def look(client: Client, names: Names) -> Found:
     reply = await client.request("GET", f"/{names.sessions},{names.messages}", may_be_absent=True)
     if "error" in reply:
-        return Found(None, "request", 0, 0)
+        return Found(None, (), False, "request", 0, 0)
     sessions = next(index for index in reply.values() if names.sessions in index["aliases"])
     settings: Reply = sessions["settings"]["index"]
     durability = str(settings.get("translog", {}).get("durability", "request")).lower()
     primaries = sum(int(index["settings"]["index"]["number_of_shards"]) for index in reply.values())
-    return Found(_version(sessions, names), durability, int(settings.get("number_of_replicas", 0)), primaries)
+    by_alias = {alias: index for index, each in reply.items() for alias in each["aliases"]}
+    return Found(
+        version=_version(sessions, names),
+        indices=(by_alias[names.messages], by_alias[names.sessions]),
+        is_unfinished=names.unfinished in sessions["aliases"],
+        durability=durability,
+        replicas=int(settings.get("number_of_replicas", 0)),
+        primaries=primaries,
+    )
 
 
 def _with_languages(languages: Sequence[str]) -> dict[str, Any]:
@@ -100,9 +134,30 @@ def _version(index: Reply, names: Names) -> SchemaVersion:
         raise Corrupt(f"the mapping of {names.sessions}", "its _meta contains no version") from error
 
 
-async def _create(
-    client: Client, alias: str, mapping: dict[str, Any], settings: IndexSettings, analysis: Any = None
-) -> None:
+def plans_of(names: Names, settings: IndexSettings) -> tuple[Plan, Plan]:
+    """The index of the messages, and that of the sessions."""
+    messages, sessions = names.messages, names.sessions
+    mapping = _with_languages(settings.languages)
+    return (
+        Plan(
+            name=f"{messages}-{VERSION}",
+            alias=messages,
+            removals=names.removals_of_messages,
+            body={
+                "settings": {"index": {**_settings(settings), "analysis": load_json("analysis")}},
+                "mappings": mapping,
+            },
+        ),
+        Plan(
+            name=f"{sessions}-{VERSION}",
+            alias=sessions,
+            removals=names.removals_of_sessions,
+            body={"settings": {"index": _settings(settings)}, "mappings": load_json("sessions")},
+        ),
+    )
+
+
+def _settings(settings: IndexSettings) -> dict[str, Any]:
     index: dict[str, Any] = {"number_of_shards": settings.shards, "gc_deletes": "10m"}
     if settings.replicas is None:
         index["auto_expand_replicas"] = "0-1"
@@ -110,7 +165,4 @@ async def _create(
         index["number_of_replicas"] = settings.replicas
     if settings.refresh_interval is not None:
         index["refresh_interval"] = settings.refresh_interval
-    if analysis is not None:
-        index["analysis"] = analysis
-    body: Any = {"settings": {"index": index}, "mappings": mapping, "aliases": {alias: {}}}
-    await client.create_index(f"{alias}-{VERSION}", body)
+    return index

@@ -30,14 +30,15 @@ from msgspec.structs import replace
 
 from agentkeep_opensearch import log
 from agentkeep_opensearch.client import Client
-from agentkeep_opensearch.commit import MARGIN, MESSAGES, Store, new_life
+from agentkeep_opensearch.commit import MARGIN, MESSAGES, Store
 from agentkeep_opensearch.copying import Copier
 from agentkeep_opensearch.documents import Loaded, Session
 from agentkeep_opensearch.erasing import erase_all, finish
 from agentkeep_opensearch.listing import Listing
 from agentkeep_opensearch.notify import SessionNotifier
 from agentkeep_opensearch.removal import Remover
-from agentkeep_opensearch.steps import begun, changes_owner
+from agentkeep_opensearch.statements import session_key
+from agentkeep_opensearch.steps import begun, changes_owner, new_life
 
 _PENDING = ("pending",)
 
@@ -88,7 +89,7 @@ class OpenSearchSessions:
     async def get_many(self, scope: Scope, session_ids: Sequence[str]) -> list[SessionRecord]:
         with self._client.call():
             now = self._store.now()
-            found = await self._store.load_many(scope.tenant, session_ids)
+            found = await self._store.load_keys([session_key(scope.tenant, each) for each in session_ids])
             return [
                 session.record
                 for session in found
@@ -196,7 +197,7 @@ class OpenSearchSessions:
             check_version(living.session, expected_version)
             dead = await self._store.bury(living)
             self._notifier.notify((scope.tenant, session_id))
-            await self._remover.remove([dead._replace(session=replace(dead.session, pending=living.session.pending))])
+            await self._remover.remove(dead._replace(session=replace(dead.session, pending=living.session.pending)))
             return True
 
         with self._client.call():

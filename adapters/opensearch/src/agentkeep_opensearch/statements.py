@@ -34,6 +34,20 @@ class Names(NamedTuple):
     def messages(self) -> str:
         return f"{self.prefix}-messages"
 
+    @property
+    def removals_of_sessions(self) -> str:
+        """What deletes documents goes through these two. A migration closes them (docs/adr/0013)."""
+        return f"{self.prefix}-sessions-removals"
+
+    @property
+    def removals_of_messages(self) -> str:
+        return f"{self.prefix}-messages-removals"
+
+    @property
+    def unfinished(self) -> str:
+        """An alias of the sessions' index, as long as a migration to it has not ended."""
+        return f"{self.prefix}-unfinished"
+
 
 def hashed(*parts: str) -> str:
     """32 hexadecimal digits for a tuple of texts. An id may have 512 bytes, and ours together have more."""

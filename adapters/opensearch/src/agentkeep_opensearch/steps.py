@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -19,7 +20,7 @@ from agentkeep.spi.outcomes import (
 from msgspec.structs import replace
 
 from agentkeep_opensearch import log
-from agentkeep_opensearch.documents import Message, Session, message_of, moment_of
+from agentkeep_opensearch.documents import Loaded, Message, Session, message_of, moment_of
 from agentkeep_opensearch.log import Log
 from agentkeep_opensearch.statements import session_key
 
@@ -155,8 +156,19 @@ def last_message_at(session: Session, final: Log, by_seq: Mapping[int, Message])
     raise Needs(newest)
 
 
+def owner_of(record: SessionRecord) -> tuple[str | None, str | None]:
+    """Whose messages they are, for the search."""
+    return record.user_id, record.agent_name
+
+
 def changes_owner(before: SessionRecord, after: SessionRecord) -> bool:
-    return (before.user_id, before.agent_name) != (after.user_id, after.agent_name)
+    return owner_of(before) != owner_of(after)
+
+
+def new_life(dead: Loaded | None) -> int:
+    """By the system's clock, and later than the life before: pointers of message ids compare it."""
+    now = time.time_ns() // 1000
+    return now if dead is None else max(now, dead.session.life + dead.session.record.last_seq + 1)
 
 
 def begun(scope: Scope, record: SessionRecord, labels: Iterable[str], life: int) -> Session:
