@@ -39,6 +39,7 @@ from agentkeep_conformance.families.growth import Growth
 from agentkeep_conformance.families.handing_on import HandingOn
 from agentkeep_conformance.families.idempotency import Idempotency
 from agentkeep_conformance.families.indexed_words import IndexedWords
+from agentkeep_conformance.families.interleaved_searches import InterleavedSearches
 from agentkeep_conformance.families.interleaving import Interleaving
 from agentkeep_conformance.families.isolation import Isolation
 from agentkeep_conformance.families.lifecycle import LifeCycle
@@ -129,6 +130,7 @@ class AdapterConformance(
     Stateful,
     Clocks,
     Concurrency,
+    InterleavedSearches,
     Interleaving,
     Processes,
     Faults,

@@ -15,8 +15,9 @@ from agentkeep.spi.options import as_prefix
 from msgspec.structs import replace
 
 from agentkeep_mongo import schema
-from agentkeep_mongo.client import Client, Driver
+from agentkeep_mongo.client import Client
 from agentkeep_mongo.commit import Commits
+from agentkeep_mongo.concerns import Driver
 from agentkeep_mongo.copying import Copying
 from agentkeep_mongo.messages import MongoMessages
 from agentkeep_mongo.moving import Mover
@@ -86,7 +87,7 @@ class MongoAdapter:
         mover = Mover(client)
         commits = Commits(client, mover)
         reading = Reading(client, mover)
-        removal = Removal(client)
+        removal = Removal(client, mover)
         copying = Copying(client, commits, mover)
         self._sweeper = Sweeper(client, mover, removal)
         self.sessions = MongoSessions(client, commits, reading, copying, removal, self._notifier)
@@ -130,6 +131,7 @@ class MongoAdapter:
             await self._client.close()
             raise
         connections = self._client.collections.database.client.options.pool_options.max_pool_size
+        self._client.is_replica_set = server.is_replica_set
         self._has_streams = server.is_replica_set and connections != 1  # a change stream keeps a connection
         self.capabilities = replace(self.capabilities, durability=server.durability)
         self._notifier.open()

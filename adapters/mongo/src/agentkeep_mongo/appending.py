@@ -26,8 +26,9 @@ from agentkeep_mongo.batches import (
     owner_filter,
     stored_already,
 )
-from agentkeep_mongo.client import Client, Document, Recheck
+from agentkeep_mongo.client import Client, Recheck
 from agentkeep_mongo.commit import Change, Commits
+from agentkeep_mongo.concerns import Document
 from agentkeep_mongo.documents import Life, batch_entry, ids_of, micros, session_document, session_key, size_of, time_of
 from agentkeep_mongo.log import Log, logged
 from agentkeep_mongo.moving import MAX_PENDING_BYTES, STAGE_ABOVE_BYTES, Mover, is_time_to_move

@@ -22,7 +22,7 @@ from agentkeep.spi.outcomes import (
 )
 from bson import Int64, ObjectId
 
-from agentkeep_mongo.client import Document
+from agentkeep_mongo.concerns import Document
 from agentkeep_mongo.documents import micros, time_of
 from agentkeep_mongo.state import State, Stored
 

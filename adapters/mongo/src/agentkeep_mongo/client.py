@@ -8,28 +8,20 @@ import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
-from agentkeep.errors import Closed, ConfigurationError, OutcomeUnknown, Refused, Unavailable
+from agentkeep.errors import Closed, ConfigurationError, OutcomeUnknown, PersistenceError, Refused, Unavailable
 from agentkeep.spi.resend import Attempt, Cause, Effect, Resend
 from agentkeep.spi.together import Sending
-from bson import CodecOptions
-from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
-from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.read_concern import ReadConcern
 
+from agentkeep_mongo.concerns import Collections, Driver, collections_of
 from agentkeep_mongo.errors import DRIVER_ERRORS, cause_of, error_of, was_not_sent
 
 T = TypeVar("T")
-Document: TypeAlias = dict[str, Any]
-Driver: TypeAlias = AsyncMongoClient[Document]
-Collection: TypeAlias = AsyncCollection[Document]
 
-_WRITES = WriteConcern(w="majority", j=True)
 _GRACE_SECONDS = 0.25
-CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
 
 
 class Recheck:
@@ -39,39 +31,13 @@ class Recheck:
 RECHECK: Final = Recheck()
 
 
-class Collections(NamedTuple):
-    """The collections of one prefix. Writes wait for the journal of a majority, whatever the client's defaults are."""
-
-    database: AsyncDatabase[Document]
-    sessions: Collection
-    messages: Collection
-    search: Collection
-    staged: Collection
-    """What was written ahead of its commit."""
-    schema: Collection
-    seen: Collection
-    """The sessions as a majority has them, for what callers read (ORD-5)."""
-
-
-def collections_of(client: Driver, database: str, prefix: str) -> Collections:
-    found = client.get_database(database, CODEC, ReadPreference.PRIMARY, _WRITES, ReadConcern("local"))
-    seen = found.get_collection(f"{prefix}_sessions", read_concern=ReadConcern("majority"))
-    return Collections(
-        database=found,
-        sessions=found[f"{prefix}_sessions"],
-        messages=found[f"{prefix}_messages"],
-        search=found[f"{prefix}_search"],
-        staged=found[f"{prefix}_staged"],
-        schema=found[f"{prefix}_schema"],
-        seen=seen,
-    )
-
-
+@dataclass
 class _Call:
     """How far one call of the adapter has come."""
 
-    def __init__(self, *, may_have_written: bool) -> None:
-        self.may_have_written = may_have_written
+    may_have_written: bool
+    ahead: str | None = None
+    """The session that it read as the primary has it, which a majority may not have yet."""
 
 
 _current: ContextVar[_Call] = ContextVar("agentkeep_mongo_call")
@@ -101,6 +67,7 @@ class Client:
         self._driver: Driver | None = None
         self._collections: Collections | None = None
         self._opened_in: tuple[asyncio.AbstractEventLoop, int] | None = None
+        self.is_replica_set = False
         self._under_way = 0
         self._none_left = asyncio.Event()
         self._resend = Resend(
@@ -152,7 +119,14 @@ class Client:
         timer = asyncio.timeout_at(sending.deadline)
         try:
             async with timer:
-                yield
+                try:
+                    yield
+                except (Unavailable, Refused, OutcomeUnknown):
+                    raise
+                except PersistenceError:
+                    await self._confirm(call)
+                    raise
+                await self._confirm(call)
         except TimeoutError as error:
             if not timer.expired():
                 raise
@@ -195,6 +169,20 @@ class Client:
         """
         return await self._run(Effect.READ, send)
 
+    async def read_ahead(self, key: str, send: Callable[[Collections], Awaitable[T]]) -> T:
+        """Read a session as the primary has it now, for a writer; a majority may have it a moment later."""
+        _current.get().ahead = key
+        return await self.read(send)
+
+    async def _confirm(self, call: _Call) -> None:
+        """Wait until a majority has what the call told its caller without a write of its own (ORD-5).
+
+        A write that matches nothing waits for all that the primary wrote before it.
+        """
+        if call.ahead is not None and self.is_replica_set:
+            nothing = {"_id": call.ahead, "life": None}
+            await self.read(lambda to: to.sessions.update_one(nothing, {"$set": {"life": None}}))
+
     async def write(self, send: Callable[[Collections], Awaitable[T]], *, of_many: bool = False) -> T:
         """Run what must not run twice. Raises `OutcomeUnknown` if it may have happened.
 
@@ -228,15 +216,14 @@ class Client:
                 raise
             if result is None:  # nothing matched
                 call.may_have_written = before
+            else:
+                call.ahead = None
             return result
 
         return counted
 
     async def _run(self, effect: Effect, send: Callable[[Collections], Awaitable[T]]) -> T:
-        async def once(attempt: Attempt) -> T:
-            return await self._once(send, attempt)
-
-        return await self._resend.run(effect, once)
+        return await self._resend.run(effect, partial(self._once, send))
 
     async def _once(self, send: Callable[[Collections], Awaitable[T]], attempt: Attempt) -> T:
         attempt.sending(reused=True)

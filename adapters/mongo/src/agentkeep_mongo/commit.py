@@ -21,7 +21,8 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from agentkeep_mongo import queries, statements
-from agentkeep_mongo.client import Client, Collections, Document, Recheck
+from agentkeep_mongo.client import Client, Recheck
+from agentkeep_mongo.concerns import Collections, Document
 from agentkeep_mongo.documents import record_fields, session_key
 from agentkeep_mongo.moving import Mover
 from agentkeep_mongo.state import Raced, State
@@ -56,7 +57,7 @@ class Commits:
             cursor = await to.sessions.aggregate(queries.head(key, ids, to.messages.name))
             return next(iter(await cursor.to_list(1)), None)
 
-        found = await self.client.read(send)
+        found = await self.client.read_ahead(key, send)
         return None if found is None else State(found)
 
     async def change(
@@ -119,6 +120,8 @@ class Commits:
 
         `is_repeatable`: `RECHECK` if no answer came, instead of `OutcomeUnknown`.
         """
+        if change.record.user_id != state.record.user_id:
+            change = _with_new_user(state, change)
         fields = {**record_fields(change.record), **change.fields, "writes": Int64(state.writes + 1), "hold": None}
         changed = {name: value for name, value in fields.items() if self._differs(state.document, name, value)}
         token = ObjectId()
@@ -137,8 +140,9 @@ class Commits:
             return result
         if change.doomed:
             await self.mover.remove_cut(state.life, change.doomed, token)
-        if change.record.user_id != state.record.user_id:
-            await self.mover.retag(state.life, change.record.user_id)
+        if change.fields.get("retag"):
+            with suppress(PersistenceError):  # else whoever reads or searches does it
+                await self.mover.settle(state.life)
         return True
 
     async def _commit(
@@ -196,6 +200,19 @@ class Commits:
         if result is True:
             await self.mover.remove_lives(document["_id"], old, token)
         return result
+
+
+def _with_new_user(state: State, change: Change) -> Change:
+    """The search entries follow the session's user. What a mover may still insert has the former one."""
+    change = change._replace(fields={**change.fields, "retag": True, "unsettled": 1})
+    return change if not state.reach else without_movers(state, change)
+
+
+def without_movers(state: State, change: Change) -> Change:
+    """And what movers that did not complete have inserted, or may still insert, is never admitted."""
+    epoch = max(change.fields.get("epoch", 0), state.document["epoch"] + 1)
+    dead = (int(state.document["moved"]), state.reach)
+    return change._replace(fields={**change.fields, "epoch": epoch, "move": None}, doomed=[*change.doomed, dead])
 
 
 def _is_later(record: SessionRecord, before: SessionRecord) -> bool:

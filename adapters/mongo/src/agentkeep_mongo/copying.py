@@ -12,8 +12,9 @@ from agentkeep.spi.outcomes import check_visible, forked_at, forked_session
 from bson import Int64, ObjectId
 
 from agentkeep_mongo import queries, statements
-from agentkeep_mongo.client import Client, Collections, Document
+from agentkeep_mongo.client import Client
 from agentkeep_mongo.commit import Commits, pause
+from agentkeep_mongo.concerns import Collections, Document
 from agentkeep_mongo.documents import (
     Life,
     batch_entry,

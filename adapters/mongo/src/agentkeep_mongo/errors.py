@@ -55,12 +55,12 @@ def is_duplicate(error: BaseException) -> bool:
     return code_of(error) == DUPLICATE_KEY
 
 
-def only_duplicates(error: driver.BulkWriteError) -> bool:
-    """Whether a bulk insert failed because of documents alone that are there already."""
-    details = error.details
-    return not details.get("writeConcernErrors") and all(
-        each["code"] == DUPLICATE_KEY for each in details.get("writeErrors", ())
-    )
+def duplicates(error: driver.BulkWriteError) -> list[int] | None:
+    """Which documents of a bulk insert were there already. None: it failed for another reason too."""
+    details, refused = error.details, error.details.get("writeErrors", ())
+    if details.get("writeConcernErrors") or any(each["code"] != DUPLICATE_KEY for each in refused):
+        return None
+    return [each["index"] for each in refused]
 
 
 def was_not_sent(error: BaseException) -> bool:

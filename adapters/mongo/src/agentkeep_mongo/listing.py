@@ -18,7 +18,8 @@ from bson import Int64
 from pymongo import ASCENDING, DESCENDING
 
 from agentkeep_mongo import statements
-from agentkeep_mongo.client import Client, Collections
+from agentkeep_mongo.client import Client
+from agentkeep_mongo.concerns import Collections
 from agentkeep_mongo.documents import NEVER, RECORD_FIELDS, Document, micros
 
 _LEADS = {"parent_id": "parent", "user_id": "user", "agent_name": "agent", "status": "status"}

@@ -10,7 +10,8 @@ from agentkeep.records import SessionRecord
 from bson import Int64
 
 from agentkeep_mongo import queries, statements
-from agentkeep_mongo.client import Client, Collections, Document
+from agentkeep_mongo.client import Client
+from agentkeep_mongo.concerns import Collections, Document
 from agentkeep_mongo.documents import Segment, moment_of, time_of
 from agentkeep_mongo.state import Raced, State
 
@@ -41,8 +42,7 @@ class Log:
         self._cuts = int(document["cuts"])
         self._bytes = int(document["pending_bytes"])
         self.doomed: list[tuple[int, int]] = []
-        move = document.get("move")
-        self._moving_to = 0 if move is None else int(move["reach"])
+        self._moving_to = state.reach
         self.is_cut = False
         self._last_moved_at = document.get("last_message_at") if not self.pending else None
 

@@ -23,7 +23,7 @@ from bson import Int64, ObjectId
 
 from agentkeep_mongo.appending import Appending
 from agentkeep_mongo.client import Client
-from agentkeep_mongo.commit import Change, Commits
+from agentkeep_mongo.commit import Change, Commits, without_movers
 from agentkeep_mongo.documents import Life, batch_entry, content_of, session_key, size_of, time_of
 from agentkeep_mongo.joining import Joining
 from agentkeep_mongo.log import Log, logged
@@ -160,7 +160,8 @@ def _replaced_pending(state: State, message: MessageDraft, size: int) -> Change:
     """A message that stands in the session's document gets another content there."""
     batches = replaced_in("$batches", message.id, content_of(message), size)
     expressions = {"batches": batches, "pending_bytes": {"$add": ["$pending_bytes", size]}}
-    return Change(_touched(state), {"cuts": state.document["cuts"] + 1}, expressions)
+    change = Change(_touched(state), {"cuts": state.document["cuts"] + 1}, expressions)
+    return change if not state.reach else without_movers(state, change)  # they have its former content
 
 
 def _edited(state: State, stored: Stored, message: MessageDraft, staged: Life | None) -> Change:

@@ -19,7 +19,8 @@ from bson import Int64, ObjectId
 from pymongo import ReturnDocument
 
 from agentkeep_mongo import statements
-from agentkeep_mongo.client import Client, Collections, Document
+from agentkeep_mongo.client import Client
+from agentkeep_mongo.concerns import Collections, Document
 from agentkeep_mongo.documents import Life, Segment, message_document
 from agentkeep_mongo.replacing import apply_edits, insert_missing
 from agentkeep_mongo.terms import search_documents
@@ -78,10 +79,12 @@ class Mover:
     async def settle(self, life: Life) -> None:
         """Do what a commit has left to do before anybody may read the log. Raises `Unavailable`."""
         wanted = {"_id": life.key, "life": life.id, "unsettled": {"$gt": 0}}
-        fields = {"edits": 1, "tenant": 1, "user_id": 1, "batches.staged": 1}
+        fields = {"edits": 1, "tenant": 1, "user_id": 1, "batches.staged": 1, "retag": 1}
         session = await self._client.read(lambda to: to.sessions.find_one(wanted, fields))
         if session is None:
             return
+        if session.get("retag"):
+            await self._retag(life, session.get("user_id"))
         if session.get("edits"):
             await apply_edits(self._client, life, session)
             for edit in session["edits"]:
@@ -122,7 +125,7 @@ class Mover:
                 {"$match": {"_id": staged.seqs(after)}},
                 {"$set": {"e": session["epoch"], **fields}},
                 {"$replaceWith": {"$mergeObjects": ["$$ROOT", {"_id": place}]}},
-                {"$merge": {"into": f"{self._client.prefix}_{name}", "whenMatched": "keepExisting"}},
+                {"$merge": {"into": f"{self._client.prefix}_{name}", "whenMatched": statements.UNLESS_EARLIER}},
             ]
 
         at = {"at": {"$ifNull": ["$at", batch["at"]]}, "version": batch["version"]}
@@ -142,26 +145,20 @@ class Mover:
         # nobody has completed a move or cut into this one; who claimed it last does not matter
         guard = {"_id": life.key, "life": life.id, "epoch": epoch, "moved": claimed["moved"]}
         drawn = max((each["drawn"] for each in batches if "drawn" in each), default=None)
-        fields = {"user_id": 1}
-
-        async def complete(to: Collections) -> Document | None:
-            return await to.sessions.find_one_and_update(
-                guard, statements.complete_move(upto, segments, drawn), fields, return_document=ReturnDocument.AFTER
-            )
-
-        session = await self._client.read(complete)
-        if session is None:
+        change = statements.complete_move(upto, segments, drawn)
+        completed = await self._client.read(lambda to: to.sessions.update_one(guard, change))
+        if not completed.matched_count:
             await self.remove_dead(life, after=int(batches[0]["first"]) - 1, upto=upto)
             return
-        if session.get("user_id") != claimed.get("user_id"):
-            await self.retag(life, session.get("user_id"))
         for staged in [each["staged"] for each in batches if "staged" in each]:
             await self.unstage(Life(life.key, staged))
 
-    async def retag(self, life: Life, user_id: str | None) -> None:
+    async def _retag(self, life: Life, user_id: str | None) -> None:
         """The search entries of a session follow its user."""
         change = {"$set": {"user": user_id}}
         await self._client.read(lambda to: to.search.update_many({"_id": life.everything()}, change))
+        same = {"_id": life.key, "life": life.id, "user_id": user_id}
+        await self._client.read(lambda to: to.sessions.update_one(same, statements.retagged()))
 
     async def stage(self, life: Life, messages: Sequence[Document], entries: Sequence[Document]) -> None:
         """Write ahead of a commit what it will admit. It first says so, for a sweep to find leftovers."""
@@ -191,7 +188,7 @@ class Mover:
         """Remove what a commit cut off. If it fails, a sweep does it: the session keeps the token."""
         try:
             for after, upto in ranges:
-                await self._remove({"_id": life.seqs(after, upto + 1)})
+                await self.remove_dead(life, after=after, upto=upto)
             await self._clean_now({"_id": life.key, "life": life.id}, token)
         except PersistenceError:
             return

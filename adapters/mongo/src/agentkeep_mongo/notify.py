@@ -10,7 +10,8 @@ from agentkeep.errors import Closed, PersistenceError, Unavailable
 from agentkeep.spi.notify import Key, Notifier
 from agentkeep.spi.watch import POLL_SECONDS
 
-from agentkeep_mongo.client import Client, Collections, Document
+from agentkeep_mongo.client import Client
+from agentkeep_mongo.concerns import Collections, Document
 from agentkeep_mongo.documents import session_key
 from agentkeep_mongo.errors import DRIVER_ERRORS
 

@@ -14,8 +14,9 @@ from agentkeep.records import MessageRange, MessageRecord, Scope
 from agentkeep.spi.decode import decode_all, message_name, session_name
 
 from agentkeep_mongo import queries, statements
-from agentkeep_mongo.client import Client, Collections, Document
+from agentkeep_mongo.client import Client
 from agentkeep_mongo.commit import pause
+from agentkeep_mongo.concerns import Collections, Document
 from agentkeep_mongo.documents import Life, batch_messages, message_record, session_key
 from agentkeep_mongo.moving import Mover
 from agentkeep_mongo.state import admitted

@@ -11,16 +11,20 @@ from typing import Any
 from agentkeep.errors import OutcomeUnknown, PersistenceError
 from bson import ObjectId
 
-from agentkeep_mongo.client import Client, Collections, Document
+from agentkeep_mongo import statements
+from agentkeep_mongo.client import Client
+from agentkeep_mongo.concerns import Collections, Document
 from agentkeep_mongo.documents import Life
 from agentkeep_mongo.listing import EVERYTHING_IS_OVER
+from agentkeep_mongo.moving import Mover
 
 _ENDED: Mapping[str, Any] = {"expires_at": EVERYTHING_IS_OVER}
 
 
 class Removal:
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, mover: Mover) -> None:
         self._client = client
+        self._mover = mover
 
     async def end(self, wanted: Document, removal: ObjectId) -> int:
         """Let the sessions of a filter expire now; return how many. Nobody sees them from here on."""
@@ -41,7 +45,7 @@ class Removal:
 
     async def remove(self, wanted: Document) -> int:
         """Remove the documents of sessions that have expired; return how many sessions."""
-        fields = {"life": 1, "old": 1, "batches.staged": 1, "edits.staged": 1}
+        fields = {"life": 1, "old": 1, "batches.staged": 1, "edits.staged": 1, "is_moving": statements.WAS_MOVING}
         found = await self._client.read(lambda to: to.sessions.find(wanted, fields).to_list())
         if not found:
             return 0
@@ -50,6 +54,9 @@ class Removal:
         await self._client.read(lambda to: to.messages.delete_many(ranges))
         await self._client.read(lambda to: to.search.delete_many(ranges))
         await self._client.read(lambda to: to.staged.delete_many({"_id": {"$in": [life.id for life in lives]}}))
+        for session in found:
+            if session["is_moving"]:  # its mover may insert after this, and be killed: a sweep looks again
+                await self._mover.stage(Life(session["_id"], session["life"]), [], [])
         # by life, because the id may belong to a new session by now
         same = [{"_id": session["_id"], "life": session["life"]} for session in found]
         result = await self._client.read(lambda to: to.sessions.delete_many({"$or": same}))

@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bson import Int64
+from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from agentkeep_mongo import statements
-from agentkeep_mongo.client import Client, Collection, Document
+from agentkeep_mongo.client import Client
+from agentkeep_mongo.concerns import Collection, Document
 from agentkeep_mongo.documents import Life
-from agentkeep_mongo.errors import only_duplicates
+from agentkeep_mongo.errors import duplicates
 from agentkeep_mongo.terms import search_documents
 
 
@@ -79,11 +81,16 @@ def _entries_of(message: Document, new: Document, session: Document) -> list[Doc
 
 
 async def insert_missing(collection: Collection, documents: Sequence[Document]) -> None:
-    """Insert what is not there yet."""
+    """Insert what is not there yet. What an earlier epoch left in its place is replaced: no session admits it."""
     if not documents:
         return
     try:
         await collection.insert_many(list(documents), ordered=False)
     except BulkWriteError as error:
-        if not only_duplicates(error):
+        found = duplicates(error)
+        if found is None:
             raise
+        later = [documents[number] for number in found if documents[number]["e"]]
+        if later:
+            replaced = [ReplaceOne({"_id": each["_id"], "e": {"$lt": each["e"]}}, each) for each in later]
+            await collection.bulk_write(replaced, ordered=False)

@@ -11,7 +11,8 @@ from bson import Int64
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
-from agentkeep_mongo.client import Client, Collection, Collections, Document
+from agentkeep_mongo.client import Client
+from agentkeep_mongo.concerns import Collection, Collections, Document
 
 VERSION = 1
 OLDEST = 1

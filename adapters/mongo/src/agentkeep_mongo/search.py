@@ -11,7 +11,8 @@ from agentkeep.spi.decode import decode, message_name
 from bson import Int64
 
 from agentkeep_mongo import statements
-from agentkeep_mongo.client import Client, Collections, Document
+from agentkeep_mongo.client import Client
+from agentkeep_mongo.concerns import Collections, Document
 from agentkeep_mongo.documents import Life, message_record, session_key
 from agentkeep_mongo.moving import Mover
 from agentkeep_mongo.terms import entry_filter
@@ -45,7 +46,7 @@ def _hit(found: Document) -> HitRecord:
 
 async def _check_session(client: Client, scope: Scope, session_id: str) -> None:
     wanted = {"_id": session_key(scope.tenant, session_id), **statements.of_scope(scope), **statements.ALIVE}
-    if await client.read(lambda to: to.sessions.find_one(wanted, {"_id": 1})) is None:
+    if await client.read(lambda to: to.seen.find_one(wanted, {"_id": 1})) is None:
         raise SessionNotFound(session_id)
 
 
@@ -102,7 +103,7 @@ async def _pending_hits(to: Collections, sessions: Document, query: SearchQuery)
         {"$set": {"score": _score("$text", query.words)}},
         {"$unset": ["text", "key"]},
     ]
-    return await (await to.sessions.aggregate(pipeline)).to_list()
+    return await (await to.seen.aggregate(pipeline)).to_list()
 
 
 def _place_of_pending() -> Document:
@@ -139,7 +140,7 @@ async def _moved_hits(
         {"$limit": max(_CANDIDATES, query.limit)},
         {"$project": _hit_fields(query.words)},
     ]
-    return await (await to.search.aggregate(pipeline)).to_list()
+    return await (await to.seen_search.aggregate(pipeline)).to_list()
 
 
 def _whole_text(collection: str) -> Document:

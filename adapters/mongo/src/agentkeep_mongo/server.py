@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from agentkeep.capabilities import Durability
 
-from agentkeep_mongo.client import Client, Document
+from agentkeep_mongo.client import Client
+from agentkeep_mongo.concerns import Document
 
 _TWO = 2
 

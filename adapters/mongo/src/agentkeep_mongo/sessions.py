@@ -28,8 +28,9 @@ from agentkeep.spi.outcomes import added, changed_fields, check_owner, version_c
 from bson import ObjectId
 
 from agentkeep_mongo import statements
-from agentkeep_mongo.client import Client, Collections, Document
+from agentkeep_mongo.client import Client
 from agentkeep_mongo.commit import Change, Commits
+from agentkeep_mongo.concerns import Collections, Document
 from agentkeep_mongo.copying import Copying
 from agentkeep_mongo.documents import session_document, session_key, session_record, time_of
 from agentkeep_mongo.listing import FIELDS, Listing, plan

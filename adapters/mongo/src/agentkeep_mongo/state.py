@@ -9,7 +9,7 @@ from agentkeep.records import SessionRecord
 from agentkeep.spi.decode import decode, session_name
 from bson import ObjectId
 
-from agentkeep_mongo.client import Document
+from agentkeep_mongo.concerns import Document
 from agentkeep_mongo.documents import Life, Segment, session_record
 
 
@@ -40,6 +40,12 @@ class State:
         self.is_unsettled = bool(document.get("unsettled"))
         held = document.get("hold")
         self.held_by: ObjectId | None = held["by"] if held is not None and held["until"] > self.now else None
+
+    @property
+    def reach(self) -> int:
+        """Up to which seq movers that did not complete may have inserted messages; 0: there are none."""
+        move = self.document.get("move")
+        return 0 if move is None else int(move["reach"])
 
     @property
     def moment(self) -> int:

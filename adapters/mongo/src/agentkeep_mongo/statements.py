@@ -37,6 +37,8 @@ MAY_APPEND: Document = {"$expr": {"$and": [_MAY_APPEND, _IS_FREE]}}
 _MOVES_SECONDS = 3
 """Then another mover may begin: what both insert is the same, and the first to complete wins."""
 HOLD_SECONDS = 2
+_CALL_SECONDS = 600
+"""Longer than any call takes."""
 
 
 def literal(value: Any) -> Document:
@@ -177,15 +179,24 @@ def not_moving(but: ObjectId) -> Document:
     return {"$expr": {"$or": [{"$eq": ["$move.by", but]}, {"$not": [{"$gt": ["$move.until", NOW]}]}]}}
 
 
+WAS_MOVING: Document = {"$gt": ["$move.until", after_now(-_CALL_SECONDS)]}
+"""A mover began so lately that it may still be at work."""
+
+
 def unsettled(batches: Any, *, edits: Any = "$edits") -> Document:
-    """How much a reader has to settle first: staged batches, and replaced messages that were moved before."""
+    """How much a reader has to settle first: staged batches, replaced messages that were moved before, a new user."""
     staged = {"$filter": {"input": batches, "as": "b", "cond": {"$gt": ["$$b.staged", None]}}}
-    return {"$add": [{"$size": staged}, {"$size": {"$ifNull": [edits, []]}}]}
+    return {"$add": [{"$size": staged}, {"$size": {"$ifNull": [edits, []]}}, {"$cond": ["$retag", 1, 0]}]}
 
 
 def applied_edits() -> Pipeline:
     """The replaced messages stand where they were moved to."""
     return [{"$set": {"unsettled": unsettled("$batches", edits=[])}}, {"$unset": "edits"}]
+
+
+def retagged() -> Pipeline:
+    """The search entries have the session's user."""
+    return [{"$unset": "retag"}, {"$set": {"unsettled": unsettled("$batches")}}]
 
 
 def complete_move(upto: int, segments: Sequence[Segment], drawn: str | None) -> Pipeline:
@@ -202,8 +213,15 @@ def complete_move(upto: int, segments: Sequence[Segment], drawn: str | None) -> 
                 "writes": added("writes", 1),
             }
         },
-        {"$unset": "move"},
+        {"$set": {"move": {"$cond": [{"$gt": ["$move.reach", Int64(upto)]}, _ENDED_MOVE, "$$REMOVE"]}}},
     ]
+
+
+_ENDED_MOVE: Document = {"$mergeObjects": ["$move", {"until": Int64(0)}]}
+"""It stays if another mover claimed more before: what that one inserts must not be admitted after a cut."""
+
+UNLESS_EARLIER: Pipeline = [{"$replaceWith": {"$cond": [{"$lt": ["$e", "$$new.e"]}, "$$new", "$$ROOT"]}}]
+"""For `$merge`: what stands there stays, unless it is of an earlier epoch."""
 
 
 def segment_list(segment: Segment) -> list[int]:

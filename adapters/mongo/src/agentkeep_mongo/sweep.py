@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from agentkeep.records import Scope
 
-from agentkeep_mongo.client import Client, Document
+from agentkeep_mongo.client import Client
+from agentkeep_mongo.concerns import Document
 from agentkeep_mongo.documents import Life
 from agentkeep_mongo.listing import expired
 from agentkeep_mongo.moving import Mover
@@ -38,7 +39,7 @@ class Sweeper:
 
     async def _clean(self) -> None:
         """What a cut or a new life was about to remove."""
-        fields = {"life": 1, "old": 1, "dirty": 1, "last_seq": 1, "user_id": 1}
+        fields = {"life": 1, "old": 1, "dirty": 1, "last_seq": 1}
         dirty = {"dirty": {"$type": "objectId"}}
         for session in await self._client.read(lambda to: to.sessions.find(dirty, fields).limit(_AT_A_TIME).to_list()):
             await self._clean_session(session)
@@ -46,7 +47,6 @@ class Sweeper:
     async def _clean_session(self, session: Document) -> None:
         life = Life(session["_id"], session["life"])
         await self._mover.remove_dead(life, after=0, upto=int(session["last_seq"]))
-        await self._mover.retag(life, session.get("user_id"))
         for token in session["dirty"]:
             await self._mover.remove_lives(life.key, session.get("old", ()), token)
 

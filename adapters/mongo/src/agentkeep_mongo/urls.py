@@ -13,7 +13,7 @@ from agentkeep.spi.urls import redact, split_url
 from pymongo import AsyncMongoClient
 from pymongo import errors as driver
 
-from agentkeep_mongo.client import Driver
+from agentkeep_mongo.concerns import Driver
 
 DATABASE = "agentkeep"
 PREFIX = "agentkeep"

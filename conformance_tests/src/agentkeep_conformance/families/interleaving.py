@@ -147,11 +147,11 @@ async def _with_six(keep: Keep, name: str) -> None:
     await keep.messages.append(name, numbered(6), create={})
 
 
-async def _with_one(keep: Keep, name: str) -> None:
+async def with_one(keep: Keep, name: str) -> None:
     await keep.messages.append(name, [said("text", id="m")], create={})
 
 
-async def _others(keep: Keep, name: str) -> None:
+async def others(keep: Keep, name: str) -> None:
     for other in range(3):
         await keep.messages.append(f"{name}.{other}", [said("text")], create={})
 
@@ -208,7 +208,7 @@ PAIRS: dict[str, Pair] = {
         lambda keep, name: keep.messages.update(name, "m", content="gone"),
         lambda keep, name: keep.messages.update(name, "m", metadata={"by": "b"}),
         both_are_redacted,
-        _with_one,
+        with_one,
     ),
     "resume and append": Pair(resume, turn, is_whole, within_lines=True),
     "append and resume": Pair(turn, resume, is_whole),
@@ -222,16 +222,16 @@ PAIRS: dict[str, Pair] = {
     "get messages": Pair(
         lambda keep, name: keep.messages.get_many(name, ["a1", "a2"]), append("a"), finds_none_or_both
     ),
-    "list sessions": Pair(lambda keep, name: keep.sessions.list(), create, is_told, _others),
-    "count sessions": Pair(lambda keep, name: keep.sessions.count(), create, is_told, _others),
-    "delete many": Pair(lambda keep, name: keep.sessions.delete_many(user_id="x"), create, is_told, _others),
+    "list sessions": Pair(lambda keep, name: keep.sessions.list(), create, is_told, others),
+    "count sessions": Pair(lambda keep, name: keep.sessions.count(), create, is_told, others),
+    "delete many": Pair(lambda keep, name: keep.sessions.delete_many(user_id="x"), create, is_told, others),
     "delete many and update": Pair(
         lambda keep, name: keep.sessions.delete_many(user_id=name),
         lambda keep, name: keep.sessions.update(name, user_id="other"),
         takes_what_matches,
         _of_user,
     ),
-    "sweep": Pair(lambda keep, name: keep.sweep(), create, is_told, _others),
+    "sweep": Pair(lambda keep, name: keep.sweep(), create, is_told, others),
     "sweep and create": Pair(lambda keep, name: keep.sweep(), create_anew, lives_anew, _expired),
     "listing and create": Pair(
         lambda keep, name: keep.sessions.list(metadata={"k": "v"}), create_anew, lives_anew, _expired
@@ -251,18 +251,10 @@ class Interleaving:
     @needs_two_loops
     @pytest.mark.parametrize("name", PAIRS)
     async def test_a_call_may_come_between_any_two_lines_of_another(self, database: Database, name: str) -> None:
-        await asyncio.to_thread(_all_lines, database, PAIRS[name])
-
-    @proves("SRCH-1", "ERR-1")
-    @needs_two_loops
-    async def test_a_session_may_be_made_between_any_two_lines_of_a_search(self, database: Database) -> None:
-        if not database.unopened().capabilities.search:
-            return database.refused("search")
-        search = Pair(lambda keep, name: keep.messages.search("text"), _with_one, is_told, _others)
-        return await asyncio.to_thread(_all_lines, database, search)
+        await asyncio.to_thread(all_lines, database, PAIRS[name])
 
 
-def _all_lines(database: Database, pair: Pair) -> None:
+def all_lines(database: Database, pair: Pair) -> None:
     """Both calls again and again, the second one line later each time, until it comes after the first."""
     every = rounds_of(database, _STRIDE, nightly=1) if database.unopened().capabilities.shared else 1
     with Two(database) as two:

@@ -1,0 +1,160 @@
+"""A mover stops before each of its statements, others write meanwhile, and then it goes on (FLT-1, ORD-6, SES-6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from agentkeep import Keep, NewMessage, View
+from agentkeep_conformance.storage.mongo import client_of
+from agentkeep_mongo import MongoAdapter, moving, statements
+from agentkeep_mongo import sweep as sweeping
+
+pytestmark = pytest.mark.anyio
+
+Call = Callable[[View], Awaitable[Any]]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Stopping:
+    """An adapter whose n-th statement from now on waits."""
+
+    def __init__(self, adapter: MongoAdapter) -> None:
+        self._client: Any = adapter._client  # pyright: ignore[reportPrivateUsage] - every statement passes it
+        self._once = self._client._once
+        self._client._once = self._counted
+        self._left = 0
+        self.stopped, self.go_on = asyncio.Event(), asyncio.Event()
+
+    def before(self, number: int) -> None:
+        self._left = number
+        self.stopped, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def _counted(self, *arguments: Any) -> Any:
+        self._left -= 1
+        if self._left == 0:
+            self.stopped.set()
+            await self.go_on.wait()
+        return await self._once(*arguments)
+
+
+def append(*ids: str, **options: Any) -> Call:
+    batch = [NewMessage(role="user", id=id, content=f"word {id}") for id in ids]
+    return lambda view: view.messages.append("s", batch, **options)
+
+
+def redact(id: str) -> Call:
+    return lambda view: view.messages.update("s", id, content=f"word gone {id}")
+
+
+def search(view: View) -> Awaitable[Any]:
+    return view.messages.search("word", session_id="s", limit=50)
+
+
+MOVES: dict[str, Call] = {"an append": append("a1", "a2"), "a search": search}
+MEANWHILE: dict[str, list[Call]] = {
+    "redactions": [redact(f"m{number}") for number in range(1, 7)],
+    "a rewind": [lambda view: view.messages.truncate("s", after_seq=4), append("b1"), append("b2"), search],
+    "a trim": [lambda view: view.messages.trim("s", keep_last=1), append("b1"), search],
+    "another user": [lambda view: view.sessions.update("s", user_id="bob")],
+    "appends and a rewind": [
+        *(append("b1"), append("b2"), lambda view: view.messages.truncate("s", after_seq=5)),
+        *(append("b3"), append("b4"), append("b5"), search),
+    ],
+    "another life": [lambda view: view.sessions.delete("s"), append("m1", "b1", create={"user_id": "ann"})],
+}
+AFTERWARDS = [append(f"c{number}") for number in range(4)]
+
+
+async def furnish(view: View) -> None:
+    await view.sessions.create("s", user_id="ann")
+    for number in range(1, 7):
+        await append(f"m{number}")(view)
+
+
+async def world(view: View) -> Any:
+    session = await view.sessions.get("s")
+    log = [(each.seq, each.id, each.content) async for each in view.messages.iterate("s")]
+    assert session.message_count == len(log)
+    for user in ("ann", "bob"):
+        found = await view.messages.search("word", user_id=user, limit=50)
+        hits = sorted((each.message.seq, each.message.id, each.message.content) for each in found)
+        assert hits == (log if user == session.user_id else []), "a search finds what the log has"
+    return log, session.last_seq, session.user_id
+
+
+async def _in_order(view: View, calls: list[Call]) -> tuple[Any, Any]:
+    """What readers see after the calls, and after some appends more."""
+    for call in calls:
+        await call(view)
+    seen = await world(view)
+    for call in AFTERWARDS:
+        await call(view)
+    return seen, await world(view)
+
+
+async def remains(dsn: str, prefix: str, tenant: str) -> int:
+    """What the database holds of a tenant."""
+    found = 0
+    async with client_of(dsn) as client:
+        for name in ("sessions", "messages", "search", "staged"):
+            async for each in client["agentkeep"][f"{prefix}_{name}"].find({}, {"key": 1}):
+                key = each["_id"] if name == "sessions" else each["key"] if name == "staged" else each["_id"]["s"]
+                found += key.startswith(f"{tenant}\n")
+    return found
+
+
+@pytest.fixture
+async def keeps(dsn: str, prefix: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Keep, Keep]]:
+    """Two on the same data, whose movers move often and do not wait until another's claim has ended."""
+    monkeypatch.setattr(moving, "_MANY_BATCHES", 4)
+    monkeypatch.setattr(statements, "_MOVES_SECONDS", 0)
+    monkeypatch.setattr(sweeping, "_STAGED_FOR", timedelta(0))
+    async with (
+        Keep(MongoAdapter.from_url(dsn, prefix=prefix)) as first,
+        Keep(MongoAdapter.from_url(dsn, prefix=prefix)) as second,
+    ):
+        yield first, second
+
+
+@pytest.mark.parametrize(("meanwhile", "kept"), [*((name, 1) for name in MEANWHILE), ("appends and a rewind", 3)])
+async def test_a_mover_that_stops_and_goes_on_is_as_one_that_came_before_or_after(
+    dsn: str, prefix: str, keeps: tuple[Keep, Keep], meanwhile: str, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moving, "_KEPT_BATCHES", kept)
+    first, second = keeps
+    stopping = Stopping(first.adapter)  # pyright: ignore[reportArgumentType]
+    for name, call in MOVES.items():
+        others = MEANWHILE[meanwhile]
+        allowed: list[Any] = []
+        for number, calls in enumerate(([call, *others], [*others, call])):
+            view = second.for_tenant(f"{name} in order {number}")
+            await furnish(view)
+            allowed.append(await _in_order(view, calls))
+        for number in range(1, 50):
+            tenant = f"{name} {number}"
+            view = second.for_tenant(tenant)
+            await furnish(view)
+            stopping.before(number)
+            mover = asyncio.ensure_future(call(first.for_tenant(tenant)))
+            stop = asyncio.ensure_future(stopping.stopped.wait())
+            await asyncio.wait({mover, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not stopping.stopped.is_set():
+                stop.cancel()
+                assert number > 4
+                break
+            for other in others:
+                await other(view)
+            stopping.go_on.set()
+            await mover
+            assert await _in_order(view, []) in allowed, f"{name}, stopped before statement {number}"
+            await view.sessions.delete("s")
+            await second.sweep()
+            assert await remains(dsn, prefix, tenant) == 0, f"{name}, stopped before statement {number}"
