@@ -9,7 +9,7 @@ A long message would not fit into the session's document (16 MiB). So it is stag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from bson import Int64
 from pymongo import ReplaceOne
@@ -84,13 +84,21 @@ async def insert_missing(collection: Collection, documents: Sequence[Document]) 
     """Insert what is not there yet. What an earlier epoch left in its place is replaced: no session admits it."""
     if not documents:
         return
+    there = await _duplicates(collection.insert_many(list(documents), ordered=False))
+    later = [documents[number] for number in there if documents[number]["e"]]
+    if later:
+        # an upsert, because the mover that left it there may remove it meanwhile
+        replaced = [ReplaceOne({"_id": each["_id"], "e": {"$lt": each["e"]}}, each, upsert=True) for each in later]
+        await _duplicates(collection.bulk_write(replaced, ordered=False))
+
+
+async def _duplicates(write: Awaitable[object]) -> list[int]:
+    """Which documents of a bulk write were there already."""
     try:
-        await collection.insert_many(list(documents), ordered=False)
+        await write
     except BulkWriteError as error:
         found = duplicates(error)
         if found is None:
             raise
-        later = [documents[number] for number in found if documents[number]["e"]]
-        if later:
-            replaced = [ReplaceOne({"_id": each["_id"], "e": {"$lt": each["e"]}}, each) for each in later]
-            await collection.bulk_write(replaced, ordered=False)
+        return found
+    return []
