@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from agentkeep import Keep, NewMessage, View
 from agentkeep_conformance.storage.mongo import client_of
-from agentkeep_mongo import MongoAdapter, moving, statements
+from agentkeep_mongo import MongoAdapter, moving, replacing, statements
 from agentkeep_mongo import sweep as sweeping
 
 pytestmark = pytest.mark.anyio
@@ -158,3 +158,30 @@ async def test_a_mover_that_stops_and_goes_on_is_as_one_that_came_before_or_afte
             await view.sessions.delete("s")
             await second.sweep()
             assert await remains(dsn, prefix, tenant) == 0, f"{name}, stopped before statement {number}"
+
+
+async def test_what_a_mover_replaces_may_be_removed_meanwhile(
+    keeps: tuple[Keep, Keep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moving, "_KEPT_BATCHES", 1)
+    first, second = keeps
+    view = second.for_tenant("t")
+    await furnish(view)
+    stopping = Stopping(first.adapter)  # pyright: ignore[reportArgumentType]
+    stopping.before(7)  # it has inserted messages
+    mover = asyncio.ensure_future(search(first.for_tenant("t")))
+    await stopping.stopped.wait()
+    await view.messages.truncate("s", after_seq=5)  # so nothing of them will be admitted
+    duplicates: Any = replacing._duplicates  # pyright: ignore[reportPrivateUsage] - between its two calls
+
+    async def removed_meanwhile(write: Awaitable[object]) -> list[int]:
+        there = await duplicates(write)
+        if there and not mover.done():
+            stopping.go_on.set()
+            await mover
+        return there
+
+    monkeypatch.setattr(replacing, "_duplicates", removed_meanwhile)
+    await search(view)
+    assert mover.done(), "the other mover met what the first left"
+    assert [each.id async for each in view.messages.iterate("s")] == [f"m{number}" for number in range(1, 6)]
