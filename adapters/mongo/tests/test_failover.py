@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from agentkeep import Keep
+from agentkeep import Keep, NewMessage
 from agentkeep_conformance.failover import check_logs, told_while
 from agentkeep_conformance.outcomes import dsn_of
 from agentkeep_conformance.servers import MONGO_SET, NotRun
 from agentkeep_mongo import MongoAdapter
-from pymongo import MongoClient
+from pymongo import AsyncMongoClient, MongoClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 from pymongo.uri_parser import parse_uri
 
 pytestmark = pytest.mark.anyio
@@ -57,3 +58,31 @@ async def test_nothing_acknowledged_is_lost_and_nothing_doubled(
     unknown = sum(len(each.unknown) for each in told)
     print(f"{found} messages, {unknown} with an unknown outcome, longest pause {longest:.1f} s")
     assert longest < _LONGEST_PAUSE
+
+
+class Commands(CommandListener):
+    """The names of the commands that the server carried out."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def started(self, event: CommandStartedEvent) -> None: ...
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        self.done.append(event.command_name)
+
+    def failed(self, event: CommandFailedEvent) -> None: ...
+
+
+async def test_a_new_primary_is_read_after_a_write_that_a_majority_has(dsn: str, prefix: str) -> None:
+    """Without that write it may not show what the former primary acknowledged, for a moment (ORD-5, see the ADR)."""
+    commands = Commands()
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(dsn, event_listeners=[commands])
+    async with client, Keep(MongoAdapter(client, prefix=prefix)) as keep:
+        await keep.messages.append("s", [NewMessage(role="user", content="Hi")], create={})
+        commands.done.clear()
+        await keep.messages.tail("s", 1)
+        assert commands.done == ["aggregate"]
+        await asyncio.to_thread(step_down, dsn)
+        assert len(await keep.messages.tail("s", 1)) == 1
+        assert commands.done[-2:] == ["update", "aggregate"]

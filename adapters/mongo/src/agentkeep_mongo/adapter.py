@@ -125,13 +125,15 @@ class MongoAdapter:
             async with self._client.call():
                 is_missing = await schema.is_missing(self._client, manage_schema=self._manage_schema)
                 server = await ask(self._client)
+            self._client.is_replica_set = server.is_replica_set
             if is_missing:
                 await schema.make(self._client)
+            async with self._client.call():
+                await self._client.meet_primary()
         except BaseException:
             await self._client.close()
             raise
         connections = self._client.collections.database.client.options.pool_options.max_pool_size
-        self._client.is_replica_set = server.is_replica_set
         self._has_streams = server.is_replica_set and connections != 1  # a change stream keeps a connection
         self.capabilities = replace(self.capabilities, durability=server.durability)
         self._notifier.open()

@@ -15,13 +15,17 @@ from typing import Any, Final, TypeVar
 from agentkeep.errors import Closed, ConfigurationError, OutcomeUnknown, PersistenceError, Refused, Unavailable
 from agentkeep.spi.resend import Attempt, Cause, Effect, Resend
 from agentkeep.spi.together import Sending
+from pymongo.topology_description import TopologyDescription
 
+from agentkeep_mongo import concerns
 from agentkeep_mongo.concerns import Collections, Driver, collections_of
 from agentkeep_mongo.errors import DRIVER_ERRORS, cause_of, error_of, was_not_sent
 
 T = TypeVar("T")
 
 _GRACE_SECONDS = 0.25
+_NOTHING = {"_id": "nothing"}
+"""A filter that matches nothing. A write by it waits until a majority has all that the primary wrote before it."""
 
 
 class Recheck:
@@ -68,6 +72,8 @@ class Client:
         self._collections: Collections | None = None
         self._opened_in: tuple[asyncio.AbstractEventLoop, int] | None = None
         self.is_replica_set = False
+        self._met: object = None
+        self._seen_topology: TopologyDescription | None = None
         self._under_way = 0
         self._none_left = asyncio.Event()
         self._resend = Resend(
@@ -89,6 +95,7 @@ class Client:
         self._opened_in = _running_loop(), os.getpid()
         self._none_left = asyncio.Event()
         self._driver = self._make()
+        self._met = self._seen_topology = None
         self._collections = collections_of(self._driver, self.database, self.prefix)
 
     async def close(self) -> None:
@@ -169,18 +176,44 @@ class Client:
         """
         return await self._run(Effect.READ, send)
 
+    async def read_seen(self, send: Callable[[Collections], Awaitable[T]]) -> T:
+        """Read what a majority has, for a caller. At first a new primary does not know all of that (seen on 6.0.5)."""
+        while True:
+            await self.meet_primary()
+            result = await self.read(send)
+            if self._knows_primary():
+                return result
+
+    async def meet_primary(self) -> None:
+        """Wait until the primary of a replica set knows what those before it acknowledged: a write in its term does."""
+        while self.is_replica_set and not self._knows_primary():
+            met = concerns.primary_of(self._topology)
+            await self.read(lambda to: to.schema.update_one(_NOTHING, {"$set": {"nothing": True}}))
+            if met is not None and met == concerns.primary_of(self._topology):
+                self._met = met
+
+    def _knows_primary(self) -> bool:
+        if not self.is_replica_set or self._seen_topology is self._topology:
+            return True
+        if self._met is None or self._met != concerns.primary_of(self._topology):
+            return False
+        self._seen_topology = self._topology
+        return True
+
+    @property
+    def _topology(self) -> TopologyDescription:
+        """The driver keeps the same object until something changes."""
+        return self.collections.database.client.topology_description
+
     async def read_ahead(self, key: str, send: Callable[[Collections], Awaitable[T]]) -> T:
         """Read a session as the primary has it now, for a writer; a majority may have it a moment later."""
         _current.get().ahead = key
         return await self.read(send)
 
     async def _confirm(self, call: _Call) -> None:
-        """Wait until a majority has what the call told its caller without a write of its own (ORD-5).
-
-        A write that matches nothing waits for all that the primary wrote before it.
-        """
+        """Wait until a majority has what the call tells its caller without a write of its own (ORD-5)."""
         if call.ahead is not None and self.is_replica_set:
-            nothing = {"_id": call.ahead, "life": None}
+            nothing = {"_id": call.ahead, "life": None}  # a shard knows its own writes alone
             await self.read(lambda to: to.sessions.update_one(nothing, {"$set": {"life": None}}))
 
     async def write(self, send: Callable[[Collections], Awaitable[T]], *, of_many: bool = False) -> T:

@@ -9,6 +9,7 @@ from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.read_concern import ReadConcern
+from pymongo.topology_description import TopologyDescription
 
 Document: TypeAlias = dict[str, Any]
 Driver: TypeAlias = AsyncMongoClient[Document]
@@ -46,3 +47,11 @@ def collections_of(client: Driver, database: str, prefix: str) -> Collections:
         seen=found.get_collection(f"{prefix}_sessions", read_concern=_OF_A_MAJORITY),
         seen_search=found.get_collection(f"{prefix}_search", read_concern=_OF_A_MAJORITY),
     )
+
+
+def primary_of(topology: TopologyDescription) -> object:
+    """Which primary the driver knows: its address and its election. None: it knows none at the moment."""
+    for server in topology.server_descriptions().values():
+        if server.server_type_name in ("RSPrimary", "Mongos", "LoadBalancer"):
+            return server.address, server.election_id
+    return None

@@ -127,14 +127,14 @@ class Listing:
         living, index = await plan(self._client, scope, query, order.field)
         wanted = page_filter(living, order, after)
         if monotonic() - self._cleared_at < _CLEAR_SECONDS:
-            return await self._client.read(
+            return await self._client.read_seen(
                 lambda to: (
                     to.seen.find(wanted, FIELDS, hint=index, limit=limit, batch_size=limit + 1)
                     .sort(sorting(order))
                     .to_list()
                 )
             )
-        found = await self._client.read(lambda to: _page_and_one_to_unlist(to, wanted, order, limit, index))
+        found = await self._client.read_seen(lambda to: _page_and_one_to_unlist(to, wanted, order, limit, index))
         if found and _TO_UNLIST in found[-1]:
             found.pop()
             await unlist_expired(self._client)

@@ -104,7 +104,7 @@ class Reading:
 
         tries = 0
         while True:
-            found = await self._client.read(send)
+            found = await (self._client.read(send) if latest else self._client.read_seen(send))
             if found is None:
                 raise SessionNotFound(session_id)
             if not found.get("unsettled"):

@@ -32,8 +32,8 @@ async def search(client: Client, mover: Mover, scope: Scope, query: SearchQuery)
     user = next(iter(users), None)
     sessions = _sessions(scope, query, user)
     await _move_some(client, mover, sessions)
-    found = [*await client.read(lambda to: _pending_hits(to, sessions, query))]
-    found += await client.read(lambda to: _moved_hits(to, scope, query, user, sessions))
+    found = [*await client.read_seen(lambda to: _pending_hits(to, sessions, query))]
+    found += await client.read_seen(lambda to: _moved_hits(to, scope, query, user, sessions))
     by_place = {(each["id"], each["q"], each["session"]): each for each in found}
     best = nlargest(query.limit, by_place.values(), key=lambda each: (each["score"], each["at"]))
     return [_hit(each) for each in best]
@@ -46,7 +46,7 @@ def _hit(found: Document) -> HitRecord:
 
 async def _check_session(client: Client, scope: Scope, session_id: str) -> None:
     wanted = {"_id": session_key(scope.tenant, session_id), **statements.of_scope(scope), **statements.ALIVE}
-    if await client.read(lambda to: to.seen.find_one(wanted, {"_id": 1})) is None:
+    if await client.read_seen(lambda to: to.seen.find_one(wanted, {"_id": 1})) is None:
         raise SessionNotFound(session_id)
 
 

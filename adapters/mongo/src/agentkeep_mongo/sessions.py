@@ -85,7 +85,7 @@ class MongoSessions:
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
         wanted = {"_id": session_key(scope.tenant, session_id), **statements.of_scope(scope), **statements.ALIVE}
         async with self._client.call():
-            found = await self._client.read(lambda to: to.seen.find_one(wanted, FIELDS))
+            found = await self._client.read_seen(lambda to: to.seen.find_one(wanted, FIELDS))
         if found is None:
             raise SessionNotFound(session_id)
         return _record(found)
@@ -152,7 +152,7 @@ class MongoSessions:
     async def count(self, scope: Scope, query: SessionQuery) -> int:
         async with self._client.call():
             wanted, index = await plan(self._client, scope, query, "updated_at")
-            return await self._client.read(lambda to: to.seen.count_documents(wanted, hint=index))
+            return await self._client.read_seen(lambda to: to.seen.count_documents(wanted, hint=index))
 
     async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
         async with self._client.call():
@@ -213,7 +213,7 @@ class MongoSessions:
         return len(keys), ended
 
     async def _records(self, send: Callable[[Collections], Awaitable[Sequence[Document]]]) -> list[SessionRecord]:
-        return decode_all(await self._client.read(send), session_record, _name)
+        return decode_all(await self._client.read_seen(send), session_record, _name)
 
 
 def _record(document: Document) -> SessionRecord:
