@@ -205,6 +205,14 @@ def test_a_sample_of_everyday_has_a_test_of_each_clause(tmp_path: Path, everyday
     assert (sampled == clauses) is everyday
 
 
+def test_a_sample_does_not_rely_on_tests_that_have_nothing_to_act_on(tmp_path: Path) -> None:
+    """An embedded database has no wire; the first test of READ-3 needs one."""
+    text = "from agentkeep_conformance.families.cost import Cost\n\nclass TestSome(Toy, Cost):\n    one_in = 1000\n"
+    _, sample = run(tmp_path, text)
+    clauses = sample["adapters"]["some"]["clauses"]
+    assert [clauses[name].get("proved") for name in ("READ-3", "COST-1", "COST-2")] == [1, 1, 1]
+
+
 def test_a_server_that_is_not_there_fails_where_it_is_required(tmp_path: Path) -> None:
     done, evidence = run(tmp_path, OUTCOMES, "-k", "TestAbsent", "--conformance-require", "all")
     assert done.returncode == 1

@@ -140,6 +140,7 @@ def _not_sampled(enrolled: Sequence[tuple[pytest.Item, type[Enrolment]]], config
         return set()
     sampled = [each for each in enrolled if _function(each[0]).__module__ != each[1].__module__]
     sampled = [(item, suite) for item, suite in sampled if not is_named(suite, config)]
+    sampled = [(item, suite) for item, suite in sampled if _not_applicable(item, suite) is None]
     candidates = [Candidate(item, suite, _test_id(item), _clauses(item)) for item, suite in sampled]
     return left_out(candidates, config.stash[SEED])
 

@@ -15,7 +15,7 @@ from agentkeep_mongo.client import Client
 from agentkeep_mongo.concerns import Collections, Document
 from agentkeep_mongo.documents import Life, message_record, session_key
 from agentkeep_mongo.moving import Mover
-from agentkeep_mongo.terms import entry_filter
+from agentkeep_mongo.terms import entry_filter, part_of
 
 _CANDIDATES = 1_000
 """The best hits are the best of so many, so that a common word costs no more in a large database."""
@@ -93,7 +93,7 @@ async def _pending_hits(to: Collections, sessions: Document, query: SearchQuery)
     if query.role is not None:
         matches.append({"$eq": ["$role", statements.literal(query.role)]})
     pipeline = [
-        {"$match": {**sessions, "pending": {"$gt": 0}}},
+        {"$match": {**sessions, "pending": {"$gt": 0}, "batches.messages.text": {"$regex": part_of(query.words[0])}}},
         {"$project": {"session": "$id", "batches": 1}},
         {"$unwind": "$batches"},
         {"$unwind": {"path": "$batches.messages", "includeArrayIndex": "n"}},
