@@ -254,9 +254,9 @@ class Interleaving:
         await asyncio.to_thread(all_lines, database, PAIRS[name])
 
 
-def all_lines(database: Database, pair: Pair) -> None:
+def all_lines(database: Database, pair: Pair, stride: int = _STRIDE) -> None:
     """Both calls again and again, the second one line later each time, until it comes after the first."""
-    every = rounds_of(database, _STRIDE, nightly=1) if database.unopened().capabilities.shared else 1
+    every = rounds_of(database, stride, nightly=1) if database.unopened().capabilities.shared else 1
     with Two(database) as two:
         for at in range(1, 10_000, every):
             if not two.play(pair, f"s{at}", at):
