@@ -128,12 +128,13 @@ class ComparingMachine:
         self.both(all_of_it(), lambda: pair.model.messages.list(session_id, limit=1000)["items"])
 
     def same_place(self, pair: Pair, session_id: str) -> None:
-        """The session is listed under the values that it has now."""
+        """The session is listed under the values and at the time that it has now."""
         row = self.row(pair, session_id)
         if row is None:
             return
         scalars = {key: value for key, value in row["metadata"].items() if not isinstance(value, list | dict)}
-        filters = {"metadata": scalars, "user_id": row["user_id"], "agent_name": row["agent_name"]}
+        before = value_of(row["updated_at"]) - timedelta(microseconds=1)
+        filters = {"metadata": scalars, "user_id": row["user_id"], "updated_after": before}
         self.page(pair, {"order": "-updated_at", "limit": 1_000, **filters}, None, None)
 
     def row(self, pair: Pair, session_id: str) -> Row | None:

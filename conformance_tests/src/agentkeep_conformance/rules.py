@@ -44,7 +44,8 @@ class Programs(rules_restoring.Restoring, rules_of_time.Time):
     def touch(self, view: Any, id: str, ttl: Any) -> None:
         pair = self.pair(view)
         self.do(pair, "sessions.touch", id, ttl=ttl)
-        self.same_session(pair, id)
+        self.same_session(self.whole_tenant(view), id)
+        self.same_place(self.whole_tenant(view), id)
 
     def fork(self, view: Any, id: str, new_id: str, at_seq: int | None, fields: Drawn | None) -> None:
         pair = self.pair(view)
@@ -97,14 +98,19 @@ class Programs(rules_restoring.Restoring, rules_of_time.Time):
             message = value_of(held.log[which % len(held.log)]["id"])
         self.do(pair, "messages.update", id, message, **fields)
         self.do(pair, "messages.get", id, message)
-        self.same_session(pair, id)
+        self.same_session(self.whole_tenant(view), id)
+        self.same_place(self.whole_tenant(view), id)
+        content = fields.get("content")
+        if isinstance(content, str) and content.startswith(tuple(a.WORDS)):
+            self.search(view, content, {"session_id": id})
 
     def cut(self, view: Any, id: str, verb: str, n: int) -> None:
         pair = self.pair(view)
         arguments = {"truncate": {"after_seq": n}, "trim": {"keep_last": n}}.get(verb, {})
         self.do(pair, f"messages.{verb}", id, **arguments)
-        self.same_session(pair, id)
+        self.same_session(self.whole_tenant(view), id)
         self.same_log(pair, id)
+        self.same_place(self.whole_tenant(view), id)
 
     def read(self, view: Any, id: str, n: int, whole_turns: bool) -> None:
         pair = self.pair(view)
