@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time")
     parser.add_argument("--list", action="store_true", help="print the mutants and run nothing")
     parser.add_argument(
-        "--tests", action="append", default=[], metavar="PATH", help="more tests to ask, beside the suite"
+        "--tests", action="extend", nargs="+", default=[], metavar="PATH", help="more tests to ask, beside the suite"
     )
     parser.add_argument(
         "--suite", metavar="NAME", help="the enrolment to run, a name or a path, if not the package's all"
