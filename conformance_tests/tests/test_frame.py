@@ -267,8 +267,7 @@ def test_the_loops_over_all_verbs_leave_none_out() -> None:
 
 def test_the_tables_are_as_long_as_promised_and_their_ids_are_legal() -> None:
     assert len(VALUES) >= 70
-    assert len(IDS) >= 40
-    assert len(set(IDS.values())) == len(IDS)
+    assert len(set(IDS.values())) == len(IDS) >= 40
     assert max(len(value.encode()) for value in IDS.values()) == MAX_ID_BYTES
     assert not set(IDS.values()) & {value for value in NOT_IDS.values() if isinstance(value, str)}
 
@@ -287,17 +286,15 @@ def test_the_command_runs_reports_and_ends_with_one_line(
 ) -> None:
     monkeypatch.delenv("AGENTKEEP_REQUIRE", raising=False)
     (tmp_path / "test_module.py").write_text(HEAD + OUTCOMES, encoding="utf-8")
-    evidence, page = tmp_path / "evidence.json", tmp_path / "report.html"
+    evidence, page, summary = (tmp_path / name for name in ("evidence.json", "report.html", "summary.json"))
     assert main(["run", f"{tmp_path}/test_module.py", "--json", str(evidence)]) == 1
     assert capfd.readouterr().out.splitlines()[-2:] == ["1 n/a, 1 known, 1 NOT RUN", "1 passed, 4 failed"]
     assert main(["report", str(evidence), "--html", str(page), "--markdown"]) == 1
     assert "| ORD-1 |" in capfd.readouterr().out
     assert "<!doctype html>" in page.read_text(encoding="utf-8")
-    summary = tmp_path / "summary.json"
     assert main(["report", str(evidence), "--summary", str(summary)]) == 1
     assert main(["report", str(summary)]) == 1
     assert "| ORD-1 |" in capfd.readouterr().out
     assert summary.stat().st_size < evidence.stat().st_size
-    good = f"{tmp_path}/test_module.py::TestOne::test_good"
-    assert main(["run", good]) == 0
+    assert main(["run", f"{tmp_path}/test_module.py::TestOne::test_good"]) == 0
     assert capfd.readouterr().out.splitlines()[-1] == "1 passed, 0 failed"
