@@ -27,6 +27,7 @@ CALLS: dict[str, Callable[[Keep], Awaitable[Any]]] = {
     "trim": lambda keep: keep.messages.trim("s", keep_last=10),
     "truncate": lambda keep: keep.messages.truncate("s", after_seq=10),
     "fork": lambda keep: keep.sessions.fork("s", new_id="copy"),
+    "another user": lambda keep: keep.sessions.update("s", user_id="bob"),
     "delete": lambda keep: keep.sessions.delete("s"),
     "create over an expired one": lambda keep: keep.sessions.create("old"),
     "redaction": lambda keep: keep.messages.update("s", "m5", content="gone"),

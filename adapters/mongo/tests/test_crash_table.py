@@ -46,8 +46,15 @@ async def world(keep: Keep) -> dict[str, Any]:
             ids = [f"m{number}" for number in (1, 300, 599, 601, 605)]
             by_id = sorted(await keep.messages.get_many(session_id, ids))
             assert by_id == sorted({id for _, id, _ in log} & {*ids}), "a read by id finds what the log has"
-            seen[session_id] = (log, session.last_seq)
+            seen[session_id] = (log, session.last_seq, session.user_id)
     return seen
+
+
+async def check_search(keep: Keep, seen: dict[str, Any]) -> None:
+    """A search for the session's user finds what the log has."""
+    for session_id, (log, _, user) in seen.items():
+        found = await keep.messages.search("300", session_id=session_id, user_id=user)
+        assert [each.message.id for each in found] == [id for _, id, text in log if text == "message 300"]
 
 
 async def die(dsn: str, prefix: str, call: str, number: int) -> bool:
@@ -100,6 +107,7 @@ async def test_a_killed_process_leaves_all_of_a_call_or_nothing(
             await keep.sweep()
             assert await world(keep) == seen, f"statement {number}: a sweep changes nothing that anybody sees"
             assert await leftovers(dsn, name) == [], f"statement {number}"
+            await check_search(keep, seen)
     assert number > 2
     assert len(allowed) == 2, "the whole call has an effect"
 
