@@ -195,7 +195,8 @@ def test_images_cross_and_foreign_reasoning_stays(target: str) -> None:
 def test_an_image_keeps_its_type_and_other_files_are_no_images(target: str) -> None:
     def in_target(kind: str) -> str:
         part = {"inlineData": {"mimeType": kind, "data": "iVBORw0KGgo="}}
-        return str(CASES[target].back(formats.from_gemini([{"role": "user", "parts": [part]}])))
+        said = formats.from_gemini([{"role": "user", "parts": [part]}])
+        return str(CASES[target].back([*said]))
 
     assert "image/webp" in in_target("image/webp")
     if target != "gemini":
