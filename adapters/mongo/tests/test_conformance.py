@@ -16,6 +16,15 @@ class TestMongo(MongoTroubles, MongoStorage, AdapterConformance):  # what `docke
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5}
     round_trips: ClassVar[dict[str, int]] = {"append": 2, "append with ids": 3, "greeting": 4}
     has_schema, corpora = True, released(Path(__file__).parent / "corpora")
+    small_steps: ClassVar[dict[str, int]] = {
+        "agentkeep_mongo.moving._MANY_BATCHES": 4,
+        "agentkeep_mongo.moving._KEPT_BATCHES": 2,
+        "agentkeep_mongo.moving._MANY_MESSAGES": 6,
+        "agentkeep_mongo.listing._COUNTED": 2,
+        "agentkeep_mongo.listing._UNLISTED_AT_ONCE": 2,
+        "agentkeep_mongo.search._MOVED_FIRST": 1,
+        "agentkeep_mongo.sweep._AT_A_TIME": 2,
+    }
 
     def open(self, dsn: str, namespace: str, **options: Any) -> MongoAdapter:
         # by default calls wait 3 seconds for a server that is away, which many tests take away
