@@ -86,14 +86,14 @@ async def test_nothing_acknowledged_is_lost_and_nothing_doubled(keep: Keep, dsn:
 
 
 async def test_what_was_removed_during_a_migration_stays_removed(keep: Keep, dsn: str, prefix: str) -> None:
-    """Each verb that removes runs all the time, on sessions of its own, in processes' order of this release."""
+    """Each verb that removes runs all the time, on sessions of its own."""
     ended = asyncio.Event()
     rounds = 0
 
     async def go_on(number: int) -> None:
         nonlocal rounds
-        kept, gone, redacted = f"kept{number}", f"gone{number}", f"redacted{number}"
-        said = [NewMessage(role="user", content=f"text {n}", id=f"m{n}") for n in range(4)]
+        kept, gone, redacted = (f"{prefix}{name}{number}" for name in ("kept", "gone", "redacted"))
+        said = [NewMessage(role="user", content=f"{prefix} {n}", id=f"m{n}") for n in range(4)]
         while not ended.is_set() or rounds < _ROUNDS:
             for session in (kept, gone, redacted):
                 await keep.messages.append(session, said, create={}, truncate_after=0)
@@ -117,17 +117,17 @@ async def test_what_was_removed_during_a_migration_stays_removed(keep: Keep, dsn
         await migrate(dsn, prefix)
     ended.set()
     await asyncio.gather(*tasks)
-    check_ended(dsn, prefix)
     await keep.sweep()
+    check_ended(dsn, prefix)
     for number in range(_TASKS):
-        texts = [message.content for message in await keep.messages.tail(f"kept{number}", 9)]
-        assert texts == ["text 0", "text 1"]
-        texts = [message.content for message in await keep.messages.tail(f"redacted{number}", 9)]
-        assert texts == ["text 0", "after", "text 2", "text 3"]
-        assert await keep.sessions.find(f"gone{number}") is None
+        texts = [message.content for message in await keep.messages.tail(f"{prefix}kept{number}", 9)]
+        assert texts == [f"{prefix} 0", f"{prefix} 1"]
+        texts = [message.content for message in await keep.messages.tail(f"{prefix}redacted{number}", 9)]
+        assert texts == [f"{prefix} 0", "after", f"{prefix} 2", f"{prefix} 3"]
+        assert await keep.sessions.find(f"{prefix}gone{number}") is None
     stored = b"\n".join([part async for part in stored_bytes(dsn)])
-    assert stored.count(b"text 1\n\n") == _TASKS, "of each kept session, and of no other"
-    assert b"gone0" not in stored
+    assert stored.count(f"{prefix} 1\n\n".encode()) == _TASKS, "of each kept session, and of no other"
+    assert f"{prefix}gone".encode() not in stored
 
 
 class _KilledError(Exception):
