@@ -21,9 +21,9 @@ REASONS = {
         "took 0.33 ms of the server's processor time, and 50 messages that stand in the document 0.60 ms (before that "
         "day's change 0.82). If both were needed it was 1.09 ms (before 1.37): to open a second collection in one "
         "request takes 0.5 ms, even if it finds nothing. The server had 0.28 ms for the document alone. Two `find` at "
-        "the same time would take less of it, but they are two round trips, and not of one moment. A turn was 1.38 and a "
-        "load 1.50 times the floor in a run earlier that day, before the mover's mending; what of it costs that was not "
-        "looked into."
+        "the same time would take less of it, but they are two round trips, and not of one moment. In three runs of 29 "
+        "November a turn was 1.38, 2.28 and 1.85 times the floor (within one run 1.55 to 2.45), and a load 1.50, 2.21 "
+        "and 2.22: what takes that time was not looked into."
     ),
     "opensearch": (
         "An append's three requests took 1.7, 1.6 and 1.06 times the floor's processor time of the server (29 "
