@@ -88,13 +88,13 @@ class Canary:
             assert len(await keep.messages.search(self.at("content"))) == 1
 
 
-CUTS = ("truncate", "trim", "pop", "clear", "rewind", "rolling window")
+_CUTS = ("truncate", "trim", "pop", "clear", "rewind", "rolling window")
 """Ways to take messages away that are neither a deletion nor a redaction: tests name them so."""
 
 
 async def found_after(way: str, database: Database, words: list[str]) -> list[str]:
     """Which of the words the database holds after a removal of that name; after a cut it may take a while."""
-    return await (found_later_in if way in CUTS else found_in)(database, words)
+    return await (found_later_in if way in _CUTS else found_in)(database, words)
 
 
 async def found_later_in(database: Database, words: list[str]) -> list[str]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from agentkeep import MessageRepository, PersistenceAdapter, SessionRepository
 from agentkeep.wrappers import Wrapper
+
+
+def layers_of(adapter: PersistenceAdapter) -> Iterator[PersistenceAdapter]:
+    """The adapter, and from the outermost to the innermost what it wraps."""
+    layer: PersistenceAdapter | None = adapter
+    while layer is not None:
+        yield layer
+        layer = getattr(layer, "inner", None)
 
 
 class Delegating(Wrapper):

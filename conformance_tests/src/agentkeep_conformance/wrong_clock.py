@@ -12,6 +12,8 @@ from typing import Any
 
 from agentkeep import PersistenceAdapter
 
+from agentkeep_conformance.delegating import layers_of
+
 _OWN = __name__.partition(".")[0]
 
 
@@ -36,11 +38,7 @@ def wrong_clock(adapter: PersistenceAdapter, by: timedelta) -> Generator[None]:
 
 def _modules_of(adapter: PersistenceAdapter) -> list[ModuleType]:
     """Those of core, of the adapter and of what it wraps. A wrapper of the suite itself keeps the right time."""
-    kinds: list[type] = []
-    inside: object = adapter
-    while inside is not None:
-        kinds += type(inside).__mro__
-        inside = getattr(inside, "inner", None)
+    kinds = [kind for layer in layers_of(adapter) for kind in type(layer).__mro__]
     packages = {"agentkeep", *(kind.__module__.partition(".")[0] for kind in kinds)} - {"builtins", _OWN}
     return [module for name, module in sys.modules.items() if name.partition(".")[0] in packages]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from agentkeep import (
@@ -19,11 +19,11 @@ from agentkeep import (
     PersistenceError,
     SessionNotFound,
 )
-from agentkeep.protocol import AdapterFactory
 from agentkeep.records import Append, MessageDraft, Scope, SessionDraft
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
+from agentkeep_conformance.families.secrets import adapter_kind
 from agentkeep_conformance.samples import log, numbered, said, whole
 
 SECRET = "s3cr3t-pa55"
@@ -193,11 +193,7 @@ class Errors:
     @proves("ERR-3")
     async def test_no_secret_of_a_url_is_shown(self, database: Database, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG)
-        adapter = await database.adapter()
-        scheme = adapter.name
-        while inner := getattr(adapter, "inner", None):  # a wrapper is made without a URL
-            adapter = inner
-        kind = cast("AdapterFactory", type(adapter))
+        scheme, kind = await adapter_kind(database)
         shown: list[str] = []
         for url in (
             f"{scheme}://user:{SECRET}@127.0.0.1:1/d",

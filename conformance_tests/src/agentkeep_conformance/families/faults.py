@@ -15,6 +15,7 @@ from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.operations import READS, WRITES, Expectation, expectation, furnish, world_of
 from agentkeep_conformance.proxy import Fault, Proxy
+from agentkeep_conformance.racing import outcomes
 
 CUTS = (Fault.CUT_BEFORE_SEND, Fault.CUT_BEFORE_REPLY, Fault.CUT_MID_REPLY)
 _STALLS = (Fault.STALL_REQUEST, Fault.STALL_REPLY)
@@ -82,7 +83,7 @@ async def error_of(call: Awaitable[Any]) -> PersistenceError | None:
 
 async def for_each_cut(check: Callable[[Fault], Awaitable[None]]) -> None:
     """Check all kinds of cut at the same time, each with a bench of its own: the calls mostly wait for the server."""
-    for outcome in await asyncio.gather(*map(check, CUTS), return_exceptions=True):
+    for outcome in await outcomes([check(fault) for fault in CUTS]):
         if outcome is not None:
             raise outcome
 

@@ -10,11 +10,12 @@ from typing import cast
 from urllib.parse import quote
 
 import pytest
-from agentkeep import Keep, PersistenceAdapter, PersistenceError
+from agentkeep import Keep, PersistenceError
 from agentkeep.protocol import AdapterFactory
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
+from agentkeep_conformance.delegating import layers_of
 
 SECRETS = {
     "letters": "s3cr3t",
@@ -50,9 +51,8 @@ async def adapter_kind(database: Database) -> tuple[str, AdapterFactory]:
     """The scheme and the class that is made from a URL."""
     adapter = await database.adapter()
     scheme = adapter.name
-    while inner := getattr(adapter, "inner", None):  # a wrapper is made without a URL
-        adapter = cast("PersistenceAdapter", inner)
-    return scheme, cast("AdapterFactory", type(adapter))
+    *_, innermost = layers_of(adapter)  # a wrapper is made without a URL
+    return scheme, cast("AdapterFactory", type(innermost))
 
 
 async def shown_by(kind: AdapterFactory, url: str) -> str:

@@ -8,12 +8,9 @@ from agentkeep import Keep
 
 from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
-from agentkeep_conformance.families.faults import bench_of
+from agentkeep_conformance.families.faults import CUTS, bench_of
 from agentkeep_conformance.families.watching import met_so_far, watches, watching
-from agentkeep_conformance.proxy import Fault
 from agentkeep_conformance.samples import said, seqs
-
-_CUTS = (Fault.CUT_BEFORE_SEND, Fault.CUT_BEFORE_REPLY, Fault.CUT_MID_REPLY)
 
 
 class WatchingCuts:
@@ -48,7 +45,7 @@ class WatchingCuts:
             async with bench_of(database) as bench:
                 victim, witness = await bench.furnished()
                 count = 5
-                for fault in _CUTS:
+                for fault in CUTS:
                     for nth in (1, 2, 3):
                         bench.proxy.arm(fault, nth=nth)
                         async with watching(victim, "s") as met:
