@@ -21,6 +21,19 @@ class TestOpenSearch(OpenSearchTroubles, OpenSearchStorage, AdapterConformance):
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5}
     round_trips: ClassVar[dict[str, int]] = {"append": 3, "append with ids": 3, "read": 2, "listing": 2}
     has_schema = True
+    small_steps: ClassVar[dict[str, int]] = {
+        "agentkeep_opensearch.appending._MOST_APPENDS": 2,
+        "agentkeep_opensearch.bulk._BYTES": 1_000,
+        "agentkeep_opensearch.commit._KNOWN_SESSIONS": 1,
+        "agentkeep_opensearch.commit._MANY_PENDING": 3,
+        "agentkeep_opensearch.copying._SLICE": 2,
+        "agentkeep_opensearch.copying._SMALL": 2,
+        "agentkeep_opensearch.erasing._SLICE": 2,
+        "agentkeep_opensearch.listing._MANY_LABELS": 1,
+        "agentkeep_opensearch.removal._MOST_AT_ONCE": 2,
+        "agentkeep_opensearch.search._MOST_CLAUSES": 2,
+        "agentkeep_opensearch.search._PAGE": 2,
+    }
 
     def open(self, dsn: str, namespace: str, **options: Any) -> OpenSearchAdapter:
         return OpenSearchAdapter.from_url(dsn, prefix=namespace, **options)

@@ -30,12 +30,12 @@ class Copier:
         source = parent.session
         kept = log.clip(source.log, 0, forked_at(fork, source.record.last_seq))
         now = self._store.now()
-        labels = (fork.changes or {}).get("labels")
+        labels = (fork.changes or {}).get("labels", source.labels)
 
         def copy_of(last: Message | None) -> Session:
             last_at = None if last is None else moment_of(last.created_at)
             record = forked_session(source.record, fork, now, count=log.count(kept), last_message_at=last_at)
-            new = begun(scope, record, source.labels if labels is None else labels, new_life(dead))
+            new = begun(scope, record, labels or (), new_life(dead))
             return replace(new, log=kept)
 
         newest = await self._store.messages(parent, [kept[-1][1]]) if kept else []

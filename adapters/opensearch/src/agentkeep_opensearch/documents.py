@@ -68,7 +68,7 @@ class _StoredSession(Struct, frozen=True, kw_only=True):
     current_step: str | None
     state: str = ""
     metadata: str = ""
-    labels: tuple[str, ...] = ()
+    labels: tuple[str, ...] | None = None
     counters: dict[str, int]
     parent_id: str | None
     forked_at_seq: int | None
@@ -98,7 +98,8 @@ class Session(Struct, frozen=True, kw_only=True):
     key: str
     record: SessionRecord
     """Without `state` and `metadata` if the request left them out."""
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] | None
+    """None if the request left them out: an update that takes all labels away is a change nevertheless."""
     life: int
     """Differs between two sessions of the same id, and grows from one to the next."""
     log: Log

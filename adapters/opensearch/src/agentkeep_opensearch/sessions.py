@@ -126,7 +126,7 @@ class OpenSearchSessions:
             record = replace(record, **fields, updated_at=moment, version=record.version + 1)
             labels = changes.get("labels", session.labels)
             owner_changes = changes_owner(session.record, record) and bool(session.log)
-            after = replace(session, record=record, labels=tuple(labels), is_dirty=session.is_dirty or owner_changes)
+            after = replace(session, record=record, labels=labels, is_dirty=session.is_dirty or owner_changes)
             if owner_changes:
                 await self._store.move(session, done=False)
             committed = await self._store.commit(loaded, after)
