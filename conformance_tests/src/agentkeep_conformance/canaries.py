@@ -81,11 +81,16 @@ class Canary:
         ]
 
     async def store(self, keep: View, **fields: Any) -> None:
-        """A session with all of the words, each in the database's usual field for it, the search index included."""
+        """A session with all of the words, each in the database's usual field for it, the search index included.
+
+        Raises `SessionNotFound` if it expires before that.
+        """
         await keep.sessions.create(self.session_id, **self.session_fields() | fields)
         await keep.messages.append(self.session_id, self.messages(), update=self.updated_fields())  # pyright: ignore[reportArgumentType]
         if keep.capabilities.search:  # an index that is filled by the first search is filled now
-            assert len(await keep.messages.search(self.at("content"))) == 1
+            found = await keep.messages.search(self.at("content"))
+            await keep.sessions.get(self.session_id)  # none is found if it has expired meanwhile
+            assert len(found) == 1
 
 
 _CUTS = ("truncate", "trim", "pop", "clear", "rewind", "rolling window")

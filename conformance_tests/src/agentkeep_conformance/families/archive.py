@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.families.fidelity import exactly
 from agentkeep_conformance.families.messages import FULL_MESSAGE, LONG_AGO
-from agentkeep_conformance.families.ttl import SHORT, expired
+from agentkeep_conformance.families.ttl import expired, filled_in_time
 from agentkeep_conformance.samples import FULL_SESSION, log, numbered, said, seqs, whole
 from agentkeep_conformance.tables import IDS, VALUES
 
@@ -77,8 +77,12 @@ class Archive:
     async def test_an_expired_session_gives_way(self, keep: Keep) -> None:
         session, messages = await lived(keep)
         elsewhere = keep.for_tenant("elsewhere")
-        await elsewhere.sessions.create("s", metadata={"old": 1}, ttl=SHORT)
-        await elsewhere.messages.append("s", numbered(50))
+
+        async def fill(life: timedelta) -> None:
+            await elsewhere.sessions.create("s", metadata={"old": 1}, ttl=life)
+            await elsewhere.messages.append("s", numbered(50))
+
+        await filled_in_time(fill)
         await expired(elsewhere, "s")
         await restore(elsewhere, session, messages)
         assert await log(elsewhere, "s") == messages

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,22 +11,28 @@ from agentkeep import Keep, Session, View
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.families.after_writes import FIELDS, FILTERS
+from agentkeep_conformance.families.ttl import SHORT, filled_in_time
 from agentkeep_conformance.samples import everything, ids, said, until
 
-_SHORT = timedelta(seconds=0.5)
 _LIVING = ["s1", "s4", "s5", "s8"]
 _ALL = [f"s{number}" for number in range(10)]
 
 
 async def _store(keep: View, end: str) -> None:
     """Ten sessions, of which four live on."""
-    for name in _ALL:
-        life = timedelta(hours=1) if end == "touch" or name in _LIVING else _SHORT
+
+    async def fill(name: str, life: timedelta) -> None:
         limit: dict[str, Any] = {"idle_ttl" if end == "idle" else "ttl": life}
         await keep.sessions.create(name, **FIELDS, **limit)
         await keep.messages.append(name, [said("aardvark", id="m")])
+
+    for name in _ALL:
+        if end == "touch" or name in _LIVING:
+            await fill(name, timedelta(hours=1))
+        else:
+            await filled_in_time(partial(fill, name))
         if end == "touch" and name not in _LIVING:
-            await keep.sessions.touch(name, ttl=_SHORT)
+            await keep.sessions.touch(name, ttl=SHORT)
 
 
 class BesideExpired:

@@ -12,7 +12,7 @@ from agentkeep import AlreadyExists, Appended, Conflict, InvalidInput, Keep, Lim
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
-from agentkeep_conformance.families.ttl import SHORT, expired
+from agentkeep_conformance.families.ttl import expired, filled_in_time
 from agentkeep_conformance.racing import outcomes
 from agentkeep_conformance.samples import FULL_SESSION, log, numbered, said, seqs, whole
 
@@ -100,14 +100,18 @@ class Creating:
 
     @proves("SES-7", "SES-4", "TTL-1", "SES-2")
     async def test_an_expired_session_is_made_anew(self, keep: Keep, twin: Keep) -> None:
-        old = await keep.sessions.create("s", **FULL_SESSION, ttl=SHORT)
-        await keep.messages.append("s", numbered(50), add={"n": 1})
+        async def fill(life: timedelta) -> int:
+            made = await keep.sessions.create("s", **FULL_SESSION, ttl=life)
+            await keep.messages.append("s", numbered(50), add={"n": 1})
+            return made.version
+
+        version = await filled_in_time(fill)
         await expired(twin, "s")
         stored = await twin.messages.append("s", [said("other", id="m1")], create={"title": "new"})
         session, messages = await whole(keep, "s")
         assert (seqs(messages), messages[0].content, stored.new) == ([1], "other", 1)
         assert (session.title, session.state, session.counters, session.expires_at) == ("new", {}, {}, None)
-        assert session.version != old.version
+        assert session.version != version
         assert await keep.sessions.count(metadata={"team": "blue"}) == 0
         await keep.sweep()
         assert await whole(twin, "s") == (session, messages)

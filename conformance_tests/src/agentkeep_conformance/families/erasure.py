@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from agentkeep import Keep, NewMessage, View
 from agentkeep_conformance.canaries import Canary, found_in, found_later_in
 from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
+from agentkeep_conformance.families.ttl import expired, filled_in_time
 
 Erase = Callable[[View, Canary], Awaitable[Any]]
 
@@ -83,10 +84,9 @@ class Erasure:
 
     @proves("TTL-2", "SES-6")
     async def test_an_expired_session_leaves_no_trace_after_a_sweep(self, database: Database, keep: Keep) -> None:
-        gone, neighbour = Canary(), Canary()
-        await gone.store(keep, ttl=timedelta(seconds=0.4))
+        gone, neighbour = await filled_in_time(partial(_stored, keep)), Canary()
         await neighbour.store(keep, ttl=timedelta(hours=1))
-        await _expire(keep, gone)
+        await expired(keep, gone.session_id)
         await keep.sweep()
         assert await found_in(database, gone.all) == []
         assert await found_in(database, neighbour.all) == neighbour.all
@@ -99,15 +99,14 @@ class Erasure:
             await canary.store(tenant)
         for canary, view in ((first, tenant), (later, keep)):
             await tenant.sessions.update(canary.session_id, ttl=timedelta(seconds=0.3))
-            await _expire(tenant, canary)
+            await expired(tenant, canary.session_id)
             await view.sweep()
             assert await found_in(database, canary.all) == []
 
     @proves("TTL-2", "SES-4")
     async def test_a_new_session_leaves_no_trace_of_the_expired_one(self, database: Database, keep: Keep) -> None:
-        gone = Canary()
-        await gone.store(keep, ttl=timedelta(seconds=0.4))
-        await _expire(keep, gone)
+        gone = await filled_in_time(partial(_stored, keep))
+        await expired(keep, gone.session_id)
         await keep.sessions.create(gone.session_id)
         await keep.sweep()
         assert await found_in(database, gone.all) == [gone.session_id]
@@ -139,8 +138,7 @@ class Erasure:
         assert await found_in(elsewhere, outside.all) == outside.all
 
 
-async def _expire(keep: View, canary: Canary) -> None:
-    """Wait until the session has expired, by the clock that decides it."""
-    async with asyncio.timeout(30):
-        while await keep.sessions.find(canary.session_id) is not None:  # noqa: ASYNC110 - the server's clock decides
-            await asyncio.sleep(0.02)
+async def _stored(keep: View, life: timedelta) -> Canary:
+    canary = Canary()
+    await canary.store(keep, ttl=life)
+    return canary

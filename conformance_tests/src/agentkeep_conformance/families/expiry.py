@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,10 +13,9 @@ from agentkeep import InvalidInput, Keep, Session, SessionNotFound, View
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
-from agentkeep_conformance.families.ttl import ROUNDING, SHORT, expired
-from agentkeep_conformance.samples import FULL_SESSION, HandClock, everything, ids, numbered, said
+from agentkeep_conformance.families.ttl import HOUR, ROUNDING, SHORT, expired, filled_in_time
+from agentkeep_conformance.samples import FULL_SESSION, HandClock, Verb, everything, ids, numbered, said
 
-HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 LIMITS: dict[str, dict[str, timedelta | float | None]] = {
     "none": {},
@@ -27,9 +27,7 @@ LIMITS: dict[str, dict[str, timedelta | float | None]] = {
 }
 """What a session is given when it is made."""
 
-Call = Callable[[View], Awaitable[Any]]
-
-SLIDING: dict[str, Call] = {
+SLIDING: dict[str, Verb] = {
     "append": lambda keep: keep.messages.append("s", [said()]),
     "append of counters": lambda keep: keep.messages.append("s", [], add={"n": 1}),
     "append of fields": lambda keep: keep.messages.append("s", [], update={"title": "t"}),
@@ -39,7 +37,7 @@ SLIDING: dict[str, Call] = {
 }
 """What slides the idle time of a session with the message "m1"."""
 
-STANDING: dict[str, Call] = {
+STANDING: dict[str, Verb] = {
     "a repeated append": lambda keep: keep.messages.append("s", numbered(1)),
     "an append of nothing new": lambda keep: keep.messages.append("s", numbered(1), stored="skip", add={"n": 1}),
     "an append of nothing": lambda keep: keep.messages.append("s", []),
@@ -54,15 +52,13 @@ STANDING: dict[str, Call] = {
 }
 """What leaves the end of such a session where it is."""
 
-READS: dict[str, Call] = {
+READS: dict[str, Verb] = {
     "find": lambda keep: keep.sessions.find("s"),
     "get_many": lambda keep: keep.sessions.get_many(["s"]),
     "list": lambda keep: everything(keep.sessions.iterate()),
     "list by creation": lambda keep: everything(keep.sessions.iterate(order="created_at")),
     "list of a user": lambda keep: everything(keep.sessions.iterate(user_id="u1")),
-    "list of an agent and a status": lambda keep: everything(
-        keep.sessions.iterate(agent_name="support", status="active")
-    ),
+    "list of agent and status": lambda keep: everything(keep.sessions.iterate(agent_name="support", status="active")),
     "list by metadata": lambda keep: everything(keep.sessions.iterate(metadata={"team": "blue", "n": 3})),
     "find_active": lambda keep: keep.sessions.find_active("u1"),
     "count": lambda keep: keep.sessions.count(),
@@ -222,12 +218,15 @@ class Expiry:
 
     @proves("TTL-3", "TTL-1")
     async def test_a_taken_limit_ends_nothing(self, keep: Keep, twin: Keep) -> None:
-        await keep.sessions.create("witness", ttl=SHORT)
-        for name in ("fixed", "idle"):
-            limits: Any = {"ttl" if name == "fixed" else "idle_ttl": SHORT}
+        async def fill(name: str, life: timedelta) -> timedelta:
+            limits: Any = {"ttl" if name == "fixed" else "idle_ttl": life}
             await keep.sessions.create(name, **limits)
             await keep.messages.append(name, numbered(3))
             await keep.sessions.update(name, ttl=None, idle_ttl=None)
+            return life
+
+        lives = [await filled_in_time(partial(fill, name)) for name in ("fixed", "idle")]
+        await keep.sessions.create("witness", ttl=max(lives))
         await expired(keep, "witness")
         await keep.sweep()
         assert ids((await twin.sessions.list(order="created_at")).items) == ["fixed", "idle"]
@@ -282,8 +281,9 @@ class Expiry:
     async def test_a_read_finds_a_session_until_it_expires(self, database: Database, keep: Keep, name: str) -> None:
         """To the microsecond if the clock can be moved by hand."""
         if keep.capabilities.server_clock:
-            await _full(keep, ttl=SHORT)
+            await _full(keep)
             assert await READS[name](keep)
+            await keep.sessions.touch("s", SHORT)
             await expired(keep, "s")
             assert not await READS[name](keep)
             return

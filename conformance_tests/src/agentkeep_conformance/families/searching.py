@@ -10,7 +10,8 @@ from agentkeep import CapabilityNotSupported, Keep, NewMessage, SessionNotFound,
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
-from agentkeep_conformance.samples import Verb, ids, said, until, whole
+from agentkeep_conformance.families.ttl import expired, filled_in_time
+from agentkeep_conformance.samples import Verb, ids, said, whole
 from agentkeep_conformance.tables import IDS, TEXTS
 
 FINDS: dict[str, tuple[str, str]] = {
@@ -185,13 +186,13 @@ class Searching:
     @proves("SRCH-1", "TTL-1")
     async def test_an_expired_message_is_not_found(self, database: Database, keep: Keep) -> None:
         if await searches(database, keep):
-            await keep.sessions.create("s", ttl=timedelta(milliseconds=400))
-            await keep.messages.append("s", [said("canary")])
 
-            async def absent() -> bool:
-                return await keep.sessions.find("s") is None
+            async def fill(life: timedelta) -> None:
+                await keep.sessions.create("s", ttl=life)
+                await keep.messages.append("s", [said("canary")])
 
-            await until(absent, "the session expires")
+            await filled_in_time(fill)
+            await expired(keep, "s")
             assert await keep.messages.search("canary") == []
             await keep.sessions.create("s")
             assert await keep.messages.search("canary") == []

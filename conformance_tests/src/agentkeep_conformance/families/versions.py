@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from agentkeep import AlreadyExists, Conflict, Keep, Session, SessionNotFound, V
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
-from agentkeep_conformance.families.ttl import SHORT, expired
+from agentkeep_conformance.families.ttl import expired, filled_in_time
 from agentkeep_conformance.samples import numbered, said, whole
 
 Birth = Callable[[View], Awaitable[Any]]
@@ -56,8 +57,11 @@ class Versions:
     @pytest.mark.parametrize("end", ["deleted", "expired"])
     @pytest.mark.parametrize("call", STALE)
     async def test_a_writer_of_an_earlier_life_is_stale(self, keep: Keep, twin: Keep, call: str, end: str) -> None:
-        old = await keep.sessions.create("s", ttl=SHORT if end == "expired" else None)
-        versions = [old.version, *[(await keep.sessions.update("s", title=str(n))).version for n in range(3)]]
+        async def fill(life: timedelta | None) -> list[int]:
+            made = await keep.sessions.create("s", ttl=life)
+            return [made.version, *[(await keep.sessions.update("s", title=str(n))).version for n in range(3)]]
+
+        versions = await (filled_in_time(fill) if end == "expired" else fill(None))
         if end == "expired":
             await expired(twin, "s")
         else:
