@@ -13,10 +13,9 @@ from agentkeep.errors import OutcomeUnknown, PersistenceError, Unavailable
 from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep.spi.together import Ticket
 
-from agentkeep_opensearch import log
 from agentkeep_opensearch.client import GRACE_SECONDS, Client
-from agentkeep_opensearch.commit import MARGIN, Pointed, Store
-from agentkeep_opensearch.documents import Loaded, Message, Session
+from agentkeep_opensearch.commit import MARGIN, Store
+from agentkeep_opensearch.documents import Loaded, Message, Pointed, Session
 from agentkeep_opensearch.erasing import erase_all, finish
 from agentkeep_opensearch.notify import SessionNotifier
 from agentkeep_opensearch.steps import Needs, Steps, new_life
@@ -145,7 +144,7 @@ class _Batch:
         seqs = sorted(
             pointed.seq
             for message_id, pointed in pointers.items()
-            if message_id not in stored and pointed.life == session.life and log.contains(session.log, pointed.seq)
+            if message_id not in stored and pointed.is_in(session)
         )
         found = await self._store.messages(living, seqs) if seqs else []
         return stored | {message.id: message for message in found if message.id in pointers}

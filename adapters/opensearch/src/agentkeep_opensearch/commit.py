@@ -8,7 +8,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from agentkeep.errors import Corrupt, OutcomeUnknown, Refused, SessionNotFound, Unavailable
 from agentkeep.records import Scope
@@ -20,8 +20,10 @@ from agentkeep_opensearch.client import Client, Effect, Reply, is_conflict
 from agentkeep_opensearch.documents import (
     Loaded,
     Message,
+    Pointed,
     Session,
     commit_params,
+    pointed_of,
     session_of,
     stored_message,
     whole_source,
@@ -44,13 +46,6 @@ MESSAGES = ("pending", "log")
 
 class Lost(Exception):
     """Another commit of this session came first; nothing of ours landed."""
-
-
-class Pointed(NamedTuple):
-    """What a message id points to."""
-
-    life: int
-    seq: int
 
 
 class Store:
@@ -76,12 +71,7 @@ class Store:
         docs: list[Any] = [self.session_doc(key, without)]
         docs += [{"_index": self.names.messages, "_id": pointer_key(key, each), "routing": key} for each in message_ids]
         first, *pointers = await self.mget(docs)
-        found = {
-            message_id: Pointed(int(each["_source"]["life"]), int(each["_source"]["seq"]))
-            for message_id, each in zip(message_ids, pointers, strict=True)
-            if each.get("found")
-        }
-        return loaded_of(key, first), found
+        return loaded_of(key, first), pointed_of(message_ids, pointers)
 
     def session_doc(self, key: str, without: Iterable[str]) -> dict[str, Any]:
         return {"_index": self.names.sessions, "_id": key, "_source": {"exclude": list(without)}}
@@ -91,7 +81,9 @@ class Store:
 
     async def mget_messages(self, session: Session, seqs: Iterable[int]) -> list[Reply]:
         """Their documents, whole: to leave out a field costs the server more than all else of a read (3.8.0)."""
-        ids = [message_key(session.key, session.life, seq) for seq in seqs]
+        return await self._mget_ids(session, [message_key(session.key, session.life, seq) for seq in seqs])
+
+    async def _mget_ids(self, session: Session, ids: Sequence[str]) -> list[Reply]:
         path = f"/{self.names.messages}/_mget"
         return await self._mget(path, {"ids": ids}, {"routing": session.key}) if ids else []
 
@@ -250,16 +242,20 @@ class Store:
         """The messages of these seqs that have documents."""
         return _messages(session, await self.mget_messages(session, seqs))
 
-    async def read_and_probe(self, session: Session, seqs: Sequence[int]) -> tuple[dict[int, Message], bool]:
-        """As `read`, and whether every message of the session has a document.
+    async def read_and_probe(
+        self, session: Session, seqs: Sequence[int], message_ids: Sequence[str]
+    ) -> tuple[dict[int, Message], dict[str, Pointed], bool]:
+        """As `read`, what `message_ids` point to, and whether every message of the session has a document.
 
-        A move writes all pending messages of a session in order, the newest last. So if that has its document, the
-        others have theirs.
+        A move writes the pointers of all pending messages, and then their documents, the newest last. One shard has
+        them all, and reads in the order of the request. So if the newest message has its document, the session holds no
+        message of an id whose pointer is not there.
         """
-        probe = [last for _, last in session.log[-1:]]
-        found = await self.mget_messages(session, [*seqs, *probe])
+        ids = [message_key(session.key, session.life, seq) for seq in (*seqs, session.log[-1][1])]
+        found = await self._mget_ids(session, [*ids, *(pointer_key(session.key, each) for each in message_ids)])
         amount = len(seqs)
-        return _messages(session, found[:amount]), all(each.get("found") for each in found[amount:])
+        pointed = pointed_of(message_ids, found[amount + 1 :])
+        return _messages(session, found[:amount]), pointed, bool(found[amount].get("found"))
 
     async def messages(self, loaded: Loaded, seqs: Sequence[int]) -> list[Message]:
         """The messages of these seqs, as of `loaded`. Raises `Lost` if they were removed meanwhile, `Corrupt`."""

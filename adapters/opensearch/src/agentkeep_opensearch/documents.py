@@ -127,6 +127,25 @@ class Loaded(NamedTuple):
     primary_term: int
 
 
+class Pointed(NamedTuple):
+    """What a message id points to."""
+
+    life: int
+    seq: int
+
+    def is_in(self, session: Session) -> bool:
+        return self.life == session.life and log.contains(session.log, self.seq)
+
+
+def pointed_of(message_ids: Sequence[str], found: Sequence[Mapping[str, Any]]) -> dict[str, Pointed]:
+    """From the replies for their pointers, those that are there."""
+    return {
+        message_id: Pointed(int(each["_source"]["life"]), int(each["_source"]["seq"]))
+        for message_id, each in zip(message_ids, found, strict=True)
+        if each.get("found")
+    }
+
+
 def session_of(key: str, source: Mapping[str, Any]) -> Session:
     """Raises `Corrupt`."""
     return decode(source, lambda found: _session(key, found), lambda found: session_name(found.get("id", key)))

@@ -22,8 +22,8 @@ from msgspec.structs import replace
 from agentkeep_opensearch import log
 from agentkeep_opensearch.appending import Appender
 from agentkeep_opensearch.client import Client
-from agentkeep_opensearch.commit import Store
-from agentkeep_opensearch.documents import Loaded, Session, moment_of
+from agentkeep_opensearch.commit import Lost, Store
+from agentkeep_opensearch.documents import Loaded, Message, Session, moment_of
 from agentkeep_opensearch.erasing import finish
 from agentkeep_opensearch.log import Log
 from agentkeep_opensearch.notify import SessionNotifier
@@ -81,21 +81,22 @@ class OpenSearchMessages:
         found, pointers = await self._store.load(scope, session_id, message_ids, without=_ALL_BUT_LOG)
         loaded = await self._store.living(scope, found, session_id)
         session = loaded.session
-        seqs = [
-            pointed.seq
-            for pointed in pointers.values()
-            if pointed.life == session.life and log.contains(session.log, pointed.seq)
-        ]
+        seqs = {message_id: pointed.seq for message_id, pointed in pointers.items() if pointed.is_in(session)}
         wanted = set(message_ids)
+        missing = sorted(wanted.difference(seqs))
+        read: dict[int, Message] = {}
         all_moved = True
-        if len(seqs) == len(wanted):
-            messages = await self._store.messages(loaded, seqs)
-        else:
-            read, all_moved = await self._store.read_and_probe(session, seqs)
-            messages = [*read.values()] if len(read) == len(seqs) else await self._store.messages(loaded, seqs)
+        if missing and session.log:  # an append may have landed since, or may be landing
+            read, pointers, all_moved = await self._store.read_and_probe(session, list(seqs.values()), missing)
+            seqs |= {message_id: pointed.seq for message_id, pointed in pointers.items() if pointed.is_in(session)}
+        if len(read) < len(seqs):
+            read = {each.seq: each for each in await self._store.messages(loaded, list(seqs.values()))}
+        messages = read.values()
         by_id = {message.id: message for message in messages if message.id in wanted}
         if not all_moved:  # a writer is at work, or was killed
             now = await self._store.get(scope, session_id, without=_WITH_PENDING)
+            if now.seq_no != loaded.seq_no:
+                raise Lost
             by_id |= {each.id: each for each in now.session.pending if each.id in wanted and each.id not in by_id}
         return [message.record() for message in by_id.values()]
 
