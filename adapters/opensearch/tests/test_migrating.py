@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
@@ -59,10 +59,10 @@ def check_ended(dsn: str, prefix: str) -> None:
     assert list(found) == [f"{prefix}-messages-2", f"{prefix}-sessions-2"]
     for name, index in found.items():
         alias = name.removesuffix("-2")
-        assert index["aliases"] == {alias: {}, f"{alias}-removals": {"is_write_index": True}}
+        marks: dict[str, Any] = {f"{prefix}-migrated": {}} if alias.endswith("-sessions") else {}
+        assert index["aliases"] == {alias: {}, f"{alias}-removals": {"is_write_index": True}} | marks
         assert "blocks" not in index["settings"]["index"]
-    gone = {"query": {"term": {GONE: True}}}
-    assert ask(dsn, "POST", f"/{prefix}-messages/_count", gone)["count"] == 0
+    assert _left(dsn, prefix) == 0
 
 
 async def test_nothing_acknowledged_is_lost_and_nothing_doubled(keep: Keep, dsn: str, prefix: str) -> None:
@@ -190,3 +190,73 @@ async def _go_on(keep: Keep) -> tuple[bool, bool]:
     except PersistenceError:
         return False, False
     return True, True
+
+
+@contextmanager
+def requests_seen(after: Callable[[str, Any], None]) -> Generator[list[str]]:
+    """The paths that are asked for within this. `after` is called with path and body after each reply."""
+    whole = Client.request
+    paths: list[str] = []
+
+    async def request(client: Client, method: str, path: str, body: Any = None, **kwargs: Any) -> Any:
+        reply = await whole(client, method, path, body, **kwargs)
+        paths.append(path)
+        after(path, body)
+        return reply
+
+    with patch.object(Client, "request", request):
+        yield paths
+
+
+def _leave_one(dsn: str, prefix: str) -> None:
+    """What a writer leaves who learned of the migration, and wrote after its end."""
+    path = f"/{prefix}-messages/_doc/late?routing=r&version=5&version_type=external_gte&refresh=true"
+    ask(dsn, "PUT", path, {GONE: True})
+
+
+def _left(dsn: str, prefix: str) -> int:
+    """How many such documents there are."""
+    ask(dsn, "POST", f"/{prefix}-messages/_refresh")
+    return ask(dsn, "POST", f"/{prefix}-messages/_count", {"query": {"term": {GONE: True}}})["count"]
+
+
+async def test_a_sweep_asks_nothing_of_messages_that_never_migrated(keep: Keep, prefix: str) -> None:
+    await keep.messages.append("s", [NewMessage(role="user", content="x")], create={})
+    with requests_seen(lambda path, body: None) as paths:
+        assert await keep.sweep() == 0
+    assert len(paths) == 5, paths
+    assert not [path for path in paths if f"{prefix}-messages" in path]
+
+
+async def test_a_sweep_removes_what_late_writers_left(keep: Keep, dsn: str, prefix: str) -> None:
+    with next_release():
+        await migrate(dsn, prefix)
+    for _ in range(2):
+        _leave_one(dsn, prefix)
+        await keep.sweep()
+        assert _left(dsn, prefix) == 0
+
+
+async def test_a_sweep_leaves_to_a_migration_what_it_needs(keep: Keep, dsn: str, prefix: str) -> None:
+    """It found an empty document, and then a migration closed the alias of removals."""
+    with next_release():
+        await migrate(dsn, prefix)
+    _leave_one(dsn, prefix)
+
+    def set_closed(kind: str, *, is_closed: bool) -> None:
+        alias = f"{prefix}-{kind}-removals"
+        add = {"index": f"{prefix}-{kind}-2", "alias": alias, "is_write_index": not is_closed}
+        ask(dsn, "POST", "/_aliases", {"actions": [{"add": add}]})
+
+    def close_once_found(path: str, body: Any) -> None:
+        if path == f"/{prefix}-messages/_search":
+            for kind in ("messages", "sessions"):
+                set_closed(kind, is_closed=True)
+
+    with requests_seen(close_once_found):
+        await keep.sweep()
+    assert _left(dsn, prefix) == 1
+    for kind in ("messages", "sessions"):
+        set_closed(kind, is_closed=False)
+    await keep.sweep()
+    assert _left(dsn, prefix) == 0

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from agentkeep.errors import PersistenceError, Refused, SchemaMissing, Unavailable
 from agentkeep.spi.resend import Effect
 
-from agentkeep_opensearch.bulk import GONE
+from agentkeep_opensearch.bulk import GONE, removal_item, send
 from agentkeep_opensearch.client import Client, Reply
 from agentkeep_opensearch.statements import Names
 
@@ -23,6 +23,8 @@ _FEW = 1_000
 """If a pass copies fewer documents, the writers wait for the last one."""
 _DOCUMENTS = 100
 """In one step of the server's reindex: it holds them in memory."""
+_GONE_AT_ONCE = 1_000
+"""Empty documents in one request that removes them."""
 
 
 _LEASE_LOST = (Refused, SchemaMissing)
@@ -45,7 +47,7 @@ class Migration:
         self._plans = plans
         self._pairs = list(zip(old, plans, strict=True))
         self._lease_prefix = f"{names.prefix}-migration-"
-        self._unfinished = names.unfinished
+        self._marks = (names.unfinished, names.migrated)
         self._lease = ""
         self._copied_up_to = dict.fromkeys(old, 0)
 
@@ -117,7 +119,7 @@ class Migration:
             {"remove": {"index": old, "alias": plan.removals, "must_exist": True}},
             {"add": {"index": plan.name, "alias": plan.alias}},
             _closed(plan.name, plan.removals),
-            {"add": {"index": self._plans[-1].name, "alias": self._unfinished}},
+            *({"add": {"index": self._plans[-1].name, "alias": mark}} for mark in self._marks),
         ]
 
     async def _block(self, indices: Sequence[str]) -> None:
@@ -172,7 +174,7 @@ async def finish(client: Client, names: Names, plans: Sequence[Plan]) -> None:
     await change_aliases(
         client, [{"add": {"index": plan.name, "alias": plan.removals, "is_write_index": True}} for plan in plans]
     )
-    await remove_gone(client, plans[0].name)
+    await _remove_gone(client, names)
     for plan in plans:
         found = await client.request("GET", f"/{plan.alias}-*/_alias")
         for index in found:
@@ -182,22 +184,57 @@ async def finish(client: Client, names: Names, plans: Sequence[Plan]) -> None:
         await change_aliases(client, [{"remove": {"index": plans[-1].name, "alias": names.unfinished}}])
 
 
-async def remove_gone(client: Client, index: str, limit: int | None = None) -> None:
-    """Delete the empty documents that deletions left. A writer that was late may leave some: a sweep removes them."""
-    await client.request("POST", f"/{index}/_refresh")
-    query = {"query": {"term": {GONE: True}}}
-    if (await client.request("POST", f"/{index}/_count", query))["count"]:
-        params = {"conflicts": "proceed", "refresh": "true"} | ({} if limit is None else {"max_docs": limit})
-        await client.request("POST", f"/{index}/_delete_by_query", query, effect=Effect.REPEATABLE, params=params)
+async def remove_late(client: Client, names: Names, limit: int) -> None:
+    """Delete the empty documents, `limit` at most, of writers that were late. Only a migration makes writers leave any.
+
+    So nothing is looked for if no migration made the indices.
+    """
+    aliases = await _aliases_of_sessions(client, names)
+    if names.migrated in aliases and not _is_migrating(aliases, names):
+        await _remove_gone(client, names, limit)
+
+
+async def _remove_gone(client: Client, names: Names, limit: int | None = None) -> None:
+    """The next migration may need them: so they are deleted through the alias that it closes."""
+    while limit is None or limit > 0:
+        size = _GONE_AT_ONCE if limit is None else min(_GONE_AT_ONCE, limit)
+        await client.request("POST", f"/{names.messages}/_refresh")
+        body = {"query": {"term": {GONE: True}}, "size": size, "version": True, "_source": False}
+        params = {"allow_partial_search_results": "false"}
+        reply = await client.request("POST", f"/{names.messages}/_search", body, params=params)
+        removals = [
+            {"_id": hit["_id"], "routing": hit["_routing"], "version": hit["_version"], "version_type": "external_gte"}
+            for hit in reply["hits"]["hits"]
+        ]
+        try:
+            await send(client, names.messages, [removal_item(names.removals_of_messages, each) for each in removals])
+        except Refused:
+            if await is_migrating(client, names):
+                return
+            raise
+        if len(removals) < size:
+            return
+        limit = None if limit is None else limit - size
 
 
 async def is_migrating(client: Client, names: Names) -> bool:
-    aliases = await _aliases(client, names.removals_of_sessions)
-    return any(alias.get("is_write_index") is False for alias in aliases.values())
+    return _is_migrating(await _aliases_of_sessions(client, names), names)
+
+
+def _is_migrating(aliases: dict[str, Reply], names: Names) -> bool:
+    return aliases.get(names.removals_of_sessions, {}).get("is_write_index") is False
+
+
+async def _aliases_of_sessions(client: Client, names: Names) -> dict[str, Reply]:
+    """All aliases of the sessions' index."""
+    return _by_name(await client.request("GET", f"/{names.sessions}/_alias", may_be_absent=True))
 
 
 async def _aliases(client: Client, name: str) -> dict[str, Reply]:
-    reply = await client.request("GET", f"/_alias/{name}", may_be_absent=True)
+    return _by_name(await client.request("GET", f"/_alias/{name}", may_be_absent=True))
+
+
+def _by_name(reply: Reply) -> dict[str, Reply]:
     if "error" in reply:
         return {}
     return {alias: settings for index in reply.values() for alias, settings in index["aliases"].items()}

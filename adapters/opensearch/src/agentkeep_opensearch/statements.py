@@ -48,6 +48,11 @@ class Names(NamedTuple):
         """An alias of the sessions' index, as long as a migration to it has not ended."""
         return f"{self.prefix}-unfinished"
 
+    @property
+    def migrated(self) -> str:
+        """An alias of the sessions' index, if a migration made it."""
+        return f"{self.prefix}-migrated"
+
 
 def hashed(*parts: str) -> str:
     """32 hexadecimal digits for a tuple of texts. An id may have 512 bytes, and ours together have more."""

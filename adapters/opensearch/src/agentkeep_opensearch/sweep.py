@@ -7,7 +7,7 @@ from agentkeep.records import Scope
 from agentkeep_opensearch.commit import Store
 from agentkeep_opensearch.erasing import finish
 from agentkeep_opensearch.listing import Listing
-from agentkeep_opensearch.migrating import remove_gone
+from agentkeep_opensearch.migrating import remove_late
 from agentkeep_opensearch.removal import Remover
 
 
@@ -22,6 +22,5 @@ class Sweeper:
         if removed < limit:
             for loaded in await self._listing.dirty(limit):
                 await finish(self._store, loaded)
-            if not await self._store.client.is_migrating():
-                await remove_gone(self._store.client, self._store.names.messages, limit)
+            await remove_late(self._store.client, self._store.names, limit)
         return removed
