@@ -65,6 +65,7 @@ class Appender:
             error: PersistenceError = Unavailable(f"{self._client.server}: other appends to this session took too long")
         else:
             error = OutcomeUnknown(f"{self._client.server}: no answer in time (option timeout)")
+        error.__cause__ = TimeoutError()
         item.ticket.end(error=error)
 
     async def _work(self, key: tuple[str, str]) -> None:
