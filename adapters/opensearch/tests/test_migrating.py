@@ -260,3 +260,22 @@ async def test_a_sweep_leaves_to_a_migration_what_it_needs(keep: Keep, dsn: str,
         set_closed(kind, is_closed=False)
     await keep.sweep()
     assert _left(dsn, prefix) == 0
+
+
+@pytest.mark.parametrize("index", ["messages-1", "messages-2"])
+async def test_a_migration_that_was_killed_with_blocked_indices_is_finished(
+    keep: Keep, dsn: str, prefix: str, index: str
+) -> None:
+    await keep.messages.append("s", [NewMessage(role="user", content="x")], create={})
+
+    def die(path: str, body: Any) -> None:
+        if path.startswith(f"/{prefix}-{index},") and path.endswith("_block/write"):
+            raise _KilledError
+
+    with next_release(lease=1), requests_seen(die), pytest.raises(_KilledError):
+        await migrate(dsn, prefix)
+    with next_release():
+        await migrate(dsn, prefix)
+    check_ended(dsn, prefix)
+    await keep.messages.append("s", [NewMessage(role="user", content="y")])
+    assert [message.content for message in await keep.messages.tail("s", 9)] == ["x", "y"]

@@ -94,8 +94,9 @@ class Migration:
         new = [plan.name for _, plan in self._pairs]
         await self._change([_closed(index, plan.removals) for index, plan in self._pairs])
         # To block an index waits for the writes that are under way: so no document is deleted from now on.
+        # One that was killed before may have left a block on the new indices.
         await self._block(old)
-        await unblock(self._client, old)
+        await unblock(self._client, [*old, *new])
         for _ in range(_MOST_PASSES):
             if await self._copy_all() < _FEW:
                 break
