@@ -70,7 +70,8 @@ async def by_sessions(keep: Keep, counts: list[int], calls: int) -> Found:
             "list 20 of a kind": lambda: keep.sessions.list(metadata={"kind": f"k{chosen.randrange(KINDS)}"}, limit=20),
             "list 20 of all": lambda: keep.sessions.list(limit=20),
         }
-        found[str(target)] = {name: await latency(calls, call) for name, call in calls_of.items()}
+        for _ in range(2):  # the first pass meets a server that still merges and flushes what it was filled with
+            found[str(target)] = {name: await latency(calls, call) for name, call in calls_of.items()}
     return found
 
 
