@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 BRIDGES = Path(__file__).resolve().parent
@@ -67,13 +68,33 @@ def upstream_of(name: str) -> str:
     return str(folder)
 
 
-def test(name: str, options: list[str]) -> bool:
-    print(f"\n== bridge {name}", flush=True)
-    python = set_up(name)
+def test(name: str, options: list[str], *, alone: bool) -> bool:
+    """`alone`: its output is shown as it comes. Else it is shown when the tests have ended."""
+    python = BRIDGES / name / ".venv" / dev.BIN / "python"
     environment = os.environ | {"AGENTKEEP_BRIDGE": name, "AGENTKEEP_UPSTREAM": upstream_of(name)}
     command = [python, "-m", "pytest", "-c", BRIDGES / "pytest.ini", "--rootdir", BRIDGES]
     tests = [BRIDGES / name / "tests", BRIDGES / "test_faults.py"]
-    return subprocess.run([*map(str, [*command, *tests]), *options], env=environment, check=False).returncode == 0  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        [*map(str, [*command, *tests]), *options],
+        env=environment,
+        check=False,
+        text=True,
+        stdout=None if alone else subprocess.PIPE,
+        stderr=None if alone else subprocess.STDOUT,
+    )
+    print(f"{done.stdout or ''}\n== bridge {name}: {'failed' if done.returncode else 'passed'}", flush=True)
+    return done.returncode == 0
+
+
+def test_all(names: list[str], options: list[str]) -> list[str]:
+    """Two bridges at once, as tests wait for servers and for processes of their own. Returns those that failed."""
+    for name in names:
+        print(f"== environment of bridge {name}", flush=True)
+        set_up(name)
+        upstream_of(name)
+    with ThreadPoolExecutor(2) as pool:
+        runs = {name: pool.submit(test, name, options, alone=len(names) == 1) for name in names}
+    return [name for name, run in runs.items() if not run.result()]
 
 
 def check(name: str) -> bool:
@@ -176,7 +197,10 @@ def main() -> None:
         for name in names or NAMES:
             lock(name)
         return
-    failed = [name for name in names or NAMES if not (check(name) if command == "check" else test(name, options))]
+    if command == "test":
+        failed = test_all(names or NAMES, options)
+    else:
+        failed = [name for name in names or NAMES if not check(name)]
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 
