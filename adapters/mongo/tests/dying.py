@@ -53,7 +53,7 @@ def die_before(number: int) -> None:
 
 async def main(url: str, prefix: str, call: str, number: int) -> None:
     few: Any = moving
-    few._MANY_MESSAGES, few._KEPT_MESSAGES = 4, 1
+    few._MANY_MESSAGES, few._KEPT_MESSAGES, few._FEWEST_MOVED = 4, 1, 1
     async with Keep(MongoAdapter.from_url(url, prefix=prefix)) as keep:
         die_before(number)
         await CALLS[call](keep)

@@ -19,6 +19,7 @@ class TestMongo(MongoTroubles, MongoStorage, AdapterConformance):  # what `docke
     small_steps: ClassVar[dict[str, int]] = {
         "agentkeep_mongo.moving._MANY_MESSAGES": 4,
         "agentkeep_mongo.moving._KEPT_MESSAGES": 2,
+        "agentkeep_mongo.moving._FEWEST_MOVED": 2,
         "agentkeep_mongo.listing._COUNTED": 2,
         "agentkeep_mongo.listing._UNLISTED_AT_ONCE": 2,
         "agentkeep_mongo.search._MOVED_FIRST": 1,

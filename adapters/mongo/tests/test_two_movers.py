@@ -115,6 +115,7 @@ async def remains(dsn: str, prefix: str, tenant: str) -> int:
 async def keeps(dsn: str, prefix: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Keep, Keep]]:
     """Two on the same data, whose movers move often and do not wait until another's claim has ended."""
     monkeypatch.setattr(moving, "_MANY_MESSAGES", 4)
+    monkeypatch.setattr(moving, "_FEWEST_MOVED", 1)
     monkeypatch.setattr(statements, "_MOVES_SECONDS", 0)
     monkeypatch.setattr(sweeping, "_STAGED_FOR", timedelta(0))
     async with (
