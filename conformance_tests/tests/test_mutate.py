@@ -134,10 +134,10 @@ def test_a_reason_stands_above_its_survivors(tmp_path: Path) -> None:
 def mutate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command on a toy package whose tests don't know its bound, 10."""
     package = folder / "src/agentkeep_toycalc"
-    package.mkdir(parents=True)
+    package.mkdir(parents=True, exist_ok=True)
     (package / "__init__.py").write_text(TOY)
     tests = folder / "adapters/toycalc/tests/test_conformance.py"
-    tests.parent.mkdir(parents=True)
+    tests.parent.mkdir(parents=True, exist_ok=True)
     tests.write_text(TOY_TESTS)
     return subprocess.run(
         [sys.executable, "-c", COMMAND, "mutate", "toycalc", *arguments],
@@ -166,6 +166,28 @@ def test_survivors_are_shown_and_reasons_must_be_true(tmp_path: Path) -> None:
     assert "is no mutant any more: gone" in done.stdout
     assert done.stdout.splitlines()[-1] == "killed 3/5 mutants; 1 survived, 1 more are explained"
     assert (tmp_path / "src/agentkeep_toycalc/__init__.py").read_text() == TOY
+
+
+def test_a_cut_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    whole = mutate(tmp_path, "--keep", str(kept))
+    *found, last = kept.read_text().splitlines()
+    kept.write_text("\n".join(found).replace('"why": "E ', '"why": "as it was kept ') + "\n")
+    again = mutate(tmp_path, "--keep", str(kept))
+    assert again.stdout.splitlines()[-1] == "killed 3/5 mutants; 2 survived, 0 more are explained"
+    assert whole.stdout.splitlines()[-1] == again.stdout.splitlines()[-1]
+    assert "as it was kept" in again.stdout
+    assert len(kept.read_text().splitlines()) == len([*found, last])
+    kept.write_text(kept.read_text().replace('"state": "', '"state": "0'))
+    other = mutate(tmp_path, "--keep", str(kept))
+    assert (other.returncode, "was written by other sources" in other.stdout) == (2, True)
+
+
+def test_what_no_test_killed_within_its_time_is_a_survivor(tmp_path: Path) -> None:
+    done = mutate(tmp_path, "--limit", "0.000001")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stdout.count("not killed by the limit") == 5
+    assert done.stdout.splitlines()[-1] == "killed 0/5 mutants; 5 survived, 0 more are explained"
 
 
 def test_all_mutants_of_what_is_kept_here_are_python() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from agentkeep import Appended, Closed, Keep, NewMessage, PersistenceError, View
 
-from agentkeep_conformance.clauses import needs, proves
+from agentkeep_conformance.clauses import needs, needs_files, proves
 from agentkeep_conformance.database import Database
-from agentkeep_conformance.samples import PATIENCE_SECONDS, Verb, whole
+from agentkeep_conformance.samples import PATIENCE_SECONDS, Verb, said, whole
 
 VERBS: dict[str, Verb] = {
     "sessions.create": lambda keep: keep.sessions.create("s"),
@@ -61,6 +64,17 @@ WITHOUT_WORK: dict[str, Verb] = {
 """Calls for which core may have an answer without the adapter, or another way to it."""
 
 
+def open_files_below(folder: str) -> list[str]:
+    """Which files in a folder this process has open."""
+    files = {(file.stat().st_dev, file.stat().st_ino): file.name for file in Path(folder).rglob("*")}
+    held: list[str] = []
+    for descriptor in os.listdir("/dev/fd"):
+        with suppress(OSError):  # the descriptor of this listing is closed by now
+            stat = os.fstat(int(descriptor))
+            held += [files[key] for key in [(stat.st_dev, stat.st_ino)] if key in files]
+    return held
+
+
 async def count_sessions(keep: View) -> int:
     """In a child process: how many sessions are there."""
     return await keep.sessions.count()
@@ -109,6 +123,15 @@ class LifeCycle:
         await keep.close()
         await keep.open()
         assert (await keep.sessions.get("s")).id == "s"
+
+    @proves("LIFE-2")
+    @needs_files
+    async def test_a_closed_instance_holds_no_file_open(self, database: Database) -> None:
+        keep = await database.keep()
+        await keep.messages.append("s", [said()], create={})
+        assert len(await keep.messages.tail("s", 1)) == 1
+        await keep.close()
+        assert not open_files_below(database.dsn)
 
     @proves("LIFE-2")
     async def test_closing_one_instance_leaves_the_others_open(

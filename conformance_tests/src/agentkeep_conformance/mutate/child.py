@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from time import monotonic
 from typing import Any, cast
 
 import pytest
@@ -35,6 +36,7 @@ class _Mutant:
     def __init__(self, order: dict[str, Any]) -> None:
         self._order = order
         self._said = Path(os.environ[SAID])
+        self._started = monotonic()
         self._touched = Touched() if "measure" in order else None
 
     def pytest_sessionstart(self) -> None:
@@ -56,6 +58,11 @@ class _Mutant:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
         """A test that failed runs once more: under load it may fail for another reason than the mutant."""
+        limit = self._order.get("limit")
+        if limit and monotonic() - self._started > limit:
+            self._say({"stopped": limit})
+            item.session.shouldstop = "the time for this mutant is over"
+            return True
         clauses = sorted({name for marker in item.iter_markers("proves") for name in marker.args})
         self._say({"test": item.nodeid, "clauses": clauses})
         reports = self._reports(item, nextitem)

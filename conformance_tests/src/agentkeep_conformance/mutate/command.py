@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from agentkeep_conformance.mutate import explained
+from agentkeep_conformance.mutate.kept import Kept, OfAnotherState, state_of
 from agentkeep_conformance.mutate.mutants import Mutant, mutants_of
 from agentkeep_conformance.mutate.runs import Package, Runner, Unsound, Verdict
 
@@ -39,6 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--suite", metavar="NAME", help="the enrolment to run, a name or a path, if not the package's all"
     )
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="go on with what FILE holds, and add what is found")
+    parser.add_argument(
+        "--limit", type=float, metavar="SECONDS", help="ask no further test of a mutant then: it counts as a survivor"
+    )
     parser.add_argument("--explained", type=Path, metavar="FILE", help="survivors that break no promise, with reasons")
 
 
@@ -54,8 +59,8 @@ def run(arguments: argparse.Namespace, targets: Targets) -> int:
         if arguments.list:
             print(*(mutant.name for mutant in chosen), sep="\n")
             return 0
-        verdicts = _tested(package, chosen, arguments.jobs)
-    except (Unsound, explained.Unreadable) as error:
+        verdicts = _tested(package, chosen, arguments)
+    except (Unsound, OfAnotherState, explained.Unreadable) as error:
         print(error)
         return 2
     return _conclude(verdicts, reasons, stale)
@@ -82,9 +87,10 @@ def _sampled(mutants: list[Mutant], arguments: argparse.Namespace, reasons: dict
     return [mutant for mutant in shuffled if mutant.name not in reasons][: arguments.sample]
 
 
-def _tested(package: Package, mutants: list[Mutant], jobs: int) -> list[Verdict]:
+def _tested(package: Package, mutants: list[Mutant], arguments: argparse.Namespace) -> list[Verdict]:
     verdicts: list[Verdict] = []
-    with Runner(package, jobs=jobs) as runner:
+    kept = Kept(arguments.keep, state_of(package.folder, package.tests) if arguments.keep else "")
+    with Runner(package, kept, jobs=arguments.jobs, limit=arguments.limit) as runner:
         print(f"{len(mutants)} mutants; the tests of the unchanged package took {runner.measure():.0f} s", flush=True)
         for verdict in runner.run(mutants):
             verdicts.append(verdict)
@@ -96,7 +102,8 @@ def _line(verdict: Verdict) -> str:
     mutant = verdict.mutant
     where = f"{mutant.path}:{mutant.line} {mutant.change.rule} ({verdict.seconds:.0f} s)"
     if not verdict.test:
-        return f"survived  {where}\n{mutant.diff}"
+        how = "not killed by the limit" if verdict.limit else "survived "
+        return f"{how} {where}\n{mutant.diff}"
     test = verdict.test.rpartition("::")[2]
     return f"killed    {where} <- {test} [{' '.join(verdict.clauses)}] {verdict.why}"
 

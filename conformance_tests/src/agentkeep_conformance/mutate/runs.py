@@ -8,8 +8,9 @@ import shutil
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
@@ -19,6 +20,7 @@ from typing import Any, Self
 import pytest
 
 from agentkeep_conformance.mutate import child
+from agentkeep_conformance.mutate.kept import Kept, Record
 from agentkeep_conformance.mutate.mutants import Mutant
 from agentkeep_conformance.mutate.nursery import LIBRARIES, SUITE, Nursery
 from agentkeep_conformance.mutate.touched import EVERYTHING, instrument
@@ -42,6 +44,8 @@ PATIENCE = 30.0
 """Seconds after which a test of a mutant counts as hung; ten times what it needs otherwise, if that is more."""
 LONGEST = 3_600.0
 """Seconds that the tests of the unchanged package may take."""
+PARTS = 8
+"""Of the measurement: each is kept when it has passed."""
 
 
 class Unsound(Exception):
@@ -59,13 +63,15 @@ class Package:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the tests said of one mutant; `test` is empty if all passed."""
+    """What the tests said of one mutant; `test` is empty if all that were asked passed."""
 
     mutant: Mutant
     test: str = ""
     clauses: list[str] = field(default_factory=list[str])
     why: str = ""
     seconds: float = 0.0
+    limit: float | None = None
+    """Seconds after which no further test was asked, if that was the end of it."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +104,11 @@ class _Ran:
 class Runner:
     """Tests mutants of one package. What killed once is asked first."""
 
-    def __init__(self, package: Package, *, jobs: int) -> None:
+    def __init__(self, package: Package, kept: Kept, *, jobs: int, limit: float | None = None) -> None:
         self._package = package
+        self._kept = kept
         self._jobs = jobs
+        self._limit = limit
         self._lock = threading.Lock()
         self._tests: list[_Test] = []
         self._longest = LONGEST
@@ -121,8 +129,8 @@ class Runner:
     def measure(self) -> float:
         """Run all tests on the unchanged package, which must pass. Returns the seconds. Raises `Unsound`."""
         started = monotonic()
-        with ThreadPoolExecutor(self._jobs) as threads:
-            parts = [*threads.map(self._measured, range(self._jobs))]
+        with self._threads() as threads:
+            parts = [*threads.map(self._measured, range(PARTS))]
         self._tests = [test for part in parts for test in part]
         if not self._tests:
             raise Unsound("there are no tests")
@@ -130,26 +138,48 @@ class Runner:
         return monotonic() - started
 
     def _measured(self, part: int) -> list[_Test]:
-        ran = self._run(None, part)
-        if ran.code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            raise Unsound(f"the tests fail on the unchanged package:\n{ran.log[-3_000:]}")
+        said = self._kept.parts.get(part)
+        if said is None:
+            ran = self._run(None, part)
+            if ran.code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+                raise Unsound(f"the tests fail on the unchanged package:\n{ran.log[-3_000:]}")
+            said = ran.said
+            with self._lock:
+                self._kept.add_part(part, said)
         return [
             _Test(start["test"], end["seconds"], frozenset(end["touched"]))
-            for start, end in zip(ran.said[::2], ran.said[1::2], strict=True)
+            for start, end in zip(said[::2], said[1::2], strict=True)
         ]
 
     def run(self, mutants: list[Mutant]) -> Iterator[Verdict]:
         """A verdict for each, as it ends. Raises `Unsound`."""
+        with self._threads() as threads:
+            for done in as_completed([threads.submit(self._test, mutant) for mutant in mutants]):
+                yield done.result()
+
+    @contextmanager
+    def _threads(self) -> Generator[ThreadPoolExecutor]:
+        """One for each run at a time. Whoever leaves early does not wait for the rest."""
         with ThreadPoolExecutor(self._jobs) as threads:
             try:
-                for done in as_completed([threads.submit(self._test, mutant) for mutant in mutants]):
-                    yield done.result()
+                yield threads
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
                 for nursery in self._all:
                     nursery.kill_child()
 
     def _test(self, mutant: Mutant) -> Verdict:
+        record = self._kept.verdict(mutant, self._limit)
+        verdict = Verdict(mutant, **vars(record)) if record else self._asked(mutant)
+        with self._lock:
+            if verdict.test:
+                self._kills.setdefault(mutant.path, Counter())[verdict.test] += 1
+            if not record:
+                found = vars(verdict).items()
+                self._kept.add_verdict(mutant, Record(**{name: value for name, value in found if name != "mutant"}))
+        return verdict
+
+    def _asked(self, mutant: Mutant) -> Verdict:
         if not any(test.may_see(mutant) for test in self._tests):
             return Verdict(mutant)
         ran = self._run(mutant)
@@ -157,12 +187,12 @@ class Runner:
             raise Unsound(ran.log[-3_000:])
         if ran.code == 0:
             return Verdict(mutant, seconds=ran.seconds)
+        if ran.said and "stopped" in ran.said[-1]:
+            return Verdict(mutant, seconds=ran.seconds, limit=self._limit)
         started = [said for said in ran.said if "test" in said]
         none: dict[str, Any] = {"test": "no test could start", "clauses": []}
         last = started[-1] if started else none
         why = ran.said[-1].get("why") or "it did not end" if started else ran.log.strip().rpartition("\n")[2]
-        with self._lock:
-            self._kills.setdefault(mutant.path, Counter())[last["test"]] += 1
         return Verdict(mutant, last["test"], last["clauses"], why, ran.seconds)
 
     def _chosen(self, mutant: Mutant) -> dict[str, float]:
@@ -187,7 +217,7 @@ class Runner:
             else:
                 (copy / mutant.path).write_text(mutant.text, encoding="utf-8")
             order: dict[str, Any] = {"module": self._package.module, "folder": str(copy)}
-            order |= {"tests": self._chosen(mutant)} if mutant else {"measure": [part, self._jobs]}
+            order |= {"tests": self._chosen(mutant), "limit": self._limit} if mutant else {"measure": [part, PARTS]}
             (scratch / "order").write_text(json.dumps(order), encoding="utf-8")
             (scratch / "said").touch()
             started = monotonic()
