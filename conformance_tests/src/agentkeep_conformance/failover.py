@@ -11,7 +11,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 
 import agentkeep
@@ -36,7 +36,9 @@ class Told(msgspec.Struct):
     resent: int = 0
     """Requests that the adapter sent again, after a connection was lost."""
     longest_pause: float = 0.0
-    """Seconds without an acknowledged append."""
+    """Seconds of one writer without an acknowledged append."""
+    longest_read_pause: float = 0.0
+    """Seconds of the reader without an answer."""
 
 
 async def told_while(
@@ -121,40 +123,62 @@ class _Resent(logging.Handler):
         self.count += "sent again" in record.msg
 
 
+class _Pauses:
+    """Of one task: how long it waited at most for the next success."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._last = monotonic()
+
+    def ends(self) -> None:
+        now = monotonic()
+        self.longest, self._last = max(self.longest, now - self._last), now
+
+
 class _Writer:
     def __init__(self, keep: Keep) -> None:
         self.told = Told()
         self.ended = False
         self._keep = keep
-        self._last = monotonic()
         self._ready = 0
 
     async def write(self, name: str) -> None:
-        tries = 0
+        tries, pauses = 0, _Pauses()
         while not self.ended:
             tries += 1
-            await self._append(f"own {name}" if tries % 4 else _SHARED, f"{name} {tries}")
+            if await self._append(f"own {name}" if tries % 4 else _SHARED, f"{name} {tries}"):
+                pauses.ends()
             if tries == _WARM:
                 self._ready += 1
                 if self._ready == _CALLS:
                     print("ready", flush=True)
-        self._pause_ends()
+        pauses.ends()
+        self.told.longest_pause = max(self.told.longest_pause, pauses.longest)
 
-    async def _append(self, session_id: str, text: str) -> None:
+    async def _append(self, session_id: str, text: str) -> bool:
+        """Whether it was acknowledged."""
         try:
             await self._keep.messages.append(session_id, [NewMessage(role="user", content=text)], create={})
         except OutcomeUnknown:
             self.told.unknown.append(text)
+            return False
         except Unavailable:
             self.told.not_written.append(text)
             await asyncio.sleep(0.1)
-        else:
-            self.told.acknowledged.append(text)
-            self._pause_ends()
+            return False
+        self.told.acknowledged.append(text)
+        return True
 
-    def _pause_ends(self) -> None:
-        now = monotonic()
-        self.told.longest_pause, self._last = max(self.told.longest_pause, now - self._last), now
+    async def read(self) -> None:
+        """What a user's page does, ten times a second."""
+        pauses = _Pauses()
+        while not self.ended:
+            with suppress(Unavailable):
+                await self._keep.sessions.list(limit=20)
+                pauses.ends()
+            await asyncio.sleep(0.1)
+        pauses.ends()
+        self.told.longest_read_pause = pauses.longest
 
 
 async def _main(url: str, prefix: str, number: str) -> None:
@@ -168,6 +192,7 @@ async def _main(url: str, prefix: str, number: str) -> None:
         async with asyncio.TaskGroup() as tasks:
             for call in range(_CALLS):
                 tasks.create_task(writer.write(f"{number}.{call}"))
+            tasks.create_task(writer.read())
             await end
             writer.ended = True
     writer.told.resent = resent.count

@@ -74,8 +74,7 @@ class Messages:
         which some are stored is a `Conflict`. `truncate_after`: first remove what is after that seq (rewind and append
         in one). `keep_last`: afterwards keep only the newest so many. `expected_*`: only if still so; version 0 means
         that there is no session yet. Appending nothing with no option only checks that the session exists.
-        Raises `SessionNotFound`, `AlreadyExists` (`create` names another user: ISO-4), `Conflict`, `InvalidInput`,
-        `LimitExceeded`.
+        Raises `SessionNotFound`, `AlreadyExists` (another user's: ISO-4), `Conflict`, `InvalidInput`, `LimitExceeded`.
         """
         shared = self._shared
         shared.require_open()
@@ -104,7 +103,8 @@ class Messages:
             return Appended([], version=session.version, last_seq=session.last_seq, new=0)
         result = await shared.adapter.messages.append(self._scope, append)
         landed = decode_messages(session_id, result.messages)
-        return Appended(landed, version=result.version, last_seq=result.last_seq, new=result.new)
+        new = result.new if append.may_be_stored else len(landed)  # ids that core drew are nobody else's
+        return Appended(landed, version=result.version, last_seq=result.last_seq, new=new)
 
     async def update(self, session_id: str, id: str, **fields: Unpack[MessageUpdate]) -> Message:
         """Replace fields of a stored message (redaction). `seq`, `id` and `created_at` stay; other fields are kept.

@@ -113,7 +113,11 @@ class Appended(Sequence[Message]):
     last_seq: int
     """The session's last seq: the `expected_last_seq` of the next call."""
     new: int
-    """How many messages this call stored; 0 for a repeated call (IDEM-1)."""
+    """How many messages this call stored; 0 for a repeated call (IDEM-1).
+
+    Also 0 if the caller gave ids, the answer was lost, and the adapter sent again or looked: the messages are there
+    once, but another call may have stored them. Ids that core drew are nobody else's, so then all are new.
+    """
 
     def __init__(self, messages: Iterable[Message], *, version: int, last_seq: int, new: int) -> None:
         _set(self, "messages", tuple(messages))

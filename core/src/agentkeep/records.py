@@ -234,7 +234,7 @@ class AppendedRecord(NamedTuple):
     version: int
     last_seq: int
     new: int
-    """How many messages this call stored."""
+    """How many messages this sending stored: 0 if an earlier one of the same record, without an answer, stored them."""
 
 
 class ResumedRecord(NamedTuple):

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from agentkeep import Keep, NewMessage, PersistenceError, Unavailable, View
+from agentkeep import Appended, Keep, NewMessage, OutcomeUnknown, PersistenceError, Unavailable, View
 
 from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
@@ -171,6 +171,22 @@ class Faults:
             assert await error_of(WRITES[name].run(victim)) is None
             assert await world_of(witness) == expected.after
 
+    @proves("IDEM-1", "IDEM-2", "FLT-2")
+    @needs_wire
+    async def test_what_a_call_landed_is_new_although_its_first_answer_was_lost(self, database: Database) -> None:
+        """As far as it can be known: nobody else has ids that core drew, while another caller may send given ones."""
+
+        async def is_cut(fault: Fault) -> None:
+            async with bench_of(database) as bench:
+                for nth in range(1, 1 + await bench.round_trips(_append_two)):
+                    victim, _ = await bench.furnished()
+                    bench.proxy.arm(fault, nth=nth)
+                    with suppress(OutcomeUnknown, Unavailable):
+                        assert (await within(_append_two(victim))).new == 2
+                    bench.proxy.restore()
+
+        await for_each_cut(is_cut)
+
     @proves("FLT-2", "ERR-2")
     @needs_wire
     @pytest.mark.parametrize("fault", _STALLS, ids=[fault.name.lower() for fault in _STALLS])
@@ -211,6 +227,10 @@ _REFUSED: list[Callable[[View], Awaitable[Any]]] = [
     lambda keep: keep.messages.append("s", [NewMessage(role="user")], expected_last_seq=99),
     lambda keep: keep.messages.get("s", "absent"),
 ]
+
+
+async def _append_two(keep: View) -> Appended:
+    return await keep.messages.append("s", [NewMessage(role="user"), NewMessage(role="user")])
 
 
 async def _append_and_read(keep: View, number: int) -> None:
