@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import runpy
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -131,23 +133,28 @@ def test_a_reason_stands_above_its_survivors(tmp_path: Path) -> None:
         read(file)
 
 
-def mutate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def start(folder: Path, *arguments: str, tests: str = TOY_TESTS) -> subprocess.Popen[str]:
     """Run the command on a toy package whose tests don't know its bound, 10."""
     package = folder / "src/agentkeep_toycalc"
     package.mkdir(parents=True, exist_ok=True)
     (package / "__init__.py").write_text(TOY)
-    tests = folder / "adapters/toycalc/tests/test_conformance.py"
-    tests.parent.mkdir(parents=True, exist_ok=True)
-    tests.write_text(TOY_TESTS)
-    return subprocess.run(
+    file = folder / "adapters/toycalc/tests/test_conformance.py"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(tests)
+    return subprocess.Popen(
         [sys.executable, "-c", COMMAND, "mutate", "toycalc", *arguments],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=False,
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(folder / "src")},
-        timeout=120,
     )
+
+
+def mutate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    process = start(folder, *arguments)
+    output = process.communicate(timeout=120)[0]
+    return subprocess.CompletedProcess(arguments, process.returncode, output)
 
 
 SURVIVOR = "__init__.py grown [compare] if number < 10: => if number <= 10:"
@@ -159,7 +166,7 @@ def test_survivors_are_shown_and_reasons_must_be_true(tmp_path: Path) -> None:
     killed = "__init__.py grown [number] number += 1 => number += 2"
     explained.write_text(f"# Nobody is promised a bound.\n{SURVIVOR}\n{killed}\ngone\n")
     done = mutate(tmp_path, "--explained", str(explained))
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == 1, done.stdout
     assert "-    if number < 10:\n+    if number <= 10:" in done.stdout
     assert f"survivors that nobody has explained:\n  {OTHER}" in done.stdout
     assert f"was killed: {killed}" in done.stdout
@@ -183,9 +190,30 @@ def test_a_cut_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert (other.returncode, "was written by other sources" in other.stdout) == (2, True)
 
 
+WAITING_TESTS = """
+import pathlib, time
+from agentkeep_toycalc import grown
+def test_small():
+    if grown(3) != 4:
+        pathlib.Path("waits").touch()
+        time.sleep(600)
+"""
+
+
+def test_the_end_of_a_cut_run_kills_no_mutant(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    process = start(tmp_path, "--keep", str(kept), tests=WAITING_TESTS)
+    while not (tmp_path / "waits").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert "did not end" not in kept.read_text()
+
+
 def test_what_no_test_killed_within_its_time_is_a_survivor(tmp_path: Path) -> None:
     done = mutate(tmp_path, "--limit", "0.000001")
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == 1, done.stdout
     assert done.stdout.count("not killed by the limit") == 5
     assert done.stdout.splitlines()[-1] == "killed 0/5 mutants; 5 survived, 0 more are explained"
 

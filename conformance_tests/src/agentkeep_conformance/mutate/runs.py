@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
 import threading
 from collections import Counter
@@ -112,6 +113,7 @@ class Runner:
         self._lock = threading.Lock()
         self._tests: list[_Test] = []
         self._longest = LONGEST
+        self._is_over = False
         self._kills: dict[str, Counter[str]] = {}
         modules = LIBRARIES if package.module == "agentkeep" else [*LIBRARIES, *SUITE]
         self._all = [Nursery(modules) for _ in range(jobs)]
@@ -165,6 +167,7 @@ class Runner:
                 yield threads
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
+                self._is_over = sys.exception() is not None
                 for nursery in self._all:
                     nursery.kill_child()
 
@@ -183,6 +186,8 @@ class Runner:
         if not any(test.may_see(mutant) for test in self._tests):
             return Verdict(mutant)
         ran = self._run(mutant)
+        if self._is_over:  # the run was cut, and its end says nothing of the mutant
+            raise Unsound("the run was cut")
         if ran.code == child.NOT_THE_MUTANT:
             raise Unsound(ran.log[-3_000:])
         if ran.code == 0:
