@@ -65,6 +65,9 @@ WRITES: dict[str, Operation] = {
         repeatable=True,
     ),
     "append what is there in part": Operation(_append("m2", "new1", stored="skip"), repeatable=True),
+    # The next two are no repetitions when they are sent again, so a lost reply leaves the outcome unknown (IDEM-2).
+    "append nothing but counters": Operation(_append(add={"n": 2})),
+    "append more than is kept": Operation(_append(None, None, None, keep_last=1)),
     "append to a new session": Operation(
         lambda keep: keep.messages.append("new", [_message("new1")], create={"user_id": "u1"}, add={"n": 2}),
         repeatable=True,
