@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from agentkeep import Keep, NewMessage, View
@@ -14,6 +15,7 @@ from agentkeep_conformance.canaries import Canary, found_in, found_later_in
 from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.ttl import expired, filled_in_time
+from agentkeep_conformance.small_steps import small_steps
 
 Erase = Callable[[View, Canary], Awaitable[Any]]
 
@@ -102,6 +104,22 @@ class Erasure:
             await expired(tenant, canary.session_id)
             await view.sweep()
             assert await found_in(database, canary.all) == []
+
+    @proves("TTL-2")
+    async def test_a_users_sweep_passes_by_the_expired_of_others(self, database: Database, keep: Keep) -> None:
+        """Its steps are small, so some of them end among the sessions of one user, and some meet both users'."""
+        words = {user: f"canary{uuid4().hex[:12]}" for user in ("u0", "u1")}
+        names = [(user, f"{word} {part} {n}") for part in (1, 2) for user, word in words.items() for n in range(3)]
+        for user, name in names:
+            await keep.sessions.create(name, user_id=user)
+        for _, name in names:
+            await keep.sessions.update(name, ttl=timedelta(seconds=0.2))
+        for _, name in names:
+            await expired(keep, name)
+        for user, word in words.items():
+            with small_steps(database.enrolment.small_steps):
+                await keep.for_user(user).sweep()
+            assert await found_in(database, [word]) == []
 
     @proves("TTL-2", "SES-4")
     async def test_a_new_session_leaves_no_trace_of_the_expired_one(self, database: Database, keep: Keep) -> None:

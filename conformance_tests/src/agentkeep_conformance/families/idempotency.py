@@ -58,6 +58,7 @@ REMOVALS: dict[str, Verb] = {
     "trim": lambda keep: keep.messages.trim("s", keep_last=0),
     "rewinding append": lambda keep: keep.messages.append("s", [said()], truncate_after=4),
     "rolling append": lambda keep: keep.messages.append("s", [said()], keep_last=1),
+    "rewinding and rolling append": lambda keep: keep.messages.append("s", [said()], truncate_after=4, keep_last=3),
 }
 """Ways by which m5, the newest of five, goes."""
 
