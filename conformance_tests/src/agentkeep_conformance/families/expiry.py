@@ -222,6 +222,7 @@ class Expiry:
             limits: Any = {"ttl" if name == "fixed" else "idle_ttl": life}
             await keep.sessions.create(name, **limits)
             await keep.messages.append(name, numbered(3))
+            await keep.sessions.list()  # an index that listings bring up to date knows the former end
             await keep.sessions.update(name, ttl=None, idle_ttl=None)
             return life
 

@@ -223,7 +223,7 @@ class Messages:
         assert session.last_message_at == (newest and newest.created_at)
         assert session.last_seq == max([5, *seqs(messages)])
         assert session.updated_at >= before.updated_at
-        held = await keep.messages.get_many("s", [*ids(numbered(5)), *ids(messages)])
+        held = await keep.messages.get_many("s", [*(f"m{n}" for n in range(1, 6)), *ids(messages)])
         assert list(held.values()) == messages, "an id finds what the log does not hold"
         if isinstance(told, int):
             assert told == 5 - len(messages)
