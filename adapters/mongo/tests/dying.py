@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from typing import Any
 
 from agentkeep import Keep, NewMessage
@@ -35,28 +36,38 @@ CALLS: dict[str, Callable[[Keep], Awaitable[Any]]] = {
 }
 
 
-def die_before(number: int) -> None:
-    """Before the n-th statement from now on."""
+@contextmanager
+def before_each(act: Callable[[int], Awaitable[None]]) -> Generator[None]:
+    """Before the n-th statement from now on, `act(n)`. Movers leave few batches, so that small calls move some."""
     once: Any = Client._once  # pyright: ignore[reportPrivateUsage] - every statement passes it
+    few: Any = moving
+    limits = few._MANY_BATCHES, few._KEPT_BATCHES
     sent = 0
 
     async def counted(self: Client, *arguments: Any) -> Any:
         nonlocal sent
         sent += 1
-        if sent == number:
-            os.kill(os.getpid(), signal.SIGKILL)
+        await act(sent)
         return await once(self, *arguments)
 
     replaced: Any = counted
     Client._once = replaced  # pyright: ignore[reportPrivateUsage]
+    few._MANY_BATCHES, few._KEPT_BATCHES = 4, 1
+    try:
+        yield
+    finally:
+        Client._once = once  # pyright: ignore[reportPrivateUsage]
+        few._MANY_BATCHES, few._KEPT_BATCHES = limits
 
 
 async def main(url: str, prefix: str, call: str, number: int) -> None:
-    few: Any = moving
-    few._MANY_MESSAGES, few._KEPT_MESSAGES, few._FEWEST_MOVED = 4, 1, 1
+    async def die(statement: int) -> None:
+        if statement == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     async with Keep(MongoAdapter.from_url(url, prefix=prefix)) as keep:
-        die_before(number)
-        await CALLS[call](keep)
+        with before_each(die):
+            await CALLS[call](keep)
 
 
 if __name__ == "__main__":

@@ -55,8 +55,9 @@ async def test_nothing_acknowledged_is_lost_and_nothing_doubled(
     async with Keep(MongoAdapter.from_url(dsn, prefix=prefix)) as keep:
         found = await check_logs(keep, told)
     longest = max(each.longest_pause for each in told)
+    of_reads = max(each.longest_read_pause for each in told)
     unknown = sum(len(each.unknown) for each in told)
-    print(f"{found} messages, {unknown} with an unknown outcome, longest pause {longest:.1f} s")
+    print(f"{found} messages, {unknown} of unknown outcome, longest pause {longest:.1f} s, of reads {of_reads:.1f} s")
     assert longest < _LONGEST_PAUSE
 
 
