@@ -134,6 +134,11 @@ def _version(index: Reply, names: Names) -> SchemaVersion:
         raise Corrupt(f"the mapping of {names.sessions}", "its _meta contains no version") from error
 
 
+_NEWEST_FIRST = {"field": ["updated_at", "id"], "order": ["desc", "desc"]}
+"""How each segment stores its sessions. A listing in that order stops at the end of its page. Without this it looks at
+every session that its filter leaves (READ-5): 87 ms instead of 5 for 20 of 200,000 (3.8.0)."""
+
+
 def plans_of(names: Names, settings: IndexSettings) -> tuple[Plan, Plan]:
     """The index of the messages, and that of the sessions."""
     messages, sessions = names.messages, names.sessions
@@ -152,7 +157,10 @@ def plans_of(names: Names, settings: IndexSettings) -> tuple[Plan, Plan]:
             name=f"{sessions}-{VERSION}",
             alias=sessions,
             removals=names.removals_of_sessions,
-            body={"settings": {"index": _settings(settings)}, "mappings": load_json("sessions")},
+            body={
+                "settings": {"index": {**_settings(settings), "sort": _NEWEST_FIRST}},
+                "mappings": load_json("sessions"),
+            },
         ),
     )
 

@@ -14,7 +14,7 @@ from agentkeep_conformance.servers.opensearch import exchange, request
 from agentkeep_conformance.storage.names import CORPUS_NAMESPACE
 
 _PAGE = 500
-_KEPT_SETTINGS = ("analysis", "gc_deletes", "number_of_shards")
+_KEPT_SETTINGS = ("analysis", "gc_deletes", "number_of_shards", "sort")
 
 
 class OpenSearchStorage(Enrolment):
