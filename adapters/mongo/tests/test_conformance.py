@@ -17,9 +17,9 @@ class TestMongo(MongoTroubles, MongoStorage, AdapterConformance):  # what `docke
     round_trips: ClassVar[dict[str, int]] = {"append": 2, "append with ids": 3, "greeting": 4}
     has_schema, corpora = True, released(Path(__file__).parent / "corpora")
     small_steps: ClassVar[dict[str, int]] = {
-        "agentkeep_mongo.moving._MANY_MESSAGES": 4,
-        "agentkeep_mongo.moving._KEPT_MESSAGES": 2,
-        "agentkeep_mongo.moving._FEWEST_MOVED": 2,
+        "agentkeep_mongo.moving._MANY_BATCHES": 4,
+        "agentkeep_mongo.moving._KEPT_BATCHES": 2,
+        "agentkeep_mongo.moving._MANY_MESSAGES": 6,
         "agentkeep_mongo.listing._COUNTED": 2,
         "agentkeep_mongo.listing._UNLISTED_AT_ONCE": 2,
         "agentkeep_mongo.search._MOVED_FIRST": 1,

@@ -114,8 +114,7 @@ async def remains(dsn: str, prefix: str, tenant: str) -> int:
 @pytest.fixture
 async def keeps(dsn: str, prefix: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Keep, Keep]]:
     """Two on the same data, whose movers move often and do not wait until another's claim has ended."""
-    monkeypatch.setattr(moving, "_MANY_MESSAGES", 4)
-    monkeypatch.setattr(moving, "_FEWEST_MOVED", 1)
+    monkeypatch.setattr(moving, "_MANY_BATCHES", 4)
     monkeypatch.setattr(statements, "_MOVES_SECONDS", 0)
     monkeypatch.setattr(sweeping, "_STAGED_FOR", timedelta(0))
     async with (
@@ -129,7 +128,7 @@ async def keeps(dsn: str, prefix: str, monkeypatch: pytest.MonkeyPatch) -> Async
 async def test_a_mover_that_stops_and_goes_on_is_as_one_that_came_before_or_after(
     dsn: str, prefix: str, keeps: tuple[Keep, Keep], meanwhile: str, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moving, "_KEPT_MESSAGES", kept)
+    monkeypatch.setattr(moving, "_KEPT_BATCHES", kept)
     first, second = keeps
     stopping = Stopping(first.adapter)  # pyright: ignore[reportArgumentType]
     for name, call in MOVES.items():
@@ -164,7 +163,7 @@ async def test_a_mover_that_stops_and_goes_on_is_as_one_that_came_before_or_afte
 async def test_what_a_mover_replaces_may_be_removed_meanwhile(
     keeps: tuple[Keep, Keep], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moving, "_KEPT_MESSAGES", 1)
+    monkeypatch.setattr(moving, "_KEPT_BATCHES", 1)
     first, second = keeps
     view = second.for_tenant("t")
     await furnish(view)

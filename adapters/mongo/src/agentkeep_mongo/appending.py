@@ -120,7 +120,7 @@ class Appending:
         if done is None or isinstance(done, Recheck):
             return None
         if is_time_to_move(done, count, batch.size):
-            await self._mover.relieve(Life(done["_id"], done["life"]), done)
+            await self._mover.relieve(Life(done["_id"], done["life"]), done["batch_count"])
         last_seq = int(done["last_seq"])
         records = message_records(batch, last_seq - count, int(done["updated_at"]))
         return AppendedRecord(records, int(done["version"]), last_seq, count)
@@ -226,9 +226,9 @@ class Appending:
 
     async def _afterwards(self, life: Life, batch: Batch, log: Log) -> None:
         if batch.staged is not None:
-            await self._mover.relieve(life)
-        elif is_time_to_move(totals := log.totals(batch.size), len(batch.drafts), batch.size):
-            await self._mover.relieve(life, totals)
+            await self._mover.relieve(life, 0)
+        elif is_time_to_move(log.totals(batch.size), len(batch.drafts), batch.size):
+            await self._mover.relieve(life, log.batch_count)
 
     async def _append_to_new(
         self, scope: Scope, append: Append, state: State | None, batch: Batch
@@ -250,7 +250,7 @@ class Appending:
         elif await self._commits.create(document, state, is_repeatable=append.is_repeatable) is not True:
             return None
         if batch.staged is not None:
-            await self._mover.relieve(Life(document["_id"], document["life"]))
+            await self._mover.relieve(Life(document["_id"], document["life"]), 0)
         return record
 
     async def _read(self, scope: Scope, append: Append, stored: Sequence[Stored]) -> list[MessageRecord] | None:

@@ -10,7 +10,6 @@ the log that meets a claim takes the claim away and begins a new epoch, so what 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,13 +25,11 @@ from agentkeep_mongo.documents import Life, Segment, message_document
 from agentkeep_mongo.replacing import apply_edits, insert_missing
 from agentkeep_mongo.terms import search_documents
 
-_MANY_MESSAGES = 96
-_KEPT_MESSAGES = 56
+_MANY_BATCHES = 96
+_KEPT_BATCHES = 56
 """A tail of 50 then needs the session's document alone, which is half the work for the server. And between a writer's
-look for its ids and its commit, others rarely move what it looked for (IDEM-1). Each append writes the document anew,
-so more than that makes appends slower: with 56 batches of four, the server took 1.4 times as long for one of four."""
-_FEWEST_MOVED = 5
-"""Batches at once: a move takes four round trips, and an append may take one more than its own on average (COST-1)."""
+look for its ids and its commit, others rarely move what it looked for (IDEM-1)."""
+_MANY_MESSAGES = 512
 _MANY_BYTES = 512 * 1024
 MAX_PENDING_BYTES = 4 * 1024 * 1024
 """A document holds 16 MiB, of which a session's own fields may take a little over 8."""
@@ -42,33 +39,22 @@ STAGE_ABOVE_BYTES = 256 * 1024
 
 def is_time_to_move(document: Document, count: int, size: int) -> bool:
     """Whether the append of `count` messages that led to this document is the one that has to move."""
-    messages, stored = document["pending"], document["pending_bytes"]
-    if stored // _MANY_BYTES > (stored - size) // _MANY_BYTES:
-        return True
-    step = _MANY_MESSAGES // 2
-    is_next = messages >= _MANY_MESSAGES and messages // step > (messages - count) // step
-    return is_next and document["batch_count"] - _batches_to_keep(document) >= _FEWEST_MOVED
-
-
-def _batches_to_keep(document: Document) -> int:
-    """So many of the newest batches hold about `_KEPT_MESSAGES`, if they are not too large."""
-    messages = document["pending"]
-    if messages < _MANY_MESSAGES or document["pending_bytes"] >= _MANY_BYTES:
-        return 0
-    return math.ceil(_KEPT_MESSAGES * document["batch_count"] / messages)
+    batches, messages, stored = document["batch_count"], document["pending"], document["pending_bytes"]
+    return (
+        (batches >= _MANY_BATCHES and batches % (_MANY_BATCHES // 2) == 0)
+        or messages // _MANY_MESSAGES > (messages - count) // _MANY_MESSAGES
+        or stored // _MANY_BYTES > (stored - size) // _MANY_BYTES
+    )
 
 
 class Mover:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def relieve(self, life: Life, document: Document | None = None) -> None:
-        """Move most batches after an append that is committed already; if that fails, somebody else will.
-
-        `document` counts what waits. Without it all is moved.
-        """
+    async def relieve(self, life: Life, batches: int) -> None:
+        """Move most batches after an append that is committed already; if that fails, somebody else will."""
         try:
-            await self.move(life, keep=0 if document is None else _batches_to_keep(document))
+            await self.move(life, keep=_KEPT_BATCHES if batches >= _MANY_BATCHES else 0)
         except PersistenceError:
             return
 

@@ -20,8 +20,8 @@ from agentkeep_conformance.operations import READS, WRITES, expectation, furnish
 from agentkeep_conformance.samples import at_once, log, said, seqs
 
 _ADDS = [name for name in WRITES if name.startswith(("create", "update", "fork", "append"))]
-_TAKES_ROOM = [name for name in _ADDS if name != "append a turn"]
-"""A server without room may still remove. A turn removes first, and Redis then lets the script go on."""
+_TAKES_ROOM = [name for name in _ADDS if name not in ("append a turn", "append more than is kept")]
+"""A server without room may still remove. The two remove first, and Redis then lets the script go on."""
 _HELD = ("append a batch", "append a turn", "update", "create", "truncate")
 _HELD_SECONDS = 0.15
 _WRITERS = 8
