@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
-from agentkeep import Keep, OutcomeUnknown, PersistenceError, Refused, Unavailable
+from agentkeep import Keep, OutcomeUnknown, Refused, Unavailable
+from agentkeep_conformance.families.faults import error_of
 from agentkeep_conformance.outcomes import TIER
 from agentkeep_conformance.servers import MONGO_STANDALONE, NotRun
 from agentkeep_mongo import MongoAdapter
@@ -31,14 +32,6 @@ def kill() -> None:
         MONGO_STANDALONE.kill()
     except NotRun as reason:
         pytest.skip(f"NOT RUN: {reason}")
-
-
-async def error_of(call: Awaitable[object]) -> PersistenceError | None:
-    try:
-        await call
-    except PersistenceError as error:
-        return error
-    return None
 
 
 async def statements_of(call: Callable[[Keep], Awaitable[object]], keep: Keep) -> int:
@@ -92,7 +85,6 @@ async def test_a_killed_server_has_all_of_a_call_or_nothing(
             else:
                 assert isinstance(error, OutcomeUnknown), said
                 assert seen in (before, after), said
-            print(said, "after" if seen == after else "before")
             await keep.sweep()
             assert await world(keep) == seen, f"{said}: a sweep changes nothing that anybody sees"
             assert await leftovers(dsn, name) == [], said
