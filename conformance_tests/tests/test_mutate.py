@@ -109,19 +109,86 @@ def moved(number):
 '''
 
 
-def test_only_tests_that_run_its_block_may_see_a_mutant(tmp_path: Path) -> None:
-    (tmp_path / "toy.py").write_text(BRANCHES)
-    assert {(m.line, m.block) for m in mutants_of(tmp_path, [], [])} == {
-        (4, "toy.py:3"),
-        (5, "toy.py:5"),
-        (6, "toy.py:3"),
+SQL = """-- name: get
+SELECT {columns} FROM t WHERE a = 1;
+
+-- name: columns
+-- What get and each other statement reads.
+a IS NULL
+
+-- name: only_one
+AND b = 2
+"""
+FUNCTIONS = """CREATE FUNCTION {prefix}change(a text) RETURNS void AS $$
+BEGIN
+    PERFORM {prefix}note(a);
+END
+$$;
+
+CREATE FUNCTION {prefix}note(a text) RETURNS void AS $$
+BEGIN
+    PERFORM 1;
+END
+$$;
+
+CREATE INDEX i ON t (a) WHERE a > 5;
+"""
+LUA = """local function first(a)
+  return a < 5
+end
+
+local function second(a)
+  return first(a) or 6
+end
+
+if second(ARGV[1]) == true then return 1 end
+"""
+NAMING = """
+KEYS = {"get": 1}
+TABLE = {"key": "note"}
+def statement(which, number): return [which, f"only_{number}", f"a {KEYS.get('change')}"]
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    (tmp_path / "toy").mkdir()
+    for name, text in (("toy.py", BRANCHES), ("q.sql", SQL), ("f.sql", FUNCTIONS), ("s.lua", LUA), ("n.py", NAMING)):
+        (tmp_path / "toy" / name).write_text(text)
+    return tmp_path / "toy"
+
+
+def test_only_tests_that_run_its_part_may_see_a_mutant(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found() -> dict[str, set[frozenset[str] | None]]:
+        files = ("toy.py", "q.sql", "f.sql", "s.lua")
+        return {path: {m.runs_with for m in mutants_of(package, [path], [])} for path in files}
+
+    def names(*each: str) -> frozenset[str]:
+        return frozenset(touched.NAMED + name for name in each)
+
+    blocks = {frozenset({"toy.py:3"}), frozenset({"toy.py:5"})}
+    statements = {names("get"), names("columns", "get"), names("only_one")}
+    functions = {names("change"), names("note", "change"), None}
+    assert found() == {
+        "toy.py": blocks,
+        "q.sql": statements,
+        "f.sql": functions,
+        "s.lua": {names("s"), names("second", "s"), names("first", "second", "s")},
     }
-    touched.instrument(tmp_path)
-    found: set[str] = sys.__dict__.setdefault(touched.__name__, set[str]())
-    found.clear()
-    moved = runpy.run_path(str(tmp_path / "toy.py"))["moved"]
-    assert (moved(20), set(found)) == (19, {"toy.py:3"})
-    assert (moved(3), set(found), moved.__doc__) == (4, {"toy.py:3", "toy.py:5"}, "By one.")
+    monkeypatch.setenv(touched.FILE, str(tmp_path / "touched"))
+    monkeypatch.syspath_prepend(tmp_path)
+    touched.instrument(package)
+    seen = touched.Touched()
+    moved = runpy.run_path(str(package / "toy.py"))["moved"]
+    naming = runpy.run_path(str(package / "n.py"))
+    seen.imported()
+    at_import = ["named note"]
+    assert (moved(20), seen.since_last()) == (19, [*at_import, "toy.py:3"])
+    assert (moved(3), seen.since_last(), moved.__doc__) == (4, [*at_import, "toy.py:3", "toy.py:5"], "By one.")
+    assert naming["statement"]("get", "one") == ["get", "only_one", "a None"]
+    assert seen.since_last() == ["n.py:4", "named change", *at_import, "named only_one"]
 
 
 def test_a_reason_stands_above_its_survivors(tmp_path: Path) -> None:

@@ -67,7 +67,6 @@ class ChildServer:
 
     async def fork(self, request: dict[str, Any]) -> ForkedProcess:
         """A child that reads the request from its standard input."""
-        sys.audit("agentkeep_conformance.fork")
         (stdout, *one), (stderr, *two), (status, *three) = [await _pipe() for _ in range(3)]
         with tempfile.TemporaryFile() as stdin:
             stdin.write(json.dumps(request).encode())

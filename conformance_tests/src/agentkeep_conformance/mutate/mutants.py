@@ -10,7 +10,8 @@ from pathlib import Path
 
 from agentkeep_conformance.mutate import python_rules, text_rules
 from agentkeep_conformance.mutate.changes import Change
-from agentkeep_conformance.mutate.touched import block_at
+from agentkeep_conformance.mutate.parts import Parts
+from agentkeep_conformance.mutate.touched import NAMED, block_at
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Mutant:
     path: str
     source: str
     change: Change
+    names: frozenset[str] | None = None
+    """The names of SQL or Lua with which it runs; None if it is Python, or may run in any case."""
 
     @property
     def text(self) -> str:
@@ -31,12 +34,14 @@ class Mutant:
         return self.source.count("\n", 0, self.change.start) + 1
 
     @cached_property
-    def block(self) -> str | None:
-        """The part of the file that must run, or nothing sees the change; None if it runs with the module."""
+    def runs_with(self) -> frozenset[str] | None:
+        """If a test touches none of these, it can't see the change. None: any test may see it."""
+        if self.names is not None:
+            return frozenset(NAMED + name for name in self.names)
         if not self.change.in_function:
             return None
         before = self.source[: self.change.start].rpartition("\n")[2]
-        return f"{self.path}:{block_at(self.source, (self.line, len(before.encode())))}"
+        return frozenset({f"{self.path}:{block_at(self.source, (self.line, len(before.encode())))}"})
 
     @property
     def name(self) -> str:
@@ -58,11 +63,14 @@ class Mutant:
 def mutants_of(folder: Path, files: list[str], without: list[str]) -> list[Mutant]:
     """All mutants of a package, in the order of its files. `files` and `without`: parts of paths, to choose by."""
     found: list[Mutant] = []
+    parts = Parts(folder)
     for file in sorted(folder.rglob("*")):
         path = file.relative_to(folder).as_posix()
         chosen = not files or any(part in path for part in files)
         if chosen and not any(part in path for part in without):
-            found += [Mutant(path, source, change) for source, change in _changes(file)]
+            for source, change in _changes(file):
+                names = None if file.suffix == ".py" else parts.names_that_run(path, change.start)
+                found.append(Mutant(path, source, change, names))
     return found
 
 

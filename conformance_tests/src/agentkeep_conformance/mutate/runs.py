@@ -24,7 +24,7 @@ from agentkeep_conformance.mutate import child
 from agentkeep_conformance.mutate.kept import Kept, Record
 from agentkeep_conformance.mutate.mutants import Mutant
 from agentkeep_conformance.mutate.nursery import LIBRARIES, SUITE, Nursery
-from agentkeep_conformance.mutate.touched import EVERYTHING, instrument
+from agentkeep_conformance.mutate.touched import FILE, instrument
 
 OPTIONS = [
     *("-x", "-q", "--tb=short", "--assert=plain"),
@@ -88,8 +88,8 @@ class _Test:
         return max(PATIENCE, 10 * self.seconds)
 
     def may_see(self, mutant: Mutant) -> bool:
-        """Whether it runs the changed block. Each test may see what is in none: a module's body, a statement."""
-        return mutant.block is None or mutant.block in self.touched or EVERYTHING in self.touched
+        """Whether it runs the changed part. Each test may see what is in none, such as a module's body."""
+        return mutant.runs_with is None or not mutant.runs_with.isdisjoint(self.touched)
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ class Runner:
         return verdict
 
     def _asked(self, mutant: Mutant) -> Verdict:
-        if not any(test.may_see(mutant) for test in self._tests):
+        if not self._that_may_see(mutant):
             return Verdict(mutant)
         ran = self._run(mutant)
         if self._is_over:  # the run was cut, and its end says nothing of the mutant
@@ -208,9 +208,14 @@ class Runner:
         with self._lock:
             here = self._kills.get(mutant.path, Counter[str]())
             anywhere = sum(self._kills.values(), Counter[str]())
-        tests = [test for test in self._tests if test.may_see(mutant)]
+        tests = self._that_may_see(mutant)
         tests.sort(key=lambda test: (-here[test.name], -anywhere[test.name], test.seconds))
         return {test.name: test.patience for test in tests}
+
+    def _that_may_see(self, mutant: Mutant) -> list[_Test]:
+        """If no test says the names of a statement, somebody else runs it, or nobody: all are asked."""
+        tests = [test for test in self._tests if test.may_see(mutant)]
+        return tests if tests or mutant.names is None else list(self._tests)
 
     def _run(self, mutant: Mutant | None, part: int = 0) -> _Ran:
         with tempfile.TemporaryDirectory(prefix="agentkeep-mutate-", ignore_cleanup_errors=True) as name:
@@ -233,7 +238,7 @@ class Runner:
     def _pytest(self, scratch: Path) -> int:
         """The exit code. Ends all that the tests started, but servers, which end themselves without their owner."""
         paths = [str(scratch / "package"), *filter(None, [os.environ.get("PYTHONPATH")])]
-        told = {child.ORDER: str(scratch / "order"), child.SAID: str(scratch / "said")}
+        told = {child.ORDER: str(scratch / "order"), child.SAID: str(scratch / "said"), FILE: str(scratch / "touched")}
         nursery = self._nurseries.get()
         try:
             return nursery.run(

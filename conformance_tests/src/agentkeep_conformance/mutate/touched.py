@@ -1,24 +1,49 @@
-"""Which blocks of a package each test runs: a test can kill no mutant of another block.
+"""Which parts of a package each test runs: a test can kill no mutant of another part.
 
-A block is the body of a function, of a branch, of a loop or of a handler. The copy of the package that is measured
-says so itself: each block begins with a line that adds its name to a set. A debugger's hook would see the same, and
-makes the whole suite twice as slow.
+In Python a part is a block: the body of a function, of a branch, of a loop or of a handler. The measured copy of the
+package says so itself: each block begins with a line that says its name. A debugger's hook would see the same, and
+makes the whole suite twice as slow. Of SQL and Lua the copy says which names Python said, see `parts.py`.
+Each process that imports the copy writes what it touches into one file.
 """
 
 from __future__ import annotations
 
 import ast
-import sys
-from collections.abc import Iterator
+import importlib
+import os
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-EVERYTHING = "everything"
-"""Stands among what a test touches if another process did some of it, which is not seen."""
-_ADD = ast.parse(f"import sys as _sys\n_touched = _sys.__dict__.setdefault({__name__!r}, set())").body
-_STARTS = ("subprocess.Popen", "os.fork", "os.posix_spawn", "agentkeep_conformance.fork")
-"""Python's audit events of a new process, and the suite's own of a child that its server forks."""
+from agentkeep_conformance.mutate.parts import Parts
+
+FILE = "AGENTKEEP_MUTATE_TOUCHED"
+"""The environment's variable with the file's path."""
+NAMED = "named "
+"""What is said of a name of SQL or Lua begins so."""
+_TELLS = "agentkeep_touched"
+"""The module beside the copy with what its modules call."""
+_TELLING = """
+import os
+
+said = set()
+file = os.open(os.environ[FILE], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+
+def touched(part):
+    if part not in said:
+        said.add(part)
+        os.write(file, f"{part}\\n".encode())
+
+
+def named(text):
+    if text in NAMES:
+        touched(NAMED + text)
+    return text
+"""
+_ADD = ast.parse(f"from {_TELLS} import named as _named, touched as _touched").body
 
 Position = tuple[int, int]
 
@@ -54,16 +79,107 @@ def _end(body: list[ast.stmt]) -> Position:
 
 
 def instrument(folder: Path) -> None:
-    """Change each module of a copied package."""
+    """Change each module of a copied package, and put beside it what they call."""
+    names = Parts(folder).names
+    (folder.parent / f"{_TELLS}.py").write_text(
+        f"FILE, NAMED, NAMES = {FILE!r}, {NAMED!r}, {set(names)!r}\n{_TELLING}", encoding="utf-8"
+    )
     for file in folder.rglob("*.py"):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         path = file.relative_to(folder).as_posix()
         for body in list(_bodies(tree)):
             first = 1 if _is_text(body[0]) else 0
-            body[first:first] = ast.parse(f"_touched.add({f'{path}:{body[0].lineno}'!r})").body
+            body[first:first] = ast.parse(f"_touched({f'{path}:{body[0].lineno}'!r})").body
+        tree = _Naming(names).visit(tree)
         first = _head_of(tree.body)
         tree.body[first:first] = _ADD
         file.write_text(ast.unparse(ast.fix_missing_locations(tree)), encoding="utf-8")
+
+
+class _Naming(ast.NodeTransformer):
+    """Puts each text that is or may be a name into a call that says it.
+
+    What a module says when it is imported is said for all tests, and so is what a function says whose result is kept.
+    But a key of a module's dict says nothing: whoever looks it up says its name.
+    """
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+        self._in_function = False
+        self._kept: set[str] = set()
+
+    def visit_Module(self, node: ast.Module) -> ast.AST:
+        self.generic_visit(node)
+        node.body += [ast.Expr(_said(ast.Constant(name))) for name in sorted(self._kept)]
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return self._function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        return self._function(node)
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
+        if any("cache" in ast.unparse(decorator) for decorator in node.decorator_list):
+            texts = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
+            self._kept |= {text for text in texts if isinstance(text, str) and text in self._names}
+            return node
+        node.args = self.visit(node.args)
+        with self._function_body():
+            node.body = [self.visit(statement) for statement in node.body]
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        with self._function_body():
+            node.body = self.visit(node.body)
+        return node
+
+    @contextmanager
+    def _function_body(self) -> Generator[None]:
+        outside, self._in_function = self._in_function, True
+        yield
+        self._in_function = outside
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        if node.value is not None:
+            node.value = self.visit(node.value)
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        return node if _is_text(node) or _is_touch(node) else self.generic_visit(node)
+
+    def visit_Match(self, node: ast.Match) -> ast.AST:
+        """The patterns stay: they are compared, and say nothing."""
+        node.subject = self.visit(node.subject)
+        for case in node.cases:
+            case.body = [self.visit(statement) for statement in case.body]
+        return node
+
+    def visit_Dict(self, node: ast.Dict) -> ast.AST:
+        if self._in_function:
+            return self.generic_visit(node)
+        node.values = [self.visit(value) for value in node.values]
+        return node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                part.value = self.visit(part.value)
+        return _said(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return _said(node) if isinstance(node.value, str) and node.value in self._names else node
+
+
+def _said(node: ast.expr) -> ast.expr:
+    return ast.Call(ast.Name("_named", ast.Load()), [node], [])
+
+
+def _is_touch(node: ast.Expr) -> bool:
+    return isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "_touched"
 
 
 def _is_text(statement: ast.stmt) -> bool:
@@ -83,23 +199,25 @@ def _head_of(body: list[ast.stmt]) -> int:
 
 
 class Touched:
-    """In the process that runs the tests: what they touched."""
+    """In the process that runs the tests: what they touched, in it and in the processes that they started."""
 
     def __init__(self) -> None:
-        self._found: set[str] = sys.__dict__.setdefault(__name__, set[str]())
+        self._told: Any = importlib.import_module(_TELLS)
+        self._file = Path(os.environ[FILE])
+        self._read_to = 0
         self._at_import = set[str]()
-        sys.addaudithook(self._audit)
 
     def imported(self) -> None:
         """What ran before the first test made something for all of them."""
-        self._at_import = set(self._found)
-        self._found.clear()
+        self._at_import = self._new()
 
     def since_last(self) -> list[str]:
-        found = sorted(self._found | self._at_import)
-        self._found.clear()
-        return found
+        return sorted(self._new() | self._at_import)
 
-    def _audit(self, event: str, arguments: tuple[object, ...]) -> None:
-        if event in _STARTS:
-            self._found.add(EVERYTHING)
+    def _new(self) -> set[str]:
+        self._told.said.clear()
+        with self._file.open(encoding="utf-8") as file:
+            file.seek(self._read_to)
+            found = set(file.read().splitlines())
+            self._read_to = file.tell()
+        return found
