@@ -56,7 +56,7 @@ class TestRedisSentinel(TestRedis):
 
 class TestRedisCluster(TestRedis):  # six nodes; a proxy stands before one address, which the client goes past
     everyday, one_in, server, wire, corpora = False, 6, servers.REDIS_CLUSTER, "without", ()
-    without = ("make_read_only",)
+    without = ("make_read_only", "stop_writes")
 
     def open(self, dsn: str, namespace: str, **options: Any) -> RedisAdapter:
         return RedisAdapter.from_url(dsn.replace("redis://", "redis+cluster://", 1), prefix=namespace, **options)

@@ -180,6 +180,13 @@ class Enrolment:
         """The server takes no writes for now, as a replica, or as a primary that hands over. Reads work on."""
         raise NotImplementedError
 
+    def stop_writes(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
+        """The server takes no writes for now, for one reason after the other: replicas are away, a disk fails.
+
+        Write it as `async def … yield`. Reads work on.
+        """
+        raise NotImplementedError
+
     def fill(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[Trouble]:
         """The server has no room for more: its disk or its memory is full. Reads work on."""
         raise NotImplementedError

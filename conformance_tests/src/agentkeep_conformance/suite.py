@@ -37,6 +37,7 @@ from agentkeep_conformance.families.file_costs import FileCosts
 from agentkeep_conformance.families.forks import Forks
 from agentkeep_conformance.families.growth import Growth
 from agentkeep_conformance.families.handing_on import HandingOn
+from agentkeep_conformance.families.held_writes import HeldWrites
 from agentkeep_conformance.families.idempotency import Idempotency
 from agentkeep_conformance.families.indexed_words import IndexedWords
 from agentkeep_conformance.families.interleaved_searches import InterleavedSearches
@@ -121,6 +122,7 @@ class AdapterConformance(
     TimeToLive,
     Expiry,
     ExpiryRaces,
+    HeldWrites,
     CapabilitiesDeclared,
     Declarations,
     Errors,

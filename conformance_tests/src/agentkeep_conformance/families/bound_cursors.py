@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -57,6 +60,23 @@ IMPOSSIBLE: dict[str, dict[str, Any]] = {
     "a counter beyond any": {"counters": {"n": 2**53}},
 }
 """Fields of a session that no session with three messages can have."""
+
+_NO_PLACE: list[Any] = ["", "\0", "a\nb", "x" * 256, "é" * 128, "\ud800", None, True, 1.5, 2**70, -(2**70), [], {}]
+"""No row stands at any of these: they are no id, no time and no seq."""
+
+
+def _forged(cursor: str) -> Iterator[str]:
+    """The cursor with another value in the place of each that it holds, with one less, and with one more."""
+    held: list[Any] = json.loads(urlsafe_b64decode(cursor))
+    for place in range(len(held)):
+        yield _packed(held[:place] + held[place + 1 :])
+        for wrong in _NO_PLACE:
+            yield _packed([*held[:place], wrong, *held[place + 1 :]])
+    yield _packed([*held, 1])
+
+
+def _packed(held: list[Any]) -> str:
+    return urlsafe_b64encode(json.dumps(held).encode()).decode()
 
 
 def _view(keep: Keep, name: str) -> View:
@@ -116,6 +136,22 @@ class BoundCursors:
                 for other_view, other_name, other in others:
                     with pytest.raises(InvalidInput):
                         await _view(twin, other_view).messages.list(other_name, limit=1, cursor=cursor, **other)
+
+    @proves("READ-2", "ERR-1")
+    async def test_a_cursor_with_other_values_in_it_is_refused(self, keep: Keep) -> None:
+        for number in range(3):
+            await keep.messages.append(f"s{number}", numbered(3), create={})
+        for order in ("-updated_at", "created_at"):
+            cursor = (await keep.sessions.list(limit=2, order=order)).next_cursor
+            assert cursor is not None
+            for forged in _forged(cursor):
+                with pytest.raises(InvalidInput):
+                    await keep.sessions.list(limit=2, order=order, cursor=forged)
+        cursor = (await keep.messages.list("s0", limit=2)).next_cursor
+        assert cursor is not None
+        for forged in _forged(cursor):
+            with pytest.raises(InvalidInput):
+                await keep.messages.list("s0", limit=2, cursor=forged)
 
     @proves("ERR-1", "SES-1")
     @pytest.mark.parametrize("row", IMPOSSIBLE)

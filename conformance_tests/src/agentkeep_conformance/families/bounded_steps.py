@@ -19,8 +19,11 @@ from agentkeep_conformance.samples import at_once, said
 _SIZES = 2_500, 7_500
 """Sessions. Both are more than one step of a count takes."""
 _REMOVED = 250, 750
-_LOGS = 1_000, 4_000
+_LOGS = 750, 2_250
 """Messages. Both are more than a step removes."""
+_SHARED_BY = 10
+"""Sessions with so many messages together: none of them has more than a step removes."""
+_SOON = timedelta(seconds=0.2)
 _LIFE = timedelta(seconds=4)
 _UPKEEP_SECONDS = 2
 _OWN_STEPS = "it has no account of its own steps"
@@ -29,6 +32,10 @@ COUNTS: dict[str, Callable[[Keep], Awaitable[Any]]] = {
     "count": lambda keep: keep.sessions.count(),
     "count of a user": lambda keep: keep.sessions.count(user_id="u"),
     "count of two filters": lambda keep: keep.sessions.count(user_id="u", metadata={"half": 1}),
+}
+REMOVALS: dict[str, Callable[[Keep], Awaitable[Any]]] = {
+    "delete_many": lambda keep: keep.sessions.delete_many(status="active"),
+    "sweep": lambda keep: keep.sweep(),
 }
 
 
@@ -93,18 +100,26 @@ class BoundedSteps:
     @proves("COST-3")
     @needs("longest_step", _OWN_STEPS)
     @needs_files
-    async def test_a_removal_takes_no_longer_steps_if_the_log_is_longer(self, database: Database) -> None:
+    @pytest.mark.parametrize("sessions", [1, _SHARED_BY])
+    @pytest.mark.parametrize("verb", REMOVALS)
+    async def test_a_removal_takes_no_longer_steps_if_logs_are_longer(
+        self, database: Database, verb: str, sessions: int
+    ) -> None:
         """A file has one writer at a time, so that writers of other sessions wait for a step of the removal."""
         adapter = database.unopened()
         longest: list[int] = []
         async with Keep(adapter) as keep:
             for count in _LOGS:
-                await _import(keep, "long", count)
-                longest.append(
-                    await database.enrolment.longest_step(adapter, lambda: keep.sessions.delete_many(status="active"))
-                )
+                names = [f"log{number}" for number in range(sessions)]
+                for name in names:
+                    await _import(keep, name, count // sessions)
+                if verb == "sweep":
+                    for name in names:
+                        await keep.sessions.update(name, ttl=_SOON)
+                    await expired(keep, names[-1])
+                longest.append(await database.enrolment.longest_step(adapter, lambda: REMOVALS[verb](keep)))
                 assert await keep.sessions.count() == 0
-        _check("delete_many", longest)
+        _check(verb, longest)
 
 
 def _check(name: str, longest: list[int]) -> None:
@@ -122,7 +137,7 @@ async def _create(keep: Keep, number: int, *, ttl: timedelta | None = None, mess
 async def _import(keep: Keep, session_id: str, count: int) -> None:
     await keep.sessions.create(session_id)
     for start in range(0, count, 500):
-        batch = [said(f"{session_id} says {number} and more") for number in range(start, start + 500)]
+        batch = [said(f"{session_id} says {number} and more") for number in range(start, min(start + 500, count))]
         await keep.messages.append(session_id, batch)
 
 

@@ -39,6 +39,12 @@ OF_MESSAGES: dict[str, Erase] = {
         canary.session_id, [NewMessage(role="user", content="x")], keep_last=1
     ),
 }
+OTHERS_GO: dict[str, Callable[[View], Awaitable[Any]]] = {
+    "delete": lambda keep: keep.sessions.delete("other"),
+    "delete_many": lambda keep: keep.sessions.delete_many(metadata={"k": "v"}),
+    "delete_user": lambda keep: keep.sessions.delete_user("u"),
+    "a user's view's delete": lambda keep: keep.for_user("u").sessions.delete("other"),
+}
 
 
 async def _pop_all(keep: View, canary: Canary) -> None:
@@ -104,6 +110,22 @@ class Erasure:
             await expired(tenant, canary.session_id)
             await view.sweep()
             assert await found_in(database, canary.all) == []
+
+    @proves("TTL-2")
+    async def test_a_sweep_comes_to_tenants_whose_other_session_is_gone(self, database: Database, keep: Keep) -> None:
+        """Reads have met the session that goes, and nothing has met the one that stays until it expires."""
+        words = {way: f"canary{uuid4().hex}" for way in OTHERS_GO}
+        for way, word in words.items():
+            tenant = keep.for_tenant(way)
+            await tenant.sessions.create("other", user_id="u", metadata={"k": "v"})
+            assert await tenant.sessions.count() == len((await tenant.sessions.list()).items) == 1
+            await tenant.sessions.create(word)
+            await OTHERS_GO[way](tenant)
+            await tenant.sessions.update(word, ttl=timedelta(seconds=0.2))
+        for way, word in words.items():
+            await expired(keep.for_tenant(way), word)
+        await keep.sweep()
+        assert await found_in(database, [*words.values()]) == []
 
     @proves("TTL-2")
     async def test_a_users_sweep_passes_by_the_expired_of_others(self, database: Database, keep: Keep) -> None:

@@ -2,7 +2,8 @@
 
 An index may take in new messages only once there are many, so these tests first store many. It may hold pieces of a
 text instead, so the word that is removed is as short as such a piece. A database may need a sweep to overwrite
-what an index held. Before that, no search finds the text, and no scan finds a longer word of it.
+what an index held. Before that, no search finds the text, and no scan finds a longer word of it. What the session still
+has, and what took the removed text's place, is found as before.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from agentkeep_conformance.canaries import found_after, found_in
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.ttl import expired
-from agentkeep_conformance.samples import ids, said
+from agentkeep_conformance.samples import ids, log, said
 
 _MANY = 600
 """More new messages than any index that we know lets wait."""
@@ -41,7 +42,7 @@ REMOVALS: dict[str, Remove] = {
     "clear": lambda keep: keep.messages.clear("s"),
     "rewind": lambda keep: keep.messages.append("s", [said("again")], truncate_after=1),
     "rolling window": lambda keep: keep.messages.append("s", [said("next")], keep_last=1),
-    "redaction": lambda keep: keep.messages.update("s", "secret", content="-"),
+    "redaction": lambda keep: keep.messages.update("s", "secret", content="another text"),
     "sweep": lambda keep: expired(keep, "s"),
 }
 
@@ -59,10 +60,12 @@ class ErasureOfIndexed:
         assert await found_in(database, [_PIECE, word]) == [_PIECE, word], "the scan doesn't see what is stored"
         await REMOVALS[way](keep)
         await _finds(keep, word, 0)
+        await _finds_what_is_left(keep)
         if way != "sweep":
             assert await found_after(way, database, [word]) == []
         await keep.sweep()
         await _finds(keep, word, 0)
+        await _finds_what_is_left(keep)
         assert await found_in(database, [_PIECE, word]) == []
         await _finds(keep, "filler number 577", 1)
 
@@ -79,6 +82,12 @@ async def indexed(keep: Keep, word: str) -> None:
     for _ in range(5):
         await _finds(keep, word, 1)
         await asyncio.sleep(0.1)
+
+
+async def _finds_what_is_left(keep: Keep) -> None:
+    if await keep.sessions.find("s"):
+        for message in await log(keep, "s"):
+            await _finds(keep, str(message.content), 1)
 
 
 async def _finds(keep: Keep, text: str, count: int) -> None:

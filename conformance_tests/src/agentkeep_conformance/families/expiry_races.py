@@ -1,9 +1,9 @@
-"""What a reader once saw as expired stays so, although appends race with the moment of expiry (TTL-1)."""
+"""What a reader once saw as expired stays so, although writes race with the moment of expiry (TTL-1)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from itertools import cycle
 from time import monotonic
@@ -29,8 +29,8 @@ class ExpiryRaces:
             seen: list[Sight] = []
             async with asyncio.TaskGroup() as group:
                 for number, name in enumerate(names):
-                    early = 0.064 - number * 0.004
-                    group.create_task(_use_until_the_end(keep, name, limit, early=early, life=life))
+                    use, early = _USES[number % len(_USES)], 0.064 - number * 0.004
+                    group.create_task(_use_until_the_end(keep, name, limit, use, early=early, life=life))
                     group.create_task(_watch_the_end((keep, twin)[number % 2], name, seen, patience=20))
             if _all_ended_once(names, seen):
                 break
@@ -52,8 +52,8 @@ class ExpiryRaces:
                 assert await anext(child.reports()) == "ready"
             async with asyncio.TaskGroup() as group:
                 for number, name in enumerate(names):
-                    early = 0.048 - number * 0.004
-                    group.create_task(_use_until_the_end(keep, name, "idle_ttl", early=early, life=life))
+                    use, early = _USES[number % len(_USES)], 0.048 - number * 0.004
+                    group.create_task(_use_until_the_end(keep, name, "idle_ttl", use, early=early, life=life))
                     group.create_task(_watch_the_end(keep, name, seen, patience))
             theirs = [Sight(*sight) for sight in await child.result()]
             if _all_ended_once(names, seen, theirs):
@@ -85,8 +85,47 @@ async def _is_counted(view: View, name: str) -> bool:
     return await view.sessions.count(user_id=name) == 1
 
 
-_READS = (_is_found, _is_counted, _has_log, _is_among, _is_got)
+async def _is_resumed(view: View, name: str) -> bool:
+    try:
+        await view.sessions.resume(name)
+    except SessionNotFound:
+        return False
+    return True
+
+
+async def _is_active(view: View, name: str) -> bool:
+    return await view.sessions.find_active(name) is not None
+
+
+Look = Callable[[View, str], Awaitable[bool]]
+_READS: tuple[Look, ...] = (_is_found, _is_counted, _has_log, _is_among, _is_got)
 """Each of them tells whether a session is there. A reader goes from one to the next."""
+LOOKS: tuple[Look, ...] = (*_READS, _is_resumed, _is_active)
+"""Of a session that its user's name names."""
+
+
+Use = Callable[[View, str], Awaitable[Any]]
+"""A write of a session with a message "m"."""
+
+
+async def _append(view: View, name: str) -> None:
+    await view.messages.append(name, [said("x" * 2_000)] * 20)
+
+
+async def _touch(view: View, name: str) -> None:
+    await view.sessions.touch(name)
+
+
+async def _update(view: View, name: str) -> None:
+    await view.sessions.update(name, title="used", state={"text": "x" * 20_000}, metadata={"k": 1})
+
+
+async def _redact(view: View, name: str) -> None:
+    await view.messages.update(name, "m", content="x" * 20_000)
+
+
+_USES: tuple[Use, ...] = (_append, _touch, _append, _update, _append, _redact)
+"""Done around the end of a session, one in each session."""
 
 
 class Sight(NamedTuple):
@@ -105,10 +144,10 @@ _AFTER = 0.3
 """Seconds for which readers go on after a session's end."""
 
 
-async def _use_until_the_end(keep: View, name: str, limit: str, *, early: float, life: timedelta) -> None:
-    """Make a session and append to it around the moment at which it expires."""
+async def _use_until_the_end(keep: View, name: str, limit: str, use: Use, *, early: float, life: timedelta) -> None:
+    """Make a session and write to it around the moment at which it expires."""
     limits: Any = {limit: life}
-    await keep.sessions.create(name, user_id=name, **limits)
+    await keep.messages.append(name, [said(id="m")], create={"user_id": name, **limits})
     created = monotonic()
     await asyncio.sleep(life.total_seconds() / 2)
     try:
@@ -116,7 +155,7 @@ async def _use_until_the_end(keep: View, name: str, limit: str, *, early: float,
             await keep.messages.append(name, [said()])
             created = monotonic()
         await asyncio.sleep(created + life.total_seconds() - early - monotonic())
-        await keep.messages.append(name, [said("x" * 2_000)] * 20)
+        await use(keep, name)
     except SessionNotFound:
         return
 

@@ -87,6 +87,15 @@ class Troubles:
         async with bench_of(database, database.enrolment.make_read_only) as bench:
             await refuses(bench, WRITES, (Unavailable,))
 
+    @proves("ERR-1", "ERR-2", "FLT-2")
+    @needs("stop_writes", "it has no hook that makes the server stop writes for another reason")
+    async def test_a_server_that_takes_no_writes_for_now_is_unavailable(self, database: Database) -> None:
+        async for trouble in database.enrolment.stop_writes(database.dsn, database.namespace):
+            other = database.other_namespace()
+            witness = await other.keep()
+            async with Keep(database.enrolment.open(trouble.dsn, other.namespace)) as victim:
+                await refuses(Bench(victim, witness, trouble), WRITES, (Unavailable,))
+
     @proves("ERR-1", "ERR-2", "FLT-1")
     @needs("fill", "it has no hook that fills the server")
     async def test_a_full_server_is_unavailable_for_what_takes_room(self, database: Database) -> None:

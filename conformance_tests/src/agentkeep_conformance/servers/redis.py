@@ -30,6 +30,7 @@ class Redis:
     def __init__(self, name: str, *, appendonly: str, appendfsync: str) -> None:
         self.name = name
         self._settings = {"appendonly": appendonly, "appendfsync": appendfsync, "save": '""'}
+        self._settings["enable-protected-configs"] = "yes"  # so that a test can make a snapshot fail
 
     def check(self, dsn: str) -> str:
         return check(dsn)

@@ -11,6 +11,7 @@ from agentkeep import PersistenceAdapter
 from agentkeep.capabilities import Durability
 
 from agentkeep_conformance.enrolment import Enrolment, Trouble
+from agentkeep_conformance.samples import until
 from agentkeep_conformance.servers.chosen import check_ours
 from agentkeep_conformance.storage.redis import client_of, nodes_of
 
@@ -21,7 +22,7 @@ _NOWHERE = ("127.0.0.1", "1")
 
 
 class RedisTroubles(Enrolment):
-    """For an enrolment on one server, or on a cluster, which has no `make_read_only`."""
+    """For an enrolment on one server, or on a cluster, which has neither `make_read_only` nor `stop_writes`."""
 
     @asynccontextmanager
     async def refuse_writes(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
@@ -48,6 +49,12 @@ class RedisTroubles(Enrolment):
     async def hold_writes(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
         check_ours(self.server)
         yield Trouble(dsn, partial(_paused, dsn))
+
+    async def stop_writes(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
+        """MISCONF and NOREPLICAS."""
+        check_ours(self.server)
+        yield Trouble(dsn, partial(_unsaved, dsn))
+        yield Trouble(dsn, partial(_alone, dsn))
 
     async def durabilities(self, dsn: str, namespace: str) -> AsyncGenerator[tuple[Durability, PersistenceAdapter]]:
         check_ours(self.server)
@@ -91,6 +98,33 @@ async def _out_of_memory(dsn: str) -> AsyncGenerator[None]:
         yield
     finally:
         await _on_all(dsn, "CONFIG", "SET", "maxmemory", "0")
+
+
+@asynccontextmanager
+async def _unsaved(dsn: str) -> AsyncGenerator[None]:
+    """The last snapshot failed: its folder takes no file. The server was started so that this may be set."""
+    async with client_of(dsn) as client:
+        folder = (await client.config_get("dir"))["dir"]
+
+        async def has_failed() -> bool:
+            return (await client.info("persistence"))["rdb_last_bgsave_status"] == "err"
+
+        try:
+            await client.execute_command("CONFIG", "SET", "dir", "/proc", "save", "3600 1")
+            await client.execute_command("BGSAVE")
+            await until(has_failed, "the snapshot fails")
+            yield
+        finally:
+            await client.execute_command("CONFIG", "SET", "dir", folder, "save", "")
+
+
+@asynccontextmanager
+async def _alone(dsn: str) -> AsyncGenerator[None]:
+    await _on_all(dsn, "CONFIG", "SET", "min-replicas-to-write", "1")
+    try:
+        yield
+    finally:
+        await _on_all(dsn, "CONFIG", "SET", "min-replicas-to-write", "0")
 
 
 @asynccontextmanager

@@ -1,0 +1,154 @@
+"""A write that begins before a session's end and commits after it: readers wait for it, or it is too late (TTL-1).
+
+A race meets this moment rarely, so these tests make it. Where the adapter is given its clock, the clock stops the write
+after it was told the time. Elsewhere the server is made to hold the write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from agentkeep import Keep, PersistenceError, View
+
+from agentkeep_conformance.clauses import needs, proves
+from agentkeep_conformance.database import Database
+from agentkeep_conformance.families.expiry_races import LOOKS, Look
+from agentkeep_conformance.families.troubles import bench_of
+from agentkeep_conformance.samples import PATIENCE_SECONDS, HandClock, said, until
+
+_IDLE = timedelta(seconds=1)
+_USED_AFTER = _IDLE * 0.6
+"""The write begins then. So much later the first end has passed, and the one that the write gives has not."""
+_MEANWHILE = 0.03
+"""Seconds that readers get while the write is held. Those that wait for the write wait longer."""
+
+WRITES: dict[str, Callable[[View, str], Awaitable[Any]]] = {
+    "append": lambda view, name: view.messages.append(name, [said()]),
+    "append a turn": lambda view, name: view.messages.append(name, [said()], update={"title": "t"}, add={"n": 1}),
+    "touch": lambda view, name: view.sessions.touch(name),
+    "touch with an end": lambda view, name: view.sessions.touch(name, ttl=3_600),
+    "update the ends": lambda view, name: view.sessions.update(name, idle_ttl=3_600),
+}
+"""Each moves the end of a session. The user of a session has its name."""
+
+
+class StoppingClock(HandClock):
+    """Once, it stops a thread that asks for the time. For all others `_USED_AFTER` passes meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._own_thread = threading.get_ident()
+        self._is_armed = False
+        self.stopped = threading.Event()
+        self.go_on = threading.Event()
+
+    def stop_next(self) -> None:
+        self.stopped.clear()
+        self.go_on.clear()
+        self._is_armed = True
+
+    def __call__(self) -> datetime:
+        now = self.now
+        if self._is_armed and threading.get_ident() != self._own_thread:
+            self._is_armed = False
+            self.now += _USED_AFTER
+            self.stopped.set()
+            self.go_on.wait(PATIENCE_SECONDS)
+        return now
+
+
+class HeldWrites:
+    @proves("TTL-1")
+    async def test_no_reader_sees_the_end_while_a_write_may_move_it(self, database: Database) -> None:
+        if database.unopened().capabilities.server_clock:
+            await _write_at_the_end([await database.keep(), await database.keep()])
+            return
+        clock = StoppingClock()
+        views = [await database.keep(clock=clock), await database.keep(clock=clock)]
+        for name in WRITES:
+            await _stop_after_the_beginning(clock, views, name)
+
+    @proves("TTL-1")
+    @needs("hold_writes", "it has no hook that lets writes wait at the server")
+    async def test_a_write_that_the_server_held_beyond_the_end_brings_nothing_back(self, database: Database) -> None:
+        async with bench_of(database, database.enrolment.hold_writes) as bench:
+            views = [bench.victim, bench.witness]
+            for name in WRITES:
+                await _store(bench.witness, name)
+            await asyncio.sleep(_USED_AFTER.total_seconds())
+            async with bench.trouble.during():
+                writing = [asyncio.create_task(_done(write(bench.victim, name))) for name, write in WRITES.items()]
+                await asyncio.sleep((_IDLE - _USED_AFTER).total_seconds() + _MEANWHILE)
+                reading = {name: _look(views, name) for name in WRITES}
+                for looks in reading.values():
+                    await asyncio.wait(looks.values(), timeout=_MEANWHILE)
+            await asyncio.gather(*writing)
+            for name, looks in reading.items():
+                await _check(name, looks, views)
+
+
+async def _stop_after_the_beginning(clock: StoppingClock, views: Sequence[Keep], name: str) -> None:
+    """A write in this thread can't be stopped: it is over before a reader comes."""
+    await _store(views[0], name)
+    clock.now += _USED_AFTER
+    clock.stop_next()
+    writing = asyncio.create_task(_done(WRITES[name](views[0], name)))
+
+    async def is_held_or_over() -> bool:
+        return clock.stopped.is_set() or writing.done()
+
+    await until(is_held_or_over, "the write asks for the time")
+    reading = _look(views, name)
+    await asyncio.wait(reading.values(), timeout=_MEANWHILE)
+    clock.go_on.set()
+    await writing
+    await _check(name, reading, views)
+
+
+async def _write_at_the_end(views: Sequence[Keep]) -> None:
+    """No test stops a server's clock: the writes begin so late that they may end after the session."""
+    for name in WRITES:
+        await _store(views[0], name)
+    await asyncio.sleep(_IDLE.total_seconds() - _MEANWHILE)
+    writing = [asyncio.create_task(_done(write(views[0], name))) for name, write in WRITES.items()]
+    await asyncio.sleep(_MEANWHILE)
+    reading = {name: _look(views, name) for name in WRITES}
+    await asyncio.gather(*writing)
+    for name, looks in reading.items():
+        await _check(name, looks, views)
+
+
+async def _store(view: Keep, name: str) -> None:
+    await view.messages.append(name, [said("aardvark")], create={"user_id": name, "idle_ttl": _IDLE})
+
+
+async def _done(call: Awaitable[Any]) -> None:
+    """A write that comes too late is refused."""
+    try:
+        await call
+    except PersistenceError:
+        return
+
+
+def _look(views: Sequence[View], name: str) -> dict[Look, asyncio.Task[bool]]:
+    """Every reader at once, in one view or another, and after the next write in the other."""
+    looks = (*LOOKS, _is_searched) if views[0].capabilities.search else LOOKS
+    first = list(WRITES).index(name)
+    return {
+        look: asyncio.create_task(look(views[number % len(views)], name)) for number, look in enumerate(looks, first)
+    }
+
+
+async def _is_searched(view: View, name: str) -> bool:
+    return len(await view.messages.search("aardvark", user_id=name)) > 0
+
+
+async def _check(name: str, reading: dict[Look, asyncio.Task[bool]], views: Sequence[View]) -> None:
+    """What one reader saw as expired, no reader sees again."""
+    saw_its_end = [look.__name__ for look, task in reading.items() if not await task]
+    again = [look.__name__ for look, task in _look(views, name).items() if await task]
+    assert not (saw_its_end and again), f"{name}: {saw_its_end} saw the end, and then {again} saw the session"
