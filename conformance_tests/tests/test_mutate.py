@@ -178,7 +178,7 @@ def test_only_tests_that_run_its_part_may_see_a_mutant(
         "s.lua": {names("s"), names("second", "s"), names("first", "second", "s")},
     }
     monkeypatch.setenv(touched.FILE, str(tmp_path / "touched"))
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     touched.instrument(package)
     seen = touched.Touched()
     moved = runpy.run_path(str(package / "toy.py"))["moved"]

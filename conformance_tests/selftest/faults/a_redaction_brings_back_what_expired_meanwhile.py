@@ -14,7 +14,7 @@ CLAUSE = "TTL-1"
 
 
 class Messages(MemoryMessages):
-    async def replace(self, scope: Scope, session_id: str, *arguments: Any, **options: Any) -> MessageRecord:
+    async def replace(self, scope: Scope, session_id: str, *arguments: Any, **options: Any) -> MessageRecord | None:
         entry = self._client.find_any(scope, session_id, self._client.now())
         await asyncio.sleep(0.05)
         if entry is not None and entry.is_expired(self._client.now()):

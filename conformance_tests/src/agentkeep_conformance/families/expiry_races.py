@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
 from itertools import cycle
 from time import monotonic
@@ -97,7 +97,7 @@ async def _is_active(view: View, name: str) -> bool:
     return await view.sessions.find_active(name) is not None
 
 
-Look = Callable[[View, str], Awaitable[bool]]
+Look = Callable[[View, str], Coroutine[Any, Any, bool]]
 _READS: tuple[Look, ...] = (_is_found, _is_counted, _has_log, _is_among, _is_got)
 """Each of them tells whether a session is there. A reader goes from one to the next."""
 LOOKS: tuple[Look, ...] = (*_READS, _is_resumed, _is_active)
@@ -147,7 +147,7 @@ _AFTER = 0.3
 async def _use_until_the_end(keep: View, name: str, limit: str, use: Use, *, early: float, life: timedelta) -> None:
     """Make a session and write to it around the moment at which it expires."""
     limits: Any = {limit: life}
-    await keep.messages.append(name, [said(id="m")], create={"user_id": name, **limits})
+    await keep.messages.append(name, [said(id="m")], create={"user_id": name, **limits})  # pyright: ignore[reportArgumentType]
     created = monotonic()
     await asyncio.sleep(life.total_seconds() / 2)
     try:

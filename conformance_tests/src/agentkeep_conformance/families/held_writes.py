@@ -1,7 +1,7 @@
 """A write that begins before a session's end and commits after it: readers wait for it, or it is too late (TTL-1).
 
 A race meets this moment rarely, so these tests make it. Where the adapter is given its clock, the clock stops the write
-after it was told the time. Elsewhere the server is made to hold the write.
+after it was told the time.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from typing import Any
 
 from agentkeep import Keep, PersistenceError, View
 
-from agentkeep_conformance.clauses import needs, proves
+from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.expiry_races import LOOKS, Look
-from agentkeep_conformance.families.troubles import bench_of
 from agentkeep_conformance.samples import PATIENCE_SECONDS, HandClock, said, until
 
 _IDLE = timedelta(seconds=1)
@@ -71,24 +70,6 @@ class HeldWrites:
         views = [await database.keep(clock=clock), await database.keep(clock=clock)]
         for name in WRITES:
             await _stop_after_the_beginning(clock, views, name)
-
-    @proves("TTL-1")
-    @needs("hold_writes", "it has no hook that lets writes wait at the server")
-    async def test_a_write_that_the_server_held_beyond_the_end_brings_nothing_back(self, database: Database) -> None:
-        async with bench_of(database, database.enrolment.hold_writes) as bench:
-            views = [bench.victim, bench.witness]
-            for name in WRITES:
-                await _store(bench.witness, name)
-            await asyncio.sleep(_USED_AFTER.total_seconds())
-            async with bench.trouble.during():
-                writing = [asyncio.create_task(_done(write(bench.victim, name))) for name, write in WRITES.items()]
-                await asyncio.sleep((_IDLE - _USED_AFTER).total_seconds() + _MEANWHILE)
-                reading = {name: _look(views, name) for name in WRITES}
-                for looks in reading.values():
-                    await asyncio.wait(looks.values(), timeout=_MEANWHILE)
-            await asyncio.gather(*writing)
-            for name, looks in reading.items():
-                await _check(name, looks, views)
 
 
 async def _stop_after_the_beginning(clock: StoppingClock, views: Sequence[Keep], name: str) -> None:
