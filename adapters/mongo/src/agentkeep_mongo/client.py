@@ -76,9 +76,7 @@ class Client:
         self._seen_topology: TopologyDescription | None = None
         self._under_way = 0
         self._none_left = asyncio.Event()
-        self._resend = Resend(
-            server=server, cause=cause_of, translate=partial(error_of, server=server), seconds=seconds
-        )
+        self._resend = Resend(server=server, cause=cause_of, translate=self._error_of, seconds=seconds)
 
     @property
     def is_open(self) -> bool:
@@ -254,6 +252,9 @@ class Client:
             return result
 
         return counted
+
+    def _error_of(self, error: Exception) -> PersistenceError:
+        return error_of(error, self.server, self._topology)
 
     async def _run(self, effect: Effect, send: Callable[[Collections], Awaitable[T]]) -> T:
         return await self._resend.run(effect, partial(self._once, send))

@@ -14,6 +14,7 @@ from agentkeep.errors import (
 from agentkeep.spi.resend import Cause
 from bson.errors import BSONError
 from pymongo import errors as driver
+from pymongo.topology_description import TopologyDescription
 
 DRIVER_ERRORS = (driver.PyMongoError, BSONError, OSError, OverflowError)
 """What pymongo raises."""
@@ -97,8 +98,10 @@ def code_in_details(error: BaseException) -> int | None:
     return details.get("code") if isinstance(details, dict) else code_of(error)  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
 
 
-def error_of(error: Exception, server: str) -> PersistenceError:
+def error_of(error: Exception, server: str, topology: TopologyDescription) -> PersistenceError:
     """Our error for a driver's after which nothing was written."""
+    if isinstance(error, driver.ServerSelectionTimeoutError) and _is_untrusted(topology):
+        return ConfigurationError(f"{server}: its certificate is not trusted: see tlsCAFile in the URL")
     if isinstance(error, driver.WriteConcernError | driver.WTimeoutError):
         return OutcomeUnknown(f"{server}: written, but not confirmed by a majority of the replica set")
     if isinstance(error, driver.ConfigurationError | driver.InvalidURI):
@@ -109,6 +112,12 @@ def error_of(error: Exception, server: str) -> PersistenceError:
         return Corrupt(server, type(error).__name__)
     kind = _BY_CODE.get(code_of(error) or 0, Unavailable)
     return kind(f"{server}: {_why(error)}")
+
+
+def _is_untrusted(topology: TopologyDescription) -> bool:
+    """Whether the driver left all servers because of their certificates: of the cause it keeps only the text."""
+    texts = [str(each.error) for each in topology.server_descriptions().values()]
+    return bool(texts) and all("CERTIFICATE_VERIFY_FAILED" in text for text in texts)
 
 
 def _why(error: Exception) -> str:

@@ -81,6 +81,12 @@ def _mongo_set() -> Recipe:
     return MongoSet()
 
 
+def _mongo_tls() -> Recipe:
+    from agentkeep_conformance.servers.mongo_tls import MongoTls
+
+    return MongoTls()
+
+
 def _opensearch(name: str, *, nodes: int = 1, oldest: bool = False, longest_request: str = "100mb") -> ChosenServer:
     def load() -> Recipe:
         from agentkeep_conformance.servers.opensearch import NEWEST, OLDEST, OpenSearch
@@ -122,6 +128,8 @@ MONGO_STANDALONE = _mongo("mongo_standalone", replica_set=False)
 """Without them."""
 MONGO_SET = ChosenServer("mongo_set", _mongo_set)
 """A replica set of three, each a process of its own."""
+MONGO_TLS = ChosenServer("mongo_tls", _mongo_tls)
+"""TLS alone, with an authority of its own."""
 
 OPENSEARCH = _opensearch("opensearch")
 OPENSEARCH_OLDEST = _opensearch("opensearch_oldest", oldest=True)
@@ -136,6 +144,7 @@ __all__ = [
     "MONGO",
     "MONGO_SET",
     "MONGO_STANDALONE",
+    "MONGO_TLS",
     "OPENSEARCH",
     "OPENSEARCH_CLUSTER",
     "OPENSEARCH_OLDEST",

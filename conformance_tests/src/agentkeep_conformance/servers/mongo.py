@@ -16,7 +16,7 @@ from agentkeep_conformance.servers.programs import program
 from agentkeep_conformance.servers.run import current_run, free_ports
 from agentkeep_conformance.servers.started import Started
 
-_INSTALL = "docker/native/install mongo"
+INSTALL = "docker/native/install mongo"
 _SET = "agentkeep"
 _PORT = 27017
 _IMAGE = "mongo:8.0.13"
@@ -150,7 +150,7 @@ def check(dsn: str) -> str:
 
 def _start(name: str, port: int, *, replica_set: bool) -> Process:
     run = current_run()
-    mongod = program("mongod", _INSTALL)
+    mongod = program("mongod", INSTALL)
     folder = run.data(name)
     place = ["--dbpath", str(folder), "--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
     if not replica_set:
