@@ -14,7 +14,7 @@ from agentkeep_conformance.servers.containers import start_container
 from agentkeep_conformance.servers.process import Process
 from agentkeep_conformance.servers.programs import program
 from agentkeep_conformance.servers.run import current_run, free_ports
-from agentkeep_conformance.servers.started import Started
+from agentkeep_conformance.servers.started import Node, Started
 
 INSTALL = "docker/native/install mongo"
 _SET = "agentkeep"
@@ -84,31 +84,29 @@ class MongoSet:
                 image=_IMAGE,
                 image_variable=_IMAGE_VARIABLE,
                 port=None,
-                command=f"mongod --bind_ip 127.0.0.1 --port {port} --replSet {_SET}",
+                command=_with_key(f"mongod --bind_ip 127.0.0.1 --port {port} --replSet {_SET}"),
             )
             for number, port in enumerate(ports)
         ]
-        hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
-        dsn = f"mongodb://{hosts}/?replicaSet={_SET}"
-        server = Started(dsn, nodes, lambda dsn: _check_set(dsn, ports))
-        server.wait()
-        return server
+        return _as_set(ports, nodes)
 
     def native(self) -> Running:
         ports = free_ports(_MEMBERS)
-        nodes = [_start(f"{self.name}_{number}", port, replica_set=True) for number, port in enumerate(ports)]
-        hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
-        direct = f"127.0.0.1:{ports[0]}/?directConnection=true"
-        dsn = _with_password(f"{hosts}/?replicaSet={_SET}")
-        server = Started(dsn, nodes, lambda dsn: _check_own(dsn, direct, ports))
-        server.wait()
-        return server
+        return _as_set(ports, [_start(f"{self.name}_{n}", port, replica_set=True) for n, port in enumerate(ports)])
 
 
-def _check_set(dsn: str, ports: Sequence[int]) -> str:
-    """Joins the members, if they are new, and waits until each is in the set."""
-    _initiate(_direct(ports[0]), ports)
-    return _all_in(dsn, ports)
+def _with_key(mongod: str) -> str:
+    """A container's command. As in `_start`, a client must show a password: a test takes rights away from a user."""
+    return f"bash -c 'umask 077; echo {current_run().password} >/tmp/key; exec {mongod} --keyFile /tmp/key'"
+
+
+def _as_set(ports: Sequence[int], nodes: Sequence[Node]) -> Started:
+    hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
+    direct = f"127.0.0.1:{ports[0]}/?directConnection=true"
+    dsn = _with_password(f"{hosts}/?replicaSet={_SET}")
+    server = Started(dsn, nodes, lambda dsn: _check_own(dsn, direct, ports))
+    server.wait()
+    return server
 
 
 def _all_in(dsn: str, ports: Sequence[int]) -> str:
