@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 FLOOR, OURS = "floor", "agentkeep"
 USER = "u1"
@@ -25,6 +25,15 @@ class Candidate(Protocol):
 
     async def listing(self) -> int:
         """Read the user's `LISTED` newest sessions whole; how many came. Raises `NotImplementedError`."""
+        ...
+
+
+@runtime_checkable
+class Resumes(Candidate, Protocol):
+    """The floors and Agentkeep also begin a request."""
+
+    async def resume(self, session: str, limit: int) -> list[str]:
+        """Read the session whole, and content of its newest messages, oldest first, in the fewest round trips."""
         ...
 
 

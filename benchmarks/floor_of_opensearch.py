@@ -74,7 +74,17 @@ class OpenSearchFloor:
         return True
 
     async def newest(self, session: str, limit: int) -> list[str]:
-        last = (await self._client.get(index=self._sessions, id=session))["_source"]["last_seq"]
+        return await self._newest(session, (await self._session(session))["last_seq"], limit)
+
+    async def resume(self, session: str, limit: int) -> list[str]:
+        found = await self._session(session)
+        whole([found.get(name) for name in COLUMNS])
+        return await self._newest(session, found["last_seq"], limit)
+
+    async def _session(self, session: str) -> Any:
+        return (await self._client.get(index=self._sessions, id=session))["_source"]
+
+    async def _newest(self, session: str, last: int, limit: int) -> list[str]:
         first = max(1, last - limit + 1)
         wanted = [{"_id": f"{session}/{seq}", "routing": session} for seq in range(first, last + 1)]
         rows = (await self._client.mget(index=self._messages, body={"docs": wanted}))["docs"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from asyncio import gather
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -68,6 +69,10 @@ class SQLiteFloor:
         rows = self._db.execute(select, (session, limit)).fetchall()
         return [json.loads(row[3])["content"] for row in reversed(rows)]
 
+    async def resume(self, session: str, limit: int) -> list[str]:
+        whole(self._db.execute("SELECT * FROM s WHERE id = ?", (session,)).fetchone())
+        return await self.newest(session, limit)
+
     async def listing(self) -> int:
         select = f"SELECT * FROM s WHERE user_id = ? ORDER BY updated_at DESC LIMIT {LISTED}"  # noqa: S608 - a constant
         return len([whole(row) for row in self._db.execute(select, (USER,)).fetchall()])
@@ -114,8 +119,15 @@ return seq"""
         await self._client.evalsha(self._digest, 3, *keys, now, session, *bodies)
 
     async def newest(self, session: str, limit: int) -> list[str]:
-        rows = [row.split(b"\n", 4) for row in await self._client.lrange(self._log(session), -limit, -1)]
-        return [json.loads(row[4])["content"] for row in rows]
+        return _contents(await self._client.lrange(self._log(session), -limit, -1))
+
+    async def resume(self, session: str, limit: int) -> list[str]:
+        reading = self._client.pipeline(transaction=False)
+        reading.hgetall(self._session(session))
+        reading.lrange(self._log(session), -limit, -1)
+        fields, rows = await reading.execute()
+        whole(_columns(fields))
+        return _contents(rows)
 
     async def listing(self) -> int:
         ids = await self._client.zrevrange(f"{self._prefix}:u:{USER}", 0, LISTED - 1)
@@ -123,6 +135,10 @@ return seq"""
         for id in ids:
             reading.hgetall(self._session(id.decode()))
         return len([whole(_columns(found)) for found in await reading.execute()])
+
+
+def _contents(rows: list[bytes]) -> list[str]:
+    return [json.loads(row.split(b"\n", 4)[4])["content"] for row in rows]
 
 
 def _columns(stored: dict[bytes, bytes]) -> list[Any]:
@@ -180,10 +196,21 @@ RETURNING seq, created"""
         rows = await self._pool.fetch(select, session, limit)
         return [json.loads(row[4])["content"] for row in reversed(rows)]
 
+    async def resume(self, session: str, limit: int) -> list[str]:
+        newest = f"SELECT * FROM {self._schema}.m WHERE session = $1 ORDER BY seq DESC LIMIT $2"  # noqa: S608
+        select = f"SELECT s.*, ARRAY({newest.replace('*', 'm', 1)}) FROM {self._schema}.s s WHERE id = $1"  # noqa: S608
+        row = await self._pool.fetchrow(select, session, limit)
+        _session(row)
+        return [json.loads(message[4])["content"] for message in reversed(row[len(COLUMNS)])]
+
     async def listing(self) -> int:
         select = f"SELECT * FROM {self._schema}.s WHERE user_id = $1 ORDER BY updated_at DESC LIMIT {LISTED}"  # noqa: S608
         rows = await self._pool.fetch(select, USER)
-        return len([[*row[:14], *map(json.loads, row[14:17]), *row[17:]] for row in rows])
+        return len([_session(row) for row in rows])
+
+
+def _session(row: Any) -> list[Any]:
+    return [*row[:14], *map(json.loads, row[14:17]), *row[17 : len(COLUMNS)]]
 
 
 class MongoFloor:
@@ -227,6 +254,13 @@ class MongoFloor:
         wanted = {"_id": {"$gt": {"s": session}, "$lt": {"s": session, "q": Int64(2**62)}}}
         rows = await self._messages.find(wanted, batch_size=limit + 1).sort("_id", -1).limit(limit).to_list()
         return [json.loads(row["payload"])["content"] for row in reversed(rows)]
+
+    async def resume(self, session: str, limit: int) -> list[str]:
+        """Two requests at the same time: one of both (`$lookup`) takes the server longer."""
+        finding: Any = self._sessions.find_one({"_id": session})
+        found, messages = await gather(finding, self.newest(session, limit))
+        whole([found.get(name) for name in COLUMNS])
+        return messages
 
     async def listing(self) -> int:
         rows = await self._sessions.find({"user_id": USER}).sort("updated_at", -1).limit(LISTED).to_list()

@@ -17,7 +17,7 @@ from itertools import pairwise
 from statistics import median
 from time import perf_counter
 
-from candidate import FLOOR, LISTED, OURS, Candidate, fill, make
+from candidate import FLOOR, LISTED, OURS, Candidate, Resumes, fill, make
 
 TEXT = "A window seat to Oslo, please, and a vegetarian meal if there is one. " * 6
 TURN = 4
@@ -40,9 +40,18 @@ async def latency(calls: int, call: Callable[[], Awaitable[object]]) -> float:
 
 
 async def read(candidate: Candidate, session: str, limit: int) -> None:
-    found = await candidate.newest(session, limit)
-    if len(found) != limit:
-        raise AssertionError(f"{limit} messages were to be read, and {len(found)} came")
+    check(await candidate.newest(session, limit), limit)
+
+
+def check(found: list[str], wanted: int) -> None:
+    if len(found) != wanted:
+        raise AssertionError(f"{wanted} messages were to be read, and {len(found)} came")
+
+
+async def request(candidate: Resumes, session: str, limit: int) -> None:
+    """What an agent does for one question: read the session and its newest messages, and write a turn."""
+    check(await candidate.resume(session, limit), limit)
+    await candidate.append(session, [TEXT] * TURN)
 
 
 async def throughput(candidate: Candidate, session: str, writers: int, calls: int) -> tuple[float, dict[str, int]]:
@@ -93,6 +102,9 @@ async def measure(
     found["append"] = found[f"append at {lengths[1]}"]
     found["turn of 4"] = await latency(calls, lambda: candidate.append(session, [TEXT] * TURN))
     found["last 50"] = found[f"last {TAIL} at {lengths[1]}"]
+    if isinstance(candidate, Resumes):
+        asked = min(TAIL, lengths[-1])
+        found["request"] = await latency(calls, lambda c=candidate: request(c, session, asked))
     load = min(LOAD, lengths[-1])
     found["load 1,000"] = await latency(max(1, calls // 10), lambda: read(candidate, session, load))
     with suppress(NotImplementedError):

@@ -32,6 +32,10 @@ class Agentkeep:
     async def newest(self, session: str, limit: int) -> list[str]:
         return [cast("str", message.content) for message in await self.keep.messages.tail(session, limit)]
 
+    async def resume(self, session: str, limit: int) -> list[str]:
+        _, messages = await self.keep.sessions.resume(session, tail=limit)
+        return [cast("str", message.content) for message in messages]
+
     async def listing(self) -> int:
         return len((await self.keep.sessions.list(user_id=USER, limit=LISTED)).items)
 

@@ -16,7 +16,7 @@ from candidate import FLOOR, OURS
 from plots import chart
 from reasons import REASONS
 
-MEASURES = ("append", "turn of 4", "last 50", "load 1,000", "list 20 sessions")
+MEASURES = ("append", "turn of 4", "last 50", "request", "load 1,000", "list 20 sessions")
 OF_PEERS = ("append at 10", "append at 1000", "last 50", "load 1,000")
 _IMPORT = "import time; before = time.process_time(); import agentkeep; print(time.process_time() - before)"
 FAULTS = ("lost", "doubled", "reordered", "refused")
