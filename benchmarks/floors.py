@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from asyncio import gather
+from asyncio import TaskGroup
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -257,10 +257,11 @@ class MongoFloor:
 
     async def resume(self, session: str, limit: int) -> list[str]:
         """Two requests at the same time: one of both (`$lookup`) takes the server longer."""
-        finding: Any = self._sessions.find_one({"_id": session})
-        found, messages = await gather(finding, self.newest(session, limit))
-        whole([found.get(name) for name in COLUMNS])
-        return messages
+        async with TaskGroup() as group:
+            messages = group.create_task(self.newest(session, limit))
+            found: Any = group.create_task(self._sessions.find_one({"_id": session}))
+        whole([found.result().get(name) for name in COLUMNS])
+        return messages.result()
 
     async def listing(self) -> int:
         rows = await self._sessions.find({"user_id": USER}).sort("updated_at", -1).limit(LISTED).to_list()
