@@ -10,10 +10,10 @@ REASONS = {
         "index for each filter and order of a listing (READ-5). With several writers one flush serves them all."
     ),
     "redis": (
-        "A read of messages is a script, because it also looks at the session's life (TTL-1, READ-1). Of 1,000 messages "
-        "it took 1.6 to 1.9 ms of the server's processor time, the floor's LRANGE 0.14 to 0.18; the client took 3.9 ms "
-        "and the floor's 3.0. Of 50 messages the script took 0.08 to 0.10 ms, the floor's LRANGE 0.004 (29 November "
-        "2026, a busy machine)."
+        "A read of messages is a script, because it also looks at the session's life (TTL-1, READ-1). Of 1,000 "
+        "messages it took 1.6 to 1.9 ms of the server's processor time, the floor's LRANGE 0.14 to 0.18; the client "
+        "took 3.9 ms and the floor's 3.0. Of 50 messages the script took 0.08 to 0.10 ms, the floor's LRANGE 0.004 "
+        "(29 November 2026, a busy machine)."
     ),
     "postgres": (
         "All figures beside the floor are within the aim. The search index stays in the append: a trial on an earlier "
