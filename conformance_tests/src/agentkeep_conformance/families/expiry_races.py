@@ -97,10 +97,10 @@ async def _is_active(view: View, name: str) -> bool:
     return await view.sessions.find_active(name) is not None
 
 
-Look = Callable[[View, str], Coroutine[Any, Any, bool]]
-_READS: tuple[Look, ...] = (_is_found, _is_counted, _has_log, _is_among, _is_got)
+SessionRead = Callable[[View, str], Coroutine[Any, Any, bool]]
+_READS: tuple[SessionRead, ...] = (_is_found, _is_counted, _has_log, _is_among, _is_got)
 """Each of them tells whether a session is there. A reader goes from one to the next."""
-LOOKS: tuple[Look, ...] = (*_READS, _is_resumed, _is_active)
+SESSION_READS: tuple[SessionRead, ...] = (*_READS, _is_resumed, _is_active)
 """Of a session that its user's name names."""
 
 

@@ -16,7 +16,7 @@ from agentkeep import Keep, PersistenceError, View
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
-from agentkeep_conformance.families.expiry_races import LOOKS, Look
+from agentkeep_conformance.families.expiry_races import SESSION_READS, SessionRead
 from agentkeep_conformance.samples import PATIENCE_SECONDS, HandClock, said, until
 
 _IDLE = timedelta(seconds=1)
@@ -115,9 +115,9 @@ async def _done(call: Awaitable[Any]) -> None:
         return
 
 
-def _look(views: Sequence[View], name: str) -> dict[Look, asyncio.Task[bool]]:
+def _look(views: Sequence[View], name: str) -> dict[SessionRead, asyncio.Task[bool]]:
     """Every reader at once, in one view or another, and after the next write in the other."""
-    looks = (*LOOKS, _is_searched) if views[0].capabilities.search else LOOKS
+    looks = (*SESSION_READS, _is_searched) if views[0].capabilities.search else SESSION_READS
     first = list(WRITES).index(name)
     return {
         look: asyncio.create_task(look(views[number % len(views)], name)) for number, look in enumerate(looks, first)
@@ -128,7 +128,7 @@ async def _is_searched(view: View, name: str) -> bool:
     return len(await view.messages.search("aardvark", user_id=name)) > 0
 
 
-async def _check(name: str, reading: dict[Look, asyncio.Task[bool]], views: Sequence[View]) -> None:
+async def _check(name: str, reading: dict[SessionRead, asyncio.Task[bool]], views: Sequence[View]) -> None:
     """What one reader saw as expired, no reader sees again."""
     saw_its_end = [look.__name__ for look, task in reading.items() if not await task]
     again = [look.__name__ for look, task in _look(views, name).items() if await task]

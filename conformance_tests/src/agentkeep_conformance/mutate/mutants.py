@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agentkeep_conformance.mutate import python_rules, text_rules
 from agentkeep_conformance.mutate.changes import Change
-from agentkeep_conformance.mutate.parts import Parts
+from agentkeep_conformance.mutate.parts import NamedParts
 from agentkeep_conformance.mutate.touched import NAMED, block_at
 
 
@@ -63,7 +63,7 @@ class Mutant:
 def mutants_of(folder: Path, files: list[str], without: list[str]) -> list[Mutant]:
     """All mutants of a package, in the order of its files. `files` and `without`: parts of paths, to choose by."""
     found: list[Mutant] = []
-    parts = Parts(folder)
+    parts = NamedParts(folder)
     for file in sorted(folder.rglob("*")):
         path = file.relative_to(folder).as_posix()
         chosen = not files or any(part in path for part in files)

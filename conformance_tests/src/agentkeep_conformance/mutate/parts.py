@@ -27,7 +27,7 @@ class Part:
     end: int
 
 
-class Parts:
+class NamedParts:
     """Those of one package."""
 
     def __init__(self, folder: Path) -> None:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
-from agentkeep_conformance.mutate.parts import Parts
+from agentkeep_conformance.mutate.parts import NamedParts
 
 FILE = "AGENTKEEP_MUTATE_TOUCHED"
 """The environment's variable with the file's path."""
@@ -80,7 +80,7 @@ def _end(body: list[ast.stmt]) -> Position:
 
 def instrument(folder: Path) -> None:
     """Change each module of a copied package, and put beside it what they call."""
-    names = Parts(folder).names
+    names = NamedParts(folder).names
     (folder.parent / f"{_TELLS}.py").write_text(
         f"FILE, NAMED, NAMES = {FILE!r}, {NAMED!r}, {set(names)!r}\n{_TELLING}", encoding="utf-8"
     )
