@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -10,9 +12,10 @@ from agentkeep import PersistenceAdapter
 from agentkeep.records import Scope
 from agentkeep_conformance import AdapterConformance
 from agentkeep_memory import MemoryAdapter
-from agentkeep_memory.client import Database
+from agentkeep_memory.client import Client, Database
 from agentkeep_memory.messages import MemoryMessages
 from agentkeep_memory.sessions import MemorySessions
+from msgspec.structs import replace
 
 
 class Memory(MemoryAdapter):
@@ -48,6 +51,14 @@ def plant(where: object, name: str, lie: object) -> None:
     """Make core itself lie, in this process and for good: such a fault is run in a process of its own."""
     getattr(where, name)
     setattr(where, name, lie)
+
+
+async def bring_back_late(client: Client, scope: Scope, session_id: str) -> None:
+    """What a write does that looks whether a session lives, and then waits: one that expired meanwhile lives on."""
+    entry = client.find_any(scope, session_id, client.now())
+    await asyncio.sleep(0.05)
+    if entry is not None and entry.is_expired(client.now()):
+        entry.record = replace(entry.record, expires_at=client.now() + timedelta(seconds=1))
 
 
 def of_anyone(database: Database, scope: Scope, session_id: str) -> Scope:

@@ -1,13 +1,10 @@
 """An update looks whether the session lives, waits, and then gives it a new end."""
 
-import asyncio
-from datetime import timedelta
 from typing import Any
 
 from agentkeep.records import Scope, SessionRecord
 from agentkeep_memory.sessions import MemorySessions
-from msgspec.structs import replace
-from over import OverMemory
+from over import OverMemory, bring_back_late
 
 FAMILY = "expiry_races"
 CLAUSE = "TTL-1"
@@ -15,10 +12,7 @@ CLAUSE = "TTL-1"
 
 class Sessions(MemorySessions):
     async def update(self, scope: Scope, session_id: str, *arguments: Any, **options: Any) -> SessionRecord:
-        entry = self._client.find_any(scope, session_id, self._client.now())
-        await asyncio.sleep(0.05)
-        if entry is not None and entry.is_expired(self._client.now()):
-            entry.record = replace(entry.record, expires_at=self._client.now() + timedelta(seconds=1))
+        await bring_back_late(self._client, scope, session_id)
         return await super().update(scope, session_id, *arguments, **options)
 
 

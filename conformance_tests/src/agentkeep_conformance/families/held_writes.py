@@ -12,11 +12,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from agentkeep import Keep, PersistenceError, View
+from agentkeep import Keep, View
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.expiry_races import SESSION_READS, SessionRead
+from agentkeep_conformance.families.faults import error_of
 from agentkeep_conformance.samples import PATIENCE_SECONDS, HandClock, said, until
 
 _IDLE = timedelta(seconds=1)
@@ -32,7 +33,7 @@ WRITES: dict[str, Callable[[View, str], Awaitable[Any]]] = {
     "touch with an end": lambda view, name: view.sessions.touch(name, ttl=3_600),
     "update the ends": lambda view, name: view.sessions.update(name, idle_ttl=3_600),
 }
-"""Each moves the end of a session. The user of a session has its name."""
+"""Each moves the end of a session, or is refused if it comes too late. The user of a session has its name."""
 
 
 class StoppingClock(HandClock):
@@ -77,7 +78,7 @@ async def _stop_after_the_beginning(clock: StoppingClock, views: Sequence[Keep],
     await _store(views[0], name)
     clock.now += _USED_AFTER
     clock.stop_next()
-    writing = asyncio.create_task(_done(WRITES[name](views[0], name)))
+    writing = asyncio.create_task(error_of(WRITES[name](views[0], name)))
 
     async def is_held_or_over() -> bool:
         return clock.stopped.is_set() or writing.done()
@@ -95,7 +96,7 @@ async def _write_at_the_end(views: Sequence[Keep]) -> None:
     for name in WRITES:
         await _store(views[0], name)
     await asyncio.sleep(_IDLE.total_seconds() - _MEANWHILE)
-    writing = [asyncio.create_task(_done(write(views[0], name))) for name, write in WRITES.items()]
+    writing = [asyncio.create_task(error_of(write(views[0], name))) for name, write in WRITES.items()]
     await asyncio.sleep(_MEANWHILE)
     reading = {name: _look(views, name) for name in WRITES}
     await asyncio.gather(*writing)
@@ -105,14 +106,6 @@ async def _write_at_the_end(views: Sequence[Keep]) -> None:
 
 async def _store(view: Keep, name: str) -> None:
     await view.messages.append(name, [said("aardvark")], create={"user_id": name, "idle_ttl": _IDLE})
-
-
-async def _done(call: Awaitable[Any]) -> None:
-    """A write that comes too late is refused."""
-    try:
-        await call
-    except PersistenceError:
-        return
 
 
 def _look(views: Sequence[View], name: str) -> dict[SessionRead, asyncio.Task[bool]]:

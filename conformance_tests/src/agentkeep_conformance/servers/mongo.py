@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pymongo
@@ -16,7 +17,7 @@ from agentkeep_conformance.servers.programs import program
 from agentkeep_conformance.servers.run import current_run, free_ports
 from agentkeep_conformance.servers.started import Node, Started
 
-INSTALL = "docker/native/install mongo"
+_INSTALL = "docker/native/install mongo"
 _SET = "agentkeep"
 _PORT = 27017
 _IMAGE = "mongo:8.0.13"
@@ -148,15 +149,18 @@ def check(dsn: str) -> str:
 
 def _start(name: str, port: int, *, replica_set: bool) -> Process:
     run = current_run()
-    mongod = program("mongod", INSTALL)
     folder = run.data(name)
-    place = ["--dbpath", str(folder), "--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
     if not replica_set:
-        return run.process(name, [mongod, *place, "--auth"])
+        return start_mongod(name, folder, port, ["--auth"])
     key = folder / "members.key"  # what members show one another; with it a client must show a password
     key.write_text(run.password)
     key.chmod(0o600)
-    return run.process(name, [mongod, *place, "--replSet", _SET, "--keyFile", str(key)])
+    return start_mongod(name, folder, port, ["--replSet", _SET, "--keyFile", str(key)])
+
+
+def start_mongod(name: str, folder: Path, port: int, options: Sequence[str]) -> Process:
+    place = ["--dbpath", str(folder), "--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
+    return current_run().process(name, [program("mongod", _INSTALL), *place, *options])
 
 
 def _initiate(direct: str, ports: Sequence[int]) -> None:

@@ -6,8 +6,7 @@ import trustme
 
 from agentkeep_conformance.servers.chosen import Running
 from agentkeep_conformance.servers.model import NotRun
-from agentkeep_conformance.servers.mongo import INSTALL, check
-from agentkeep_conformance.servers.programs import program
+from agentkeep_conformance.servers.mongo import check, start_mongod
 from agentkeep_conformance.servers.run import current_run, free_ports
 from agentkeep_conformance.servers.started import Started
 
@@ -24,15 +23,13 @@ class MongoTls:
         raise NotRun("it is started from a program of this machine, or given by its URL")
 
     def native(self) -> Running:
-        run = current_run()
-        folder = run.data(self.name)
+        folder = current_run().data(self.name)
         authority = trustme.CA()
         authority.cert_pem.write_to_path(folder / "authority.pem")
         authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "own.pem")
         (port,) = free_ports(1)
-        place = ["--dbpath", str(folder), "--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
         tls = ["--tlsMode", "requireTLS", "--tlsCertificateKeyFile", str(folder / "own.pem")]
-        process = run.process(self.name, [program("mongod", INSTALL), *place, *tls])
+        process = start_mongod(self.name, folder, port, tls)
         options = f"directConnection=true&tls=true&tlsCAFile={folder / 'authority.pem'}"
         server = Started(f"mongodb://127.0.0.1:{port}/?{options}", [process], self.check)
         server.wait()

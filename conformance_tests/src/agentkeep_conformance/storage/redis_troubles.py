@@ -43,7 +43,7 @@ class RedisTroubles(Enrolment):
     @asynccontextmanager
     async def fill(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
         check_ours(self.server)
-        yield Trouble(dsn, partial(_out_of_memory, dsn))
+        yield Trouble(dsn, partial(_configured, dsn, "maxmemory", "1"))
 
     @asynccontextmanager
     async def hold_writes(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
@@ -54,7 +54,7 @@ class RedisTroubles(Enrolment):
         """MISCONF and NOREPLICAS."""
         check_ours(self.server)
         yield Trouble(dsn, partial(_unsaved, dsn))
-        yield Trouble(dsn, partial(_alone, dsn))
+        yield Trouble(dsn, partial(_configured, dsn, "min-replicas-to-write", "1"))
 
     async def durabilities(self, dsn: str, namespace: str) -> AsyncGenerator[tuple[Durability, PersistenceAdapter]]:
         check_ours(self.server)
@@ -92,12 +92,13 @@ async def _replica(dsn: str) -> AsyncGenerator[None]:
 
 
 @asynccontextmanager
-async def _out_of_memory(dsn: str) -> AsyncGenerator[None]:
-    await _on_all(dsn, "CONFIG", "SET", "maxmemory", "1")
+async def _configured(dsn: str, setting: str, value: str) -> AsyncGenerator[None]:
+    """With a setting that is 0 otherwise."""
+    await _on_all(dsn, "CONFIG", "SET", setting, value)
     try:
         yield
     finally:
-        await _on_all(dsn, "CONFIG", "SET", "maxmemory", "0")
+        await _on_all(dsn, "CONFIG", "SET", setting, "0")
 
 
 @asynccontextmanager
@@ -116,15 +117,6 @@ async def _unsaved(dsn: str) -> AsyncGenerator[None]:
             yield
         finally:
             await client.execute_command("CONFIG", "SET", "dir", folder, "save", "")
-
-
-@asynccontextmanager
-async def _alone(dsn: str) -> AsyncGenerator[None]:
-    await _on_all(dsn, "CONFIG", "SET", "min-replicas-to-write", "1")
-    try:
-        yield
-    finally:
-        await _on_all(dsn, "CONFIG", "SET", "min-replicas-to-write", "0")
 
 
 @asynccontextmanager
