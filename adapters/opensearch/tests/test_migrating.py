@@ -3,66 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from copy import deepcopy
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from agentkeep import Keep, NewMessage, SessionNotFound
-from agentkeep.errors import PersistenceError
+from agentkeep import Keep, NewMessage
 from agentkeep_conformance import failover
 from agentkeep_conformance.failover import check_logs, told_while
 from agentkeep_conformance.servers.opensearch import request as ask
-from agentkeep_conformance.storage.opensearch import indices, stored_bytes
-from agentkeep_opensearch import OpenSearchAdapter, migrating, schema, statements
+from agentkeep_conformance.storage.opensearch import stored_bytes
 from agentkeep_opensearch.bulk import GONE
-from agentkeep_opensearch.client import Client
+
+from .migrations import check_ended, left, migrate, next_release, requests_seen
 
 pytestmark = pytest.mark.anyio
 
-_MOST_REQUESTS = 60
 _TASKS, _ROUNDS = 2, 6
 _PROCESSES = 3
-_SHORT = {"timeout": 3}
-
-
-@contextmanager
-def next_release(*, lease: int = 30) -> Generator[None]:
-    """What opens within this knows version 2 of the schema. It migrates in small steps."""
-
-    def load_json(name: str) -> dict[str, Any]:
-        found = deepcopy(statements.load_json(name))
-        if "_meta" in found:
-            found["_meta"] = {"version": 2, "oldest": 1}
-        return found
-
-    with (
-        patch.object(schema, "VERSION", 2),
-        patch.object(schema, "load_json", load_json),
-        patch.object(migrating, "_FEW", 50),
-        patch.object(migrating, "_DOCUMENTS", 50),
-        patch.object(migrating, "_LEASE_SECONDS", lease),
-    ):
-        yield
-
-
-async def migrate(dsn: str, prefix: str) -> None:
-    async with Keep(OpenSearchAdapter.from_url(dsn, prefix=prefix)) as keep:
-        assert (await keep.health()).schema_version == 2
-
-
-def check_ended(dsn: str, prefix: str) -> None:
-    """The two new indices, each with its two aliases, and no document that only a migration writes."""
-    found = indices(dsn, prefix)
-    assert list(found) == [f"{prefix}-messages-2", f"{prefix}-sessions-2"]
-    for name, index in found.items():
-        alias = name.removesuffix("-2")
-        marks: dict[str, Any] = {f"{prefix}-migrated": {}} if alias.endswith("-sessions") else {}
-        assert index["aliases"] == {alias: {}, f"{alias}-removals": {"is_write_index": True}} | marks
-        assert "blocks" not in index["settings"]["index"]
-    assert _left(dsn, prefix) == 0
 
 
 async def test_nothing_acknowledged_is_lost_and_nothing_doubled(keep: Keep, dsn: str, prefix: str) -> None:
@@ -130,94 +87,10 @@ async def test_what_was_removed_during_a_migration_stays_removed(keep: Keep, dsn
     assert f"{prefix}gone".encode() not in stored
 
 
-class _KilledError(Exception):
-    pass
-
-
-@contextmanager
-def killed_before(number: int) -> Generator[None]:
-    """The adapters that open within this fail before their n-th request, and before all further ones."""
-    whole = Client.request
-    sent = 0
-
-    async def request(*args: Any, **kwargs: Any) -> Any:
-        nonlocal sent
-        sent += 1
-        if sent >= number:
-            raise _KilledError
-        return await whole(*args, **kwargs)
-
-    with patch.object(Client, "request", request):
-        yield
-
-
-async def test_a_migration_that_was_killed_is_finished_by_the_next_process(dsn: str, prefix: str) -> None:
-    """Before every fifth of its requests. A process of this release goes on in between, or gets an error."""
-    ended = False
-    for number in range(2, _MOST_REQUESTS, 5):
-        part = f"{prefix}x{number}"
-        async with Keep(OpenSearchAdapter.from_url(dsn, prefix=part, **_SHORT)) as keep:
-            for session in ("s", "gone", "kept"):
-                await keep.messages.append(session, [NewMessage(role="user", content="x", id="m")], create={})
-            with next_release(lease=1):
-                try:
-                    with killed_before(number):
-                        await migrate(dsn, part)
-                    ended = True
-                except (_KilledError, PersistenceError):
-                    pass
-            deleted, appended = await _go_on(keep)
-            with next_release():
-                await migrate(dsn, part)
-            check_ended(dsn, part)
-            assert len(await keep.messages.tail("s", 9)) == 1 + appended
-            if deleted:
-                with pytest.raises(SessionNotFound):
-                    await keep.sessions.get("gone")
-            await keep.messages.append("kept", [NewMessage(role="user", content="y")])
-            assert [message.content for message in await keep.messages.tail("kept", 9)] == ["x", "y"]
-        ask(dsn, "DELETE", f"/{part}-messages-2,{part}-sessions-2")
-        if ended:
-            break
-    assert ended, "a migration has more requests than were tried"
-
-
-async def _go_on(keep: Keep) -> tuple[bool, bool]:
-    """Whether a removal and an append were possible."""
-    try:
-        await keep.sessions.delete("gone")
-        await keep.messages.append("s", [NewMessage(role="user", content="y")])
-    except PersistenceError:
-        return False, False
-    return True, True
-
-
-@contextmanager
-def requests_seen(after: Callable[[str, Any], None]) -> Generator[list[str]]:
-    """The paths that are asked for within this. `after` is called with path and body after each reply."""
-    whole = Client.request
-    paths: list[str] = []
-
-    async def request(client: Client, method: str, path: str, body: Any = None, **kwargs: Any) -> Any:
-        reply = await whole(client, method, path, body, **kwargs)
-        paths.append(path)
-        after(path, body)
-        return reply
-
-    with patch.object(Client, "request", request):
-        yield paths
-
-
 def _leave_one(dsn: str, prefix: str) -> None:
     """What a writer leaves who learned of the migration, and wrote after its end."""
     path = f"/{prefix}-messages/_doc/late?routing=r&version=5&version_type=external_gte&refresh=true"
     ask(dsn, "PUT", path, {GONE: True})
-
-
-def _left(dsn: str, prefix: str) -> int:
-    """How many such documents there are."""
-    ask(dsn, "POST", f"/{prefix}-messages/_refresh")
-    return ask(dsn, "POST", f"/{prefix}-messages/_count", {"query": {"term": {GONE: True}}})["count"]
 
 
 async def test_a_sweep_asks_nothing_of_messages_that_never_migrated(keep: Keep, prefix: str) -> None:
@@ -228,13 +101,13 @@ async def test_a_sweep_asks_nothing_of_messages_that_never_migrated(keep: Keep, 
     assert not [path for path in paths if f"{prefix}-messages" in path]
 
 
-async def test_a_sweep_removes_what_late_writers_left(keep: Keep, dsn: str, prefix: str) -> None:
+async def test_a_sweep_removes_what_late_writersleft(keep: Keep, dsn: str, prefix: str) -> None:
     with next_release():
         await migrate(dsn, prefix)
     for _ in range(2):
         _leave_one(dsn, prefix)
         await keep.sweep()
-        assert _left(dsn, prefix) == 0
+        assert left(dsn, prefix) == 0
 
 
 async def test_a_sweep_leaves_to_a_migration_what_it_needs(keep: Keep, dsn: str, prefix: str) -> None:
@@ -255,27 +128,8 @@ async def test_a_sweep_leaves_to_a_migration_what_it_needs(keep: Keep, dsn: str,
 
     with requests_seen(close_once_found):
         await keep.sweep()
-    assert _left(dsn, prefix) == 1
+    assert left(dsn, prefix) == 1
     for kind in ("messages", "sessions"):
         set_closed(kind, is_closed=False)
     await keep.sweep()
-    assert _left(dsn, prefix) == 0
-
-
-@pytest.mark.parametrize("index", ["messages-1", "messages-2"])
-async def test_a_migration_that_was_killed_with_blocked_indices_is_finished(
-    keep: Keep, dsn: str, prefix: str, index: str
-) -> None:
-    await keep.messages.append("s", [NewMessage(role="user", content="x")], create={})
-
-    def die(path: str, body: Any) -> None:
-        if path.startswith(f"/{prefix}-{index},") and path.endswith("_block/write"):
-            raise _KilledError
-
-    with next_release(lease=1), requests_seen(die), pytest.raises(_KilledError):
-        await migrate(dsn, prefix)
-    with next_release():
-        await migrate(dsn, prefix)
-    check_ended(dsn, prefix)
-    await keep.messages.append("s", [NewMessage(role="user", content="y")])
-    assert [message.content for message in await keep.messages.tail("s", 9)] == ["x", "y"]
+    assert left(dsn, prefix) == 0

@@ -23,6 +23,8 @@ _FEW = 1_000
 """If a pass copies fewer documents, the writers wait for the last one."""
 _DOCUMENTS = 100
 """In one step of the server's reindex: it holds them in memory."""
+_MOST_TRIES = 6
+"""Of one pass that the server fails, as it may do for want of memory or while the lease goes to another process."""
 _GONE_AT_ONCE = 1_000
 """Empty documents in one request that removes them."""
 
@@ -147,26 +149,49 @@ class Migration:
             },
             "dest": {"index": new, "version_type": "external"},
         }
-        params = {"wait_for_completion": "false", "refresh": "true"}
-        started = await self._client.request("POST", "/_reindex", body, effect=Effect.REPEATABLE, params=params)
-        result = await self._result_of(started["task"])
+        copied = await self._reindex(body)
         self._copied_up_to[old] = min(each["global_checkpoint"] for each in copies) + 1
-        return int(result["created"]) + int(result["updated"])
+        return copied
 
-    async def _result_of(self, task: str) -> Reply:
+    async def _reindex(self, body: dict[str, Any]) -> int:
+        """How many documents were copied. A second try skips what the first one copied, as their versions are equal."""
+        copied, pause = 0, _POLL_SECONDS
+        params = {"wait_for_completion": "false", "refresh": "true"}
+        for _ in range(_MOST_TRIES):
+            started = await self._client.request("POST", "/_reindex", body, effect=Effect.REPEATABLE, params=params)
+            reply = await self._ended(started["task"])
+            result = reply.get("response", {})
+            copied += int(result.get("created", 0)) + int(result.get("updated", 0))
+            cause = _cause_of_failure(reply)
+            if cause is None:
+                return copied
+            await self._change([])  # raises if another process has taken the lease, and that is why it failed
+            await asyncio.sleep(pause)
+            pause *= 2
+        tries = f"{_MOST_TRIES} times: {cause} (GET /_tasks/{started['task']} says more)"
+        raise Unavailable(f"{self._client.server}: the copy of {body['source']['index']} to a new index failed {tries}")
+
+    async def _ended(self, task: str) -> Reply:
         renewed = time.monotonic()
         while True:
             reply = await self._client.request("GET", f"/_tasks/{task}")
             if reply["completed"]:
-                break
+                return reply
             if time.monotonic() > renewed + _LEASE_SECONDS / 4:
                 await self._change([])
                 renewed = time.monotonic()
             await asyncio.sleep(_POLL_SECONDS)
-        response = reply.get("response", {})
-        if "error" in reply or response.get("failures"):
-            raise Unavailable(f"{self._client.server}: a reindex failed: GET /_tasks/{task} says why")
-        return response
+
+
+def _cause_of_failure(reply: Reply) -> str | None:
+    """The server's name for it. Its text may show a part of a document."""
+    if "error" in reply:
+        return str(reply["error"].get("type"))
+    failures = reply["response"]["failures"]
+    if not failures:
+        return None
+    first = failures[0]  # of a write: {"cause": …}; of a search: {"reason": …}
+    return str((first.get("cause") or first.get("reason") or first).get("type"))
 
 
 async def finish(client: Client, names: Names, plans: Sequence[Plan]) -> None:
