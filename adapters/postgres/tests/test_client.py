@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,8 @@ from agentkeep import Keep, NewMessage
 from agentkeep.errors import AdapterNotInstalled, OutcomeUnknown, Unavailable
 from agentkeep_conformance.proxy import Fault, Proxy
 from agentkeep_postgres import PostgresAdapter, errors, urls
+from agentkeep_postgres.drivers import Row
+from agentkeep_postgres.statements import Statement
 from sqlalchemy.ext.asyncio import create_async_engine
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
+_SCANS = Statement("SELECT current_setting('enable_seqscan'), pg_backend_pid() FROM pg_sleep(0.1)", ())
 DRIVERS = pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 
 
@@ -125,3 +129,30 @@ def test_a_value_that_the_server_refuses_is_not_quoted() -> None:
     said = errors.translated(ServerError('invalid input syntax for type bigint: "secret"'), "postgresql://host/db")
     assert "secret" not in str(said)
     assert "22P02" in str(said)
+
+
+async def _scans(adapter: PostgresAdapter) -> Sequence[Row]:
+    return await adapter._client.read(_SCANS, {})  # pyright: ignore[reportPrivateUsage] - on a connection of the keep
+
+
+@DRIVERS
+async def test_our_connections_plan_without_scans_of_tables_and_a_callers_do_not(
+    database: Database, driver: str
+) -> None:
+    """COST-4: each connection that a keep opens. What a caller's engine is set to is the caller's."""
+    adapter = PostgresAdapter.from_url(url_for(database.dsn, driver), prefix=database.prefix)
+    async with Keep(adapter):
+        found = await asyncio.gather(*(_scans(adapter) for _ in range(4)))
+    assert [rows[0][0] for rows in found] == ["off"] * 4
+    assert len({rows[0][1] for rows in found}) > 1, "they had more than one connection"
+    engine = create_async_engine(url_for(database.dsn, driver))
+    adapter = PostgresAdapter(engine, prefix=database.prefix)
+    async with Keep(adapter):
+        assert (await _scans(adapter))[0][0] == "on"
+    await engine.dispose()
+
+
+async def test_a_pooler_passes_no_setting_of_ours_on(database: Database, bouncer: str) -> None:
+    adapter = PostgresAdapter.from_url(bouncer, prefix=database.prefix)
+    async with Keep(adapter):
+        assert (await _scans(adapter))[0][0] == "on"

@@ -6,135 +6,26 @@ Without statistics each plan is made while the tables are empty and kept, as by 
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
-from agentkeep_postgres.listing import Call, Listing, candidates, conditions, values_of
-from agentkeep_postgres.statements import Names, Statement, Statements, load_statements
+from agentkeep_postgres.listing import Listing, candidates, conditions, values_of
 from agentkeep_postgres.sweep import removal_of_expired
-from psycopg.sql import SQL, Identifier, Literal
 
 if TYPE_CHECKING:
     from .conftest import Database
 
+from .plans import OF_ONE_ROW, STATISTICS, check, grown, nodes, statements_of
+
 pytestmark = pytest.mark.anyio
+
+_TIED = 21_000
+"""With statistics of one row, all indexes cost the same. Two kinds of call then keep a wrong one (README)."""
 
 _SCOPE = Scope("t")
 _NEWEST = SessionOrder("updated_at", True)
-_GROW = """
-INSERT INTO {p}sessions (tenant, id, user_id, agent_name, status, state, metadata, counters, parent_id, version,
-    message_count, last_seq, created_at, updated_at, has_labels)
-SELECT 't', 's' || n, 'u' || n % 200, 'a' || n % 50, (ARRAY['active', 'completed', 'abandoned'])[1 + n % 3], '{}', '{}',
-    '{}', 'p' || n % 300, 1, 5000, 5000, now() - n * interval '1 second', now() - n * interval '1 second', true
-FROM generate_series({first}, {last}) AS n ORDER BY md5(n::text);
-INSERT INTO {p}labels (tenant, session_id, label, created_at, updated_at)
-SELECT 't', 's' || n, label, now() - n * interval '1 second', now() - n * interval '1 second'
-FROM generate_series({first}, {last}) AS n,
-    unnest(ARRAY['of ' || n % 5, CASE WHEN n > 19990 THEN 'rare' ELSE 'common' END, 'half ' || n % 2]) AS label
-ORDER BY md5(n::text);
-INSERT INTO {p}messages (tenant, session_id, seq, id, role, created_at, payload, content_key, version, search)
-SELECT 't', 's' || 1 + n / 5000, n % 5000 + 1, 'm' || n, 'user', now(), '{"content":"x"}', 'k', 1, 'm' || n || ' filler'
-FROM generate_series(3 * ({first} - 1) / 2, 3 * {last} / 2 - 1) AS n;
-"""
-_EXPLAIN = """
-LOAD 'auto_explain';
-SET auto_explain.log_min_duration = 0;
-SET auto_explain.log_analyze = on;
-SET auto_explain.log_nested_statements = on;
-SET auto_explain.log_format = json;
-SET client_min_messages = log;
-SET plan_cache_mode = force_generic_plan;
-"""
-_SMALL, _LARGE = 3_200, 20_000
-STATISTICS = ["none", "none, planned while small", "fresh", "fresh, planned for the values"]
-
-
-class Explained:
-    """One connection of a process that prepares a statement once. It collects each plan, those in functions too."""
-
-    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        self._connection = connection
-        self._prepared: dict[str, str] = {}
-        self._plans: list[dict[str, Any]] = []
-        connection.add_notice_handler(self._collect)
-
-    def _collect(self, notice: psycopg.errors.Diagnostic) -> None:
-        _, found, plan = (notice.message_primary or "").partition("plan:\n")
-        if found:
-            self._plans.append(json.loads(plan)["Plan"])
-
-    async def plans(self, statement: Statement, values: dict[str, object]) -> list[dict[str, Any]]:
-        if statement.text not in self._prepared:
-            name = self._prepared[statement.text] = f"statement_{len(self._prepared)}"
-            await self._run(f"PREPARE {name} AS {statement.text}".encode())
-        self._plans.clear()
-        arguments = SQL(", ").join(map(Literal, statement.arguments(values)))
-        name = Identifier(self._prepared[statement.text])
-        await self._run(SQL("EXECUTE {}({})").format(name, arguments))
-        return list(self._plans)
-
-    async def _run(self, text: Any) -> None:
-        async with self._connection.transaction(force_rollback=True):
-            await self._connection.execute(text)
-
-
-@asynccontextmanager
-async def grown(database: Database, calls: list[Call], statistics: str = "none") -> AsyncGenerator[Explained]:
-    """Tables that grew. Without statistics, each call has run on the empty tables, so that its plans are kept."""
-    async with database.keep(), await psycopg.AsyncConnection.connect(database.dsn, autocommit=True) as connection:
-        for table in ("sessions", "labels", "messages"):
-            await database.run(f"ALTER TABLE {{p}}{table} SET (autovacuum_enabled = off)")
-        for command in _EXPLAIN.strip().split("\n"):
-            await connection.execute(command.encode())
-        explained = Explained(connection)
-        if statistics != STATISTICS[0]:
-            await _grow(database, 1, _SMALL)
-        if statistics in STATISTICS[:2]:
-            for statement, values in calls:
-                await explained.plans(statement, values)
-        await _grow(database, 1 if statistics == STATISTICS[0] else _SMALL + 1, _LARGE)
-        if statistics not in STATISTICS[:2]:
-            for table in ("sessions", "labels", "messages"):
-                await database.run(f"ANALYZE {{p}}{table}")
-        if statistics == STATISTICS[3]:
-            await connection.execute("SET plan_cache_mode = force_custom_plan")
-        yield explained
-
-
-async def _grow(database: Database, first: int, last: int) -> None:
-    await database.run(_GROW.replace("{first}", str(first)).replace("{last}", str(last)))
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for child in plan.get("Plans", []):
-        yield from nodes(child)
-
-
-def check(plans: list[dict[str, Any]], *, most: int) -> None:
-    """No scan of a table, and at most so many rows in all of the call's statements."""
-    assert plans, "no plan was seen"
-    shown = json.dumps(plans, indent=1)
-    found = [node for plan in plans for node in nodes(plan)]
-    assert "Seq Scan" not in {node["Node Type"] for node in found}, shown
-    met = sum(
-        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
-        for node in found
-        if "Relation Name" in node
-    )
-    assert met <= most, f"{met} rows\n{shown}"
-
-
-def statements_of(database: Database) -> Statements:
-    return load_statements(Names(None, database.prefix))
-
-
 _APPEND: dict[str, object] = {
     **{"ids": ["new"], "roles": ["user"], "payloads": ["{}"], "keys": ["k"], "searches": ["x"], "times": None},
     **{"may_be_stored": True, "skip": False, "create": None, "expected_version": None, "expected_last_seq": None},
@@ -195,8 +86,10 @@ async def test_every_verb_meets_its_own_rows_alone(database: Database, statistic
     async with grown(database, list(calls.values()), statistics) as explained:
         for name, call in calls.items():
             plans = await explained.plans(*call)
+            tied = statistics == OF_ONE_ROW and name.startswith("append ")
+            most = _TIED if tied else _CALLS[name][2]
             try:
-                check(plans, most=_CALLS[name][2])
+                check(plans, most=most)
             except AssertionError as error:
                 raise AssertionError(f"{name}: {error}") from None
 
@@ -269,10 +162,10 @@ async def test_counting_and_removing_follow_an_index(database: Database, statist
         await database.run("UPDATE {p}sessions SET expires_at = now() - interval '1 minute' WHERE id IN ('s11', 's12')")
         await database.run("UPDATE {p}sessions SET listed = false WHERE id = 's12'")
         plans = await explained.plans(*count)
-        check(plans, most=1_000)
+        check(plans, most=_TIED if statistics == OF_ONE_ROW else 1_000)
         tables = {node.get("Relation Name") for plan in plans for node in nodes(plan)}
         assert tables <= {f"{database.prefix}sessions", None}
-        check(await explained.plans(removal, values), most=1_200)
+        check(await explained.plans(removal, values), most=_TIED if statistics == OF_ONE_ROW else 1_200)
         check(await explained.plans(expired, values), most=50)
 
 

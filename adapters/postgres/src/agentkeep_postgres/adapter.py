@@ -137,6 +137,8 @@ class PostgresAdapter:
             client.behind_pooler = await client.call(lambda held: await_only(client.driver.is_behind_pooler(held)))
         else:
             client.behind_pooler = self._pgbouncer
+        if not client.behind_pooler:  # a pooler would pass the setting on to others; there nothing is prepared
+            await client.set(self._statements["settings"])
         server = await self._server_or_none()
         found = None if server is None else server.schema
         self._migrated_from = 0 if found is None else found.version

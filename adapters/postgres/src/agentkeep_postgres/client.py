@@ -14,7 +14,7 @@ from agentkeep.spi.resend import Attempt, Effect, Resend
 from agentkeep.spi.together import Sending
 from agentkeep.spi.urls import redact
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.util import greenlet_spawn
+from sqlalchemy.util import await_only, greenlet_spawn
 
 from agentkeep_postgres.connections import Closings, OwnConnections
 from agentkeep_postgres.drivers import Driver, ListeningConnection, Row, driver_of
@@ -57,7 +57,9 @@ class Client:
         self._opened_in = os.getpid()
         self._home = asyncio.get_running_loop()
         if self._most is not None:
-            self._at_home = OwnConnections(self._engine, self.driver, self._closings, self._most)
+            self._at_home = OwnConnections(
+                self._engine, self.driver, self._closings, most=self._most, seconds=self.seconds
+            )
 
     async def close(self) -> None:
         """Close what was opened here. The connections of another event loop are closed in that loop, if it runs."""
@@ -130,6 +132,12 @@ class Client:
             return await self._connections().run(lambda held: greenlet_spawn(work, held), attempt, check=False)
 
         return await resend.run(Effect.READ, send)
+
+    async def set(self, settings: Statement) -> None:
+        """Run this on all our own connections of the opening event loop, the later ones too. Not on a caller's."""
+        if isinstance(self._at_home, OwnConnections):
+            self._at_home.settings = settings.text
+            await self.call(lambda held: await_only(self.driver.script(held, settings.text)))
 
     def _unbounded(self) -> Resend:
         return Resend(server=self.address, cause=cause_of, translate=self._translated, seconds=None)

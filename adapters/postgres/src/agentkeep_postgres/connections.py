@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from agentkeep.spi.resend import Attempt
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.util import greenlet_spawn
+from sqlalchemy.util import await_only, greenlet_spawn
 
 from agentkeep_postgres.drivers import Driver
 from agentkeep_postgres.errors import ends_connection
@@ -53,14 +53,17 @@ class Closings:
 
 
 class OwnConnections:
-    def __init__(self, engine: AsyncEngine, driver: Driver, closings: Closings, most: int) -> None:
-        """`most`: how many connections there may be at a time."""
+    def __init__(self, engine: AsyncEngine, driver: Driver, closings: Closings, *, most: int, seconds: float) -> None:
+        """`most`: how many connections there may be at a time. `seconds`: the longest that a call may take."""
         self._engine = engine
         self._driver = driver
         self._closings = closings
         self._idle: list[Any] = []
         self._places = asyncio.Semaphore(most)
+        self._seconds = seconds
         self._is_closed = False
+        self.settings = ""
+        """What each new connection runs first."""
 
     async def run(self, work: Work[T], attempt: Attempt, *, check: bool) -> T:
         """What `work` returns. `check`: look more closely for a connection that died while it was idle (FLT-2)."""
@@ -112,6 +115,12 @@ class OwnConnections:
         lease = self._engine.sync_engine.pool.connect()
         connection = lease.driver_connection
         lease.detach()
+        if self.settings:
+            try:
+                await_only(asyncio.wait_for(self._driver.script(connection, self.settings), self._seconds))
+            except BaseException:
+                self._driver.end(connection)
+                raise
         return connection
 
     def _take_back(self, connecting: asyncio.Future[Any]) -> None:

@@ -30,6 +30,12 @@ SELECT (SELECT max(version) FROM {prefix}schema_version) AS version,
     current_setting('default_transaction_isolation') AS isolation,
     pg_is_in_recovery() AS is_replica
 
+-- name: settings
+-- A plan that is made while a table has one page is kept as long as the connection. Statistics of so small a table let a
+-- scan look cheaper than a look-up by key; the scan then goes on while the table grows (COST-4). No statement of ours
+-- needs one. The functions that statements call set the same for themselves.
+SET enable_seqscan = off
+
 -- name: create_schema
 -- CREATE SCHEMA IF NOT EXISTS needs the right to create a schema even if the schema exists.
 DO $$ BEGIN

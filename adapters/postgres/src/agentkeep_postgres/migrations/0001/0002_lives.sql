@@ -59,7 +59,7 @@ $$;
 
 -- Removes sessions that the caller has locked, with all that belongs to them (SES-6); returns how many.
 CREATE FUNCTION {prefix}remove(p_tenants text[], p_ids text[]) RETURNS bigint
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     gone bigint := coalesce(cardinality(p_ids), 0);
 BEGIN
@@ -140,7 +140,7 @@ $$;
 -- Takes up to `p_limit` expired sessions out of the indexes that listings read (READ-5); they stay for the sweep. It
 -- waits for the writes that hold their locks.
 CREATE FUNCTION {prefix}unlist_expired(p_limit bigint) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     expired record;
 BEGIN

@@ -2,7 +2,7 @@
 
 -- 'created', or 'exists' with the living session of that id (SES-1). `p_draft`: see `new_session`.
 CREATE FUNCTION {prefix}create(p_tenant text, p_draft text, OUT outcome text, OUT session {prefix}sessions)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
     LOOP
         session := {prefix}new_session(p_tenant, p_draft::jsonb);
@@ -25,7 +25,7 @@ CREATE FUNCTION {prefix}update(
     p_tenant text, p_user text, p_id text, p_version bigint, p_changes text, p_add text,
     OUT outcome text, OUT actual bigint, OUT counter text, OUT session {prefix}sessions
 )
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     held record;
     counters jsonb;
@@ -55,7 +55,7 @@ $$;
 
 -- The session, or all NULL if it is absent. With `p_ttl` it has a new fixed end (TTL-3).
 CREATE FUNCTION {prefix}touch(p_tenant text, p_user text, p_id text, p_ttl bigint) RETURNS {prefix}sessions
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     held record;
     session {prefix}sessions;
@@ -86,7 +86,7 @@ CREATE FUNCTION {prefix}fork(
     p_tenant text, p_user text, p_id text, p_at_seq bigint, p_new_id text, p_version bigint, p_changes text,
     OUT outcome text, OUT actual bigint, OUT session {prefix}sessions
 )
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     moment timestamptz;
     changes jsonb := p_changes;
@@ -148,7 +148,7 @@ CREATE FUNCTION {prefix}restore(
     p_record text, p_ids text[], p_seqs text[], p_roles text[], p_times text[], p_payloads text[], p_keys text[],
     p_searches text[], OUT outcome text
 )
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     fields jsonb := p_record;
     session {prefix}sessions := jsonb_populate_record(NULL::{prefix}sessions, fields);
@@ -173,7 +173,7 @@ $$;
 CREATE FUNCTION {prefix}delete(
     p_tenant text, p_user text, p_id text, p_version bigint, OUT outcome text, OUT actual bigint
 )
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
     SELECT version INTO actual FROM {prefix}lock_living(p_tenant, p_user, p_id);
     IF NOT FOUND THEN

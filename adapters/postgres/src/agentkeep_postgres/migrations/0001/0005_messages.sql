@@ -48,7 +48,7 @@ $$;
 CREATE FUNCTION {prefix}cut(
     p_tenant text, p_user text, p_session text, p_after_seq bigint, p_keep_last bigint
 ) RETURNS bigint
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     held record;
     removed bigint;
@@ -85,7 +85,7 @@ $$;
 CREATE FUNCTION {prefix}pop(
     p_tenant text, p_user text, p_session text, OUT outcome text, OUT message {prefix}messages
 )
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     held record;
 BEGIN
@@ -108,7 +108,7 @@ CREATE FUNCTION {prefix}replace(
     p_tenant text, p_user text, p_session text, p_id text, p_expected text, p_role text, p_payload text, p_key text,
     p_search text, OUT outcome text, OUT message {prefix}messages
 )
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     held record;
 BEGIN

@@ -37,7 +37,7 @@ CREATE FUNCTION {prefix}append(
     OUT outcome text, OUT actual bigint, OUT counter text, OUT version bigint, OUT last_seq bigint,
     OUT moment timestamptz, OUT seqs text[], OUT roles text[], OUT payloads text[], OUT times text[]
 )
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     held record;
     draft jsonb;

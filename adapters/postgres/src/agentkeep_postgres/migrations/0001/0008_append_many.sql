@@ -10,7 +10,7 @@ CREATE FUNCTION {prefix}append_many(
     p_tenants text[], p_users text[], p_sessions text[], p_added text[], p_last_times text[], p_places text[],
     p_numbers text[], p_ids text[], p_roles text[], p_times text[], p_payloads text[], p_keys text[], p_searches text[]
 ) RETURNS TABLE (place int, last_seq bigint, version bigint, moment timestamptz)
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     held record;
     first_expiry timestamptz;
