@@ -156,6 +156,7 @@ class Migration:
     async def _reindex(self, body: dict[str, Any]) -> int:
         """How many documents were copied. A second try skips what the first one copied, as their versions are equal."""
         copied, pause = 0, _POLL_SECONDS
+        cause: str | None = None
         params = {"wait_for_completion": "false", "refresh": "true"}
         for _ in range(_MOST_TRIES):
             started = await self._client.request("POST", "/_reindex", body, effect=Effect.REPEATABLE, params=params)
@@ -168,8 +169,8 @@ class Migration:
             await self._change([])  # raises if another process has taken the lease, and that is why it failed
             await asyncio.sleep(pause)
             pause *= 2
-        tries = f"{_MOST_TRIES} times: {cause} (GET /_tasks/{started['task']} says more)"
-        raise Unavailable(f"{self._client.server}: the copy of {body['source']['index']} to a new index failed {tries}")
+        what = f"the copy of {body['source']['index']} to a new index"
+        raise Unavailable(f"{self._client.server}: {what} failed {_MOST_TRIES} times: {cause}")
 
     async def _ended(self, task: str) -> Reply:
         renewed = time.monotonic()
