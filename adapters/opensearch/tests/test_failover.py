@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 from agentkeep import Keep, NewMessage, OutcomeUnknown, Unavailable
@@ -13,6 +14,7 @@ from agentkeep_conformance.servers import OPENSEARCH_CLUSTER, NotRun
 from agentkeep_conformance.servers.opensearch import request as ask
 from agentkeep_conformance.storage.opensearch import drop_indices
 from agentkeep_opensearch import OpenSearchAdapter
+from agentkeep_opensearch.listing import Refresher
 
 pytestmark = pytest.mark.anyio
 
@@ -119,3 +121,30 @@ async def test_a_keep_of_one_host_says_that_it_is_gone_and_works_when_it_is_back
         await asyncio.to_thread(OPENSEARCH_CLUSTER.restart)
         await keep.messages.append("s", [NewMessage(role="user", content="after")])
         assert [message.content for message in await keep.messages.tail("s", 9)] == ["before", "after"]
+
+
+async def test_a_count_without_one_of_the_shards_is_an_error(dsn: str, prefix: str) -> None:
+    """Each of the three nodes holds one shard of the sessions. One goes after the refresh (ERR-1, ORD-5)."""
+    adapter = OpenSearchAdapter.from_url(dsn, prefix=prefix, shards=3, replicas=0)
+    whole, killed = Refresher.refresh, False
+
+    async def refresh(refresher: Refresher) -> None:
+        nonlocal killed
+        if not killed:
+            await whole(refresher)
+            await asyncio.to_thread(kill, "node-2")
+            killed = True
+
+    async with Keep(adapter) as keep:
+        for number in range(20):
+            await keep.sessions.create(f"s{number}", user_id="u")
+        assert await keep.sessions.count() == 20
+        with patch.object(Refresher, "refresh", refresh):
+            with pytest.raises(Unavailable):
+                await keep.sessions.count()
+            with pytest.raises(Unavailable):
+                await keep.sessions.delete_many(user_id="u", dry_run=True)
+            with pytest.raises(Unavailable):
+                await keep.sessions.list()
+    await asyncio.to_thread(OPENSEARCH_CLUSTER.restart)
+    drop_indices(dsn, prefix)
