@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
@@ -75,6 +75,21 @@ def _signature(secret: str, request: web.Request, body: bytes) -> str:
 
 
 @asynccontextmanager
+async def _serving(answer: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncGenerator[str]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        host, port = runner.addresses[0][:2]
+        yield f"opensearch://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
 async def _aws(seen: list[tuple[str, bool]]) -> AsyncGenerator[str]:
     """A server that checks each signature, and knows no index."""
 
@@ -87,17 +102,8 @@ async def _aws(seen: list[tuple[str, bool]]) -> AsyncGenerator[str]:
         error = {"error": {"type": "index_not_found_exception"}, "status": 404}
         return web.json_response(error, status=404)
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        host, port = runner.addresses[0][:2]
-        yield f"opensearch://{host}:{port}"
-    finally:
-        await runner.cleanup()
+    async with _serving(answer) as url:
+        yield url
 
 
 @pytest.mark.parametrize(("secret", "error"), [(_SECRET, SchemaMissing), ("another", ConfigurationError)])
@@ -116,3 +122,27 @@ async def test_a_server_that_is_not_there_is_named_with_the_reason() -> None:
     """ERR-2: nothing was written, and trying again may help."""
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1: .*Connect call failed"):
         await agentkeep.connect("opensearch://127.0.0.1:1").open()
+
+
+@pytest.mark.parametrize("said", [{}, [], {"version": {"number": "8.1.0"}, "tagline": "another"}, "yes", None])
+async def test_a_server_that_is_not_opensearch_is_a_wrong_url(said: object) -> None:
+    """ERR-1: it answers each request by status 200, with JSON of its own."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(said)
+
+    async with _serving(answer) as url:
+        with pytest.raises(ConfigurationError, match="does not answer as OpenSearch does"):
+            await agentkeep.connect(url).open()
+
+
+@pytest.mark.parametrize(
+    "options", [{"languages": ("klingon",)}, {"shards": 100_000}, {"refresh_interval": "soon"}], ids=str
+)
+async def test_options_of_indices_that_the_server_refuses_are_named(
+    dsn: str, prefix: str, options: dict[str, Any]
+) -> None:
+    """ERR-2: to say that nothing was written is not enough; the caller must change an option."""
+    (name,) = options
+    with pytest.raises(ConfigurationError, match=name):
+        await agentkeep.connect(dsn, prefix=prefix, **options).open()

@@ -24,6 +24,8 @@ CONFLICT = 409
 _ABSENT = 404
 GRACE_SECONDS = 2.0
 """How long a cancelled write waits for its reply."""
+_BAD_OPTION = ("illegal_argument_exception", "mapper_parsing_exception")
+"""What OpenSearch calls an index's setting or analyzer that it does not know."""
 _PAUSE = 0.1
 _LONGER_THAN_ANY_CALL = 86_400
 """Seconds for opensearch-py, whose own timeouts are not used: each call has a deadline here."""
@@ -221,7 +223,11 @@ class Client:
             await self.request("PUT", f"/{name}", body, effect=Effect.REPEATABLE)
         except PersistenceError as error:
             cause = error.__cause__
-            if not (isinstance(cause, ServerError) and cause.kind == "resource_already_exists_exception"):
+            kind = cause.kind if isinstance(cause, ServerError) else None
+            if kind in _BAD_OPTION:
+                hint = "check the options shards, replicas, refresh_interval and languages"
+                raise ConfigurationError(f"{error}: the server can't make index {name}: {hint}") from cause
+            if kind != "resource_already_exists_exception":
                 raise
             return False
         return True

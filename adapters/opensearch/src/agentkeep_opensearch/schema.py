@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, NamedTuple
 
-from agentkeep.errors import Corrupt, SchemaMissing
+from agentkeep.errors import ConfigurationError, Corrupt, SchemaMissing
 from agentkeep.spi.schema import SchemaVersion, missing_steps
 
 from agentkeep_opensearch.client import Client, Reply
@@ -106,6 +106,8 @@ async def look(client: Client, names: Names) -> Found:
     reply = await client.request("GET", f"/{names.sessions},{names.messages}", may_be_absent=True)
     if "error" in reply:
         return Found(None, (), False, "request", 0, 0)
+    if not all(isinstance(index, dict) and "aliases" in index for index in reply.values()) or not reply:
+        raise ConfigurationError(f"{client.server} does not answer as OpenSearch does: check the host and the port")
     sessions = next(index for index in reply.values() if names.sessions in index["aliases"])
     settings: Reply = sessions["settings"]["index"]
     durability = str(settings.get("translog", {}).get("durability", "request")).lower()
