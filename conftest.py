@@ -8,8 +8,26 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from agentkeep_conformance.enrolment import Enrolment
 
 _BESIDE = Path(__file__).parents[1] / "shared" / "data" / "airline-transcripts.json"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """For `--dist loadgroup`: which tests stay in one process, so that their servers start once.
+
+    These are the tests of a module, and of an enrolment that runs a sample: its servers are many, or slow to start.
+    Every other enrolment is spread test by test, and each process then has that enrolment's server.
+    """
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    numbers: dict[str, int] = {}
+    for item in items:
+        suite = item.cls if isinstance(item, pytest.Function) else None
+        if suite is None or not issubclass(suite, Enrolment) or suite.one_in > 1:
+            scope = item.nodeid.partition("[")[0].rpartition("::")[0]
+            item.add_marker(pytest.mark.xdist_group(str(numbers.setdefault(scope, len(numbers)))))
 
 
 @pytest.fixture

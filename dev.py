@@ -3,6 +3,7 @@ the project's own folder: uv into `.tools/`, the packages into `.venv/`.
 
     python3 dev.py try      set up, then the main job on SQLite with the sample transcripts
     python3 dev.py test     set up, then all tests, side by side (with arguments: pytest and these alone)
+    python3 dev.py suite NAME...    set up, then the everyday suite on these adapters, side by side
     python3 dev.py check    set up, then style and types
     python3 dev.py evidence [NAME...]   run the suite on these adapters; renew docs/evidence and the tables
     python3 dev.py evidence --of-tests  renew them from the last run of all tests
@@ -28,9 +29,9 @@ UV = UV_HOME / BIN / "uv"
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / "agentkeep-set-up"
-SIDE_BY_SIDE = ["-n", str((os.cpu_count() or 1) * 2), "--dist", "loadscope"]
+SIDE_BY_SIDE = ["-n", str((os.cpu_count() or 1) * 2), "--dist", "loadgroup"]
 """Two processes a core, as tests of servers wait for about a third of their time: with three on two cores, 1.4 of them
-were busy. A class or module stays in one process, so that its servers are started once."""
+were busy. `conftest.py` says what stays in one process."""
 EVIDENCE = ROOT / ".evidence.json"
 """What the last run of all tests saw of each clause on each adapter."""
 MEMBERS = [
@@ -100,6 +101,10 @@ def test(arguments: list[str]) -> None:
     run(VENV / BIN / "python", "-m", "pytest", *(arguments or [*SIDE_BY_SIDE, "--conformance-json", EVIDENCE]))
 
 
+def suite(names: list[str]) -> None:
+    test([*SIDE_BY_SIDE, *(f"adapters/{name}/tests/test_conformance.py" for name in names)])
+
+
 def check() -> None:
     set_up()
     run(VENV / BIN / "ruff", "check", ".")
@@ -144,6 +149,8 @@ def main() -> None:
         try_it()
     elif command == "test":
         test(arguments)
+    elif command == "suite" and arguments:
+        suite(arguments)
     elif command == "check" and not arguments:
         check()
     elif command == "evidence":

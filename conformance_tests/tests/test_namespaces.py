@@ -24,6 +24,9 @@ class Emptying(Enrolment):
     def prepare(self, dsn: str, namespace: str) -> None:
         self.told.append(("prepare", namespace))
 
+    async def copy_schema(self, dsn: str, namespace: str) -> None:
+        self.told.append(("copy_schema", namespace))
+
     async def empty(self, dsn: str, namespace: str) -> bool:
         self.told.append(("empty", namespace))
         return self.can_empty
@@ -75,3 +78,15 @@ def test_what_can_not_be_emptied_is_dropped() -> None:
     first = use(enrolment, "e")
     assert enrolment.told == [("prepare", first), ("empty", first), ("drop", first)]
     assert use(enrolment, "e") != first
+
+
+def test_a_schema_is_copied_into_a_new_namespace_alone() -> None:
+    enrolment = Emptying()
+    database = Database(enrolment, "f", reuse=True)
+    anyio.run(database.copy_schema)
+    anyio.run(database.close)
+    again = Database(enrolment, "f", reuse=True)
+    anyio.run(again.copy_schema)
+    assert again.namespace == database.namespace
+    assert enrolment.told[:2] == [("prepare", database.namespace), ("copy_schema", database.namespace)]
+    assert [what for what, _ in enrolment.told].count("copy_schema") == 1

@@ -40,8 +40,14 @@ class Database:
         self._opened: list[Keep | PersistenceAdapter] = []
         self._children: list[children.Child] = []
         self._others: list[Database] = []
-        if used is None:
+        self._is_new = used is None
+        if self._is_new:
             enrolment.prepare(dsn, self.namespace)
+
+    async def copy_schema(self) -> None:
+        """Let the enrolment copy an empty schema, if nobody used the namespace before."""
+        if self._is_new:
+            await self.enrolment.copy_schema(self.dsn, self.namespace)
 
     async def keep(self, *, tenant: str = "default", idle_ttl: timedelta | None = None, **options: Any) -> Keep:
         """A new opened keep on this namespace's data."""

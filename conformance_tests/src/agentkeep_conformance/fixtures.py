@@ -36,6 +36,8 @@ class Fixtures(Enrolment):
         family = request.function.__module__.rpartition(".")[2]
         database = Database(self, dsn, None, stash[TIER], stash[SEED], reuse=family not in NEED_NEW)
         try:
+            if database.reuse:
+                await database.copy_schema()
             if stash[EVIDENCE].first_of(name_of(type(self))):
                 database.notes.append(("agentkeep_declared", await _declared(database)))
             yield database

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from agentkeep_conformance import servers
 from agentkeep_conformance.servers import ChosenServer
+from agentkeep_conformance.storage.postgres_kept import run_kept
 
 pytestmark = pytest.mark.servers
 
@@ -47,6 +48,21 @@ def test_our_own_tells_zones_apart_and_finds_cjk_by_trigrams(postgres: ChosenSer
     assert ask(postgres, "SHOW timezone") == "Asia/Kathmandu"
     ask(postgres, "CREATE EXTENSION IF NOT EXISTS pg_trgm")
     assert ask(postgres, "SELECT show_trgm('機票改期') <> '{}'") is True
+
+
+def test_a_kept_connection_is_replaced_once_the_server_ended_it(postgres: ChosenServer) -> None:
+    def backend(connection: psycopg.Connection) -> object:
+        return connection.execute("SELECT pg_backend_pid()").fetchall()
+
+    def fail(connection: psycopg.Connection) -> None:
+        connection.execute("SELECT 1/0")
+
+    first = run_kept(postgres.dsn, backend)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        run_kept(postgres.dsn, fail)
+    assert run_kept(postgres.dsn, backend) == first
+    ask(postgres, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+    assert run_kept(postgres.dsn, backend) != first
 
 
 def test_killed_and_restarted_it_has_what_it_acknowledged(postgres: ChosenServer, killed: Callable[..., None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from agentkeep_conformance.enrolment import Enrolment
 from agentkeep_conformance.storage.names import CORPUS_NAMESPACE
+from agentkeep_conformance.storage.postgres_kept import run_kept
 from agentkeep_conformance.storage.postgres_steps import rows_written
 
 _DROP = """
@@ -42,6 +44,7 @@ SELECT
 
 
 _SOON = "SET LOCAL lock_timeout = 2000"
+_TABLES = "SELECT tablename FROM pg_tables WHERE starts_with(tablename, %s) AND tablename <> %s"
 _MOST_ROWS = 1_000
 
 
@@ -108,8 +111,7 @@ async def rows_read(dsn: str, prefix: str) -> int:
 
 async def drop_prefix(dsn: str, prefix: str) -> None:
     """Remove every table and function whose name begins with the prefix."""
-    async with await psycopg.AsyncConnection.connect(dsn) as connection:
-        await connection.execute(SQL(_DROP).format(Literal(prefix)))
+    await asyncio.to_thread(run_kept, dsn, partial(_drop, prefix))
 
 
 async def empty_prefix(dsn: str, prefix: str) -> bool:
@@ -117,20 +119,25 @@ async def empty_prefix(dsn: str, prefix: str) -> bool:
 
     False if that is not worth it: many removed rows slow down what follows.
     """
-    async with await psycopg.AsyncConnection.connect(dsn) as connection:
-        await connection.execute(_SOON)
-        found = await connection.execute(
-            "SELECT tablename FROM pg_tables WHERE starts_with(tablename, %s) AND tablename <> %s",
-            [prefix, f"{prefix}schema_version"],
-        )
-        removed = 0
-        try:
-            for (table,) in await found.fetchall():
-                removed += (await connection.execute(SQL("DELETE FROM {}").format(Identifier(table)))).rowcount
-        except psycopg.errors.LockNotAvailable:  # a call that its test gave up still runs
-            await connection.rollback()
-            return False
-    return removed <= _MOST_ROWS
+    try:
+        return await asyncio.to_thread(run_kept, dsn, partial(_empty, prefix)) <= _MOST_ROWS
+    except psycopg.errors.LockNotAvailable:  # a call that its test gave up still runs
+        return False
+
+
+def _drop(prefix: str, connection: psycopg.Connection) -> None:
+    connection.execute(SQL(_DROP).format(Literal(prefix)))
+
+
+def _empty(prefix: str, connection: psycopg.Connection) -> int:
+    """How many rows were removed."""
+    found = connection.execute(_TABLES, [prefix, f"{prefix}schema_version"])
+    tables = [SQL("DELETE FROM {}").format(Identifier(table)) for (table,) in found.fetchall()]
+    removed = connection.execute(SQL("; ").join([SQL(_SOON), *tables]))
+    rows = 0
+    while removed.nextset():
+        rows += removed.rowcount
+    return rows
 
 
 async def save_tables(dsn: str, namespace: str, file: Path, *, schema: str, tables: Sequence[str]) -> None:
