@@ -12,6 +12,7 @@ from agentkeep.records import Append, AppendedRecord, MessageRecord, Scope, Sess
 from agentkeep.spi.outcomes import added, changed_fields
 from bson import Int64, ObjectId
 from pymongo import ReturnDocument
+from pymongo.errors import ExecutionTimeout
 
 from agentkeep_mongo import statements
 from agentkeep_mongo.batches import (
@@ -26,9 +27,9 @@ from agentkeep_mongo.batches import (
     owner_filter,
     stored_already,
 )
-from agentkeep_mongo.client import Client, Recheck
+from agentkeep_mongo.client import RECHECK, Client, Recheck
 from agentkeep_mongo.commit import Change, Commits
-from agentkeep_mongo.concerns import Document
+from agentkeep_mongo.concerns import Collections, Document
 from agentkeep_mongo.documents import Life, batch_entry, ids_of, micros, session_document, session_key, size_of, time_of
 from agentkeep_mongo.log import Log, logged
 from agentkeep_mongo.moving import MAX_PENDING_BYTES, STAGE_ABOVE_BYTES, Mover, is_time_to_move
@@ -96,7 +97,6 @@ class Appending:
             "pending_bytes": {"$lte": MAX_PENDING_BYTES},
             "listed": True,
             **owner_filter(scope, append),
-            **statements.MAY_APPEND,
         }
         if append.expected_version is not None:
             guard["version"] = append.expected_version
@@ -106,17 +106,26 @@ class Appending:
             guard["moved_drawn"] = {"$not": {"$gte": min(each["id"] for each in entries)}}
         else:
             guard |= {"life": state.life.id, "moved": {"$lte": state.record.last_seq}}
+        longest = self._commits.longest
+        if state is not None and state.record.idle_ttl is not None:
+            longest = state.milliseconds_to_write(longest)
+        guard |= statements.may_append(longest)
         count, last = len(entries), entries[-1].get("at")
         first = statements.added("last_seq", 1)
         stored = statements.new_batch(
             batch.stored, count, batch.size, first=first, version="$version", at="$updated_at"
         )
         pipeline = statements.append_batch(stored, count, batch.size, last)
-        done = await self._client.commit(
-            lambda to: to.sessions.find_one_and_update(
-                guard, pipeline, _AFTER_APPEND, return_document=ReturnDocument.AFTER
-            )
-        )
+
+        async def send(to: Collections) -> Document | Recheck | None:
+            try:
+                return await to.sessions.find_one_and_update(
+                    guard, pipeline, _AFTER_APPEND, return_document=ReturnDocument.AFTER, maxTimeMS=longest
+                )
+            except ExecutionTimeout:  # the server ended it, most likely before it wrote: the ids tell
+                return RECHECK
+
+        done = await self._client.commit(send)
         if done is None or isinstance(done, Recheck):
             return None
         if is_time_to_move(done, count, batch.size):

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from agentkeep.errors import Closed, ConfigurationError, OutcomeUnknown, PersistenceError, Refused, Unavailable
 from agentkeep.spi.resend import Attempt, Cause, Effect, Resend
@@ -211,8 +211,12 @@ class Client:
     async def _confirm(self, call: _Call) -> None:
         """Wait until a majority has what the call tells its caller without a write of its own (ORD-5)."""
         if call.ahead is not None and self.is_replica_set:
-            nothing = {"_id": call.ahead, "life": None}  # a shard knows its own writes alone
-            await self.read(lambda to: to.sessions.update_one(nothing, {"$set": {"life": None}}))
+            await self.wait_for_majority(call.ahead)
+
+    async def wait_for_majority(self, key: str) -> None:
+        """Wait until a majority has all that the primary has of a session: a shard knows its own writes alone."""
+        nothing = {"_id": key, "life": None}
+        await self.read(lambda to: to.sessions.update_one(nothing, {"$set": {"life": None}}))
 
     async def write(self, send: Callable[[Collections], Awaitable[T]], *, of_many: bool = False) -> T:
         """Run what must not run twice. Raises `OutcomeUnknown` if it may have happened.
@@ -279,18 +283,12 @@ async def _to_the_end(statement: Awaitable[T]) -> T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        task.add_done_callback(_heard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody waits for its error any more
         try:
             await asyncio.wait({task}, timeout=_GRACE_SECONDS)
         finally:  # a second cancellation may come
             task.cancel()
         raise
-
-
-def _heard(task: asyncio.Future[Any]) -> None:
-    """Nobody waits for its error any more."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:

@@ -18,7 +18,7 @@ from agentkeep.records import Scope, SessionRecord
 from agentkeep.spi.outcomes import check_visible
 from bson import Int64, ObjectId
 from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, ExecutionTimeout
 
 from agentkeep_mongo import queries, statements
 from agentkeep_mongo.client import Client, Recheck
@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 _RACES = 3
 _PAUSE_SECONDS = 0.002
+_MOST_MILLISECONDS = 2**31 - 1
 
 
 class Change(NamedTuple):
@@ -49,6 +50,8 @@ class Commits:
     def __init__(self, client: Client, mover: Mover) -> None:
         self.client = client
         self.mover = mover
+        self.longest = min(max(1, int(client.seconds * 1000)), _MOST_MILLISECONDS)
+        """The `maxTimeMS` of a write: its caller waits no longer."""
 
     async def head(self, key: str, ids: Sequence[str] = ()) -> State | None:
         """Raises `Corrupt`."""
@@ -129,11 +132,22 @@ class Commits:
         if change.doomed:
             expressions["dirty"] = {"$concatArrays": [{"$ifNull": ["$dirty", []]}, [token]]}
         pipeline = statements.set_fields(changed, expressions)
-        lives = statements.LIVES_ON if _is_later(change.record, state.record) else statements.ALIVE
-        guard = {"_id": state.life.key, "life": state.life.id, "writes": state.writes, **lives}
+        as_read = {"_id": state.life.key, "life": state.life.id, "writes": state.writes}
+        lives, longest = statements.ALIVE, self.longest
+        if _is_later(change.record, state.record):
+            longest = state.milliseconds_to_write(longest)
+            lives = statements.lives_beyond(longest)
 
         async def send(to: Collections) -> bool | None:
-            return True if (await to.sessions.update_one(guard, pipeline)).matched_count else None
+            try:
+                found = await to.sessions.find_one_and_update(
+                    {**as_read, **lives}, pipeline, {"_id": 1}, maxTimeMS=longest
+                )
+            except ExecutionTimeout:  # the server ended it, most likely before it wrote
+                if await to.sessions.find_one(as_read, {"_id": 1}) is None:
+                    raise
+                return None
+            return None if found is None else True
 
         result = await self._commit(send, is_repeatable=is_repeatable)
         if result is not True:

@@ -18,6 +18,7 @@ from agentkeep_mongo.client import Client
 from agentkeep_mongo.commit import pause
 from agentkeep_mongo.concerns import Collections, Document
 from agentkeep_mongo.documents import Life, batch_messages, message_record, session_key
+from agentkeep_mongo.ends import read_surely
 from agentkeep_mongo.moving import Mover
 from agentkeep_mongo.state import admitted
 
@@ -46,6 +47,7 @@ class Reading:
         extra = 0
         while True:
             found = await self._settled(
+                scope,
                 session_id,
                 lambda to, extra=extra: queries.window(key, scope, wanted, to.messages.name, extra=extra, whole=whole),
                 latest=latest,
@@ -63,6 +65,7 @@ class Reading:
         """None: leftovers stand among the newest messages, so there may be older ones. Raises `SessionNotFound`."""
         key = session_key(scope.tenant, session_id)
         session = await self._settled(
+            scope,
             session_id,
             lambda to: queries.tail(key, scope, limit, to.messages.name, whole=whole),
             latest=latest,
@@ -78,11 +81,12 @@ class Reading:
     async def by_ids(self, scope: Scope, session_id: str, ids: Sequence[str]) -> list[MessageRecord]:
         """Raises `SessionNotFound`."""
         key = session_key(scope.tenant, session_id)
-        found = await self._settled(session_id, lambda to: queries.by_ids(key, scope, ids, to.messages.name))
+        found = await self._settled(scope, session_id, lambda to: queries.by_ids(key, scope, ids, to.messages.name))
         return _records(session_id, [*admitted(found, found["moved"]), *found["pending"]])
 
     async def _settled(
         self,
+        scope: Scope,
         session_id: str,
         pipeline: Callable[[Collections], statements.Pipeline],
         *,
@@ -102,9 +106,12 @@ class Reading:
                 return None  # there is no such session for this caller, but moved messages of its key
             return found[0]["head"] | {"rows": found[1:]} if rows else found[0]
 
+        def missing(found: Document | None) -> list[str]:
+            return [session_key(scope.tenant, session_id)] if found is None else []
+
         tries = 0
         while True:
-            found = await (self._client.read(send) if latest else self._client.read_seen(send))
+            found = await (self._client.read(send) if latest else read_surely(self._client, scope, send, missing))
             if found is None:
                 raise SessionNotFound(session_id)
             if not found.get("unsettled"):

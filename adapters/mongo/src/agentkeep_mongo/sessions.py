@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -30,9 +30,10 @@ from bson import ObjectId
 from agentkeep_mongo import statements
 from agentkeep_mongo.client import Client
 from agentkeep_mongo.commit import Change, Commits
-from agentkeep_mongo.concerns import Collections, Document
+from agentkeep_mongo.concerns import Document
 from agentkeep_mongo.copying import Copying
 from agentkeep_mongo.documents import session_document, session_key, session_record, time_of
+from agentkeep_mongo.ends import read_surely
 from agentkeep_mongo.listing import FIELDS, Listing, plan
 from agentkeep_mongo.reading import Reading
 from agentkeep_mongo.removal import Removal
@@ -83,18 +84,35 @@ class MongoSessions:
         return new_session(draft, time_of(moment)) if isinstance(moment, int) else None
 
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
-        wanted = {"_id": session_key(scope.tenant, session_id), **statements.of_scope(scope), **statements.ALIVE}
+        key = session_key(scope.tenant, session_id)
+        wanted = {"_id": key, **statements.of_scope(scope), **statements.ALIVE}
         async with self._client.call():
-            found = await self._client.read_seen(lambda to: to.seen.find_one(wanted, FIELDS))
+            found = await read_surely(
+                self._client,
+                scope,
+                lambda to: to.seen.find_one(wanted, FIELDS),
+                lambda found: [key] if found is None else [],
+            )
         if found is None:
             raise SessionNotFound(session_id)
         return _record(found)
 
     async def get_many(self, scope: Scope, session_ids: Sequence[str]) -> Sequence[SessionRecord]:
-        keys = [session_key(scope.tenant, each) for each in session_ids]
-        wanted = {"_id": {"$in": keys}, **statements.of_scope(scope), **statements.ALIVE}
+        keys = {each: session_key(scope.tenant, each) for each in session_ids}
+        wanted = {"_id": {"$in": list(keys.values())}, **statements.of_scope(scope), **statements.ALIVE}
+
+        def missing(found: Sequence[Document]) -> list[str]:
+            there = {each.get("id") for each in found}
+            return [key for session_id, key in keys.items() if session_id not in there]
+
         async with self._client.call():
-            return await self._records(lambda to: to.seen.find(wanted, FIELDS, batch_size=1001).to_list())
+            found = await read_surely(
+                self._client,
+                scope,
+                lambda to: to.seen.find(wanted, FIELDS, batch_size=1001).to_list(),
+                missing,
+            )
+        return decode_all(found, session_record, _name)
 
     async def resume(self, scope: Scope, session_id: str, *, tail: int) -> ResumedRecord:
         newest = MessageRange(limit=tail, newest_first=True)
@@ -211,9 +229,6 @@ class MongoSessions:
         for key in keys:
             self._notifier.notify((scope.tenant, key.partition("\n")[2]))
         return len(keys), ended
-
-    async def _records(self, send: Callable[[Collections], Awaitable[Sequence[Document]]]) -> list[SessionRecord]:
-        return decode_all(await self._client.read_seen(send), session_record, _name)
 
 
 def _record(document: Document) -> SessionRecord:

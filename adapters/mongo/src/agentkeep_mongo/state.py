@@ -11,6 +11,7 @@ from bson import ObjectId
 
 from agentkeep_mongo.concerns import Document
 from agentkeep_mongo.documents import Life, Segment, session_record
+from agentkeep_mongo.statements import reserve_of
 
 
 class Raced(Exception):
@@ -51,6 +52,12 @@ class State:
     def moment(self) -> int:
         """What becomes `updated_at`, which never goes back."""
         return max(self.now, int(self.document["updated_at"]))
+
+    def milliseconds_to_write(self, longest: int) -> int:
+        """How long a write that moves the expiry may take: `longest`, or half of what is left if that is less."""
+        expires_at = int(self.document["expires_at"])
+        left = expires_at - self.now - reserve_of(expires_at, int(self.document["updated_at"]))
+        return max(1, min(longest, left // 2000))
 
     def stored(self) -> list[Stored]:
         """Those of the asked ids that the session holds."""

@@ -23,16 +23,40 @@ _LIVES: Document = {"$gt": ["$expires_at", NOW]}
 _IS_FREE: Document = {"$not": [{"$gt": ["$hold.until", NOW]}]}
 ALIVE: Document = {"$expr": _LIVES}
 
-_RESERVE: Document = {"$min": [50_000, {"$divide": [{"$subtract": ["$expires_at", "$updated_at"]}, 10]}]}
-_LIVES_ON: Document = {"$gt": ["$expires_at", {"$add": [NOW, _RESERVE]}]}
-LIVES_ON: Document = {"$expr": _LIVES_ON}
-"""For a write that moves the expiry. `$$NOW` is the start of the request, and the write is seen a moment later. So it
-is refused in the last 50 ms, or the last tenth of a shorter life: otherwise it could bring back what readers saw as
-expired (TTL-1)."""
+_RESERVE_MICROS, _RESERVE_PART = 50_000, 10
+"""A write that moves the expiry is refused in the last 50 ms, or the last tenth of a shorter life."""
+_RESERVE: Document = {
+    "$min": [_RESERVE_MICROS, {"$divide": [{"$subtract": ["$expires_at", "$updated_at"]}, _RESERVE_PART]}]
+}
 
-_MAY_APPEND: Document = {"$cond": [{"$gt": ["$idle_ttl", None]}, _LIVES_ON, _LIVES]}
-MAY_APPEND: Document = {"$expr": {"$and": [_MAY_APPEND, _IS_FREE]}}
-"""And no writer holds the session for itself (see `commit.py`)."""
+
+def reserve_of(expires_at: int, updated_at: int) -> int:
+    """The microseconds at the end of a life in which nothing lengthens it."""
+    return min(_RESERVE_MICROS, (expires_at - updated_at) // _RESERVE_PART)
+
+
+def _lives_beyond(milliseconds: int) -> Document:
+    return {"$gt": ["$expires_at", {"$add": [NOW, Int64(milliseconds * 1000), _RESERVE]}]}
+
+
+def lives_beyond(milliseconds: int) -> Document:
+    """For a write that moves the expiry, sent with this number as its `maxTimeMS`: so much of the life must be left.
+
+    `$$NOW` is the start of the request, but the write may wait in the server for a lock until readers have seen the
+    session as expired, and would bring it back (TTL-1). So the server ends it before that: a wait for a lock can be
+    interrupted (seen on 6.0.5). The reserve is for what the server does after it last looked at the time.
+    """
+    return {"$expr": _lives_beyond(milliseconds)}
+
+
+def may_append(milliseconds: int) -> Document:
+    """The same for an append, which moves the expiry if there is an idle time.
+
+    And no writer holds the session for itself (see `commit.py`).
+    """
+    lives = {"$cond": [{"$gt": ["$idle_ttl", None]}, _lives_beyond(milliseconds), _LIVES]}
+    return {"$expr": {"$and": [lives, _IS_FREE]}}
+
 
 _MOVES_SECONDS = 3
 """Then another mover may begin: what both insert is the same, and the first to complete wins."""

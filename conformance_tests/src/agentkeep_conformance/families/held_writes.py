@@ -10,24 +10,29 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from agentkeep import Keep, View
 
-from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.clauses import needs, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.expiry_races import SESSION_READS, SessionRead
 from agentkeep_conformance.families.faults import error_of
+from agentkeep_conformance.families.troubles import bench_of
 from agentkeep_conformance.samples import PATIENCE_SECONDS, HandClock, said, until
 
 _IDLE = timedelta(seconds=1)
 _USED_AFTER = _IDLE * 0.6
 """The write begins then. So much later the first end has passed, and the one that the write gives has not."""
+_HELD_IDLE = timedelta(seconds=3)
+"""Of sessions whose writes the server holds: their later end must not come before all have looked."""
 _MEANWHILE = 0.03
 """Seconds that readers get while the write is held. Those that wait for the write wait longer."""
 
 WRITES: dict[str, Callable[[View, str], Awaitable[Any]]] = {
     "append": lambda view, name: view.messages.append(name, [said()]),
+    "append with an id": lambda view, name: view.messages.append(name, [said(id="m")]),
     "append a turn": lambda view, name: view.messages.append(name, [said()], update={"title": "t"}, add={"n": 1}),
     "touch": lambda view, name: view.sessions.touch(name),
     "touch with an end": lambda view, name: view.sessions.touch(name, ttl=3_600),
@@ -72,6 +77,25 @@ class HeldWrites:
         for name in WRITES:
             await _stop_after_the_beginning(clock, views, name)
 
+    @proves("TTL-1")
+    @needs("hold_writes", "it has no hook that lets writes wait at the server")
+    async def test_a_write_that_the_server_holds_over_the_end_brings_no_session_back(self, database: Database) -> None:
+        async with bench_of(database, database.enrolment.hold_writes) as bench:
+            views = [bench.witness, bench.victim]
+            for name in WRITES:
+                await _store(views[0], name, _HELD_IDLE)
+            end = monotonic() + _HELD_IDLE.total_seconds()
+            await asyncio.sleep(_HELD_IDLE.total_seconds() * 0.6)
+            async with bench.trouble.during():
+                writing = [asyncio.create_task(error_of(write(bench.victim, name))) for name, write in WRITES.items()]
+                await asyncio.sleep(end + _MEANWHILE - monotonic())
+                reading = {name: _look(views, name) for name in WRITES}
+                looks = [look for of_one in reading.values() for look in of_one.values()]
+                await asyncio.wait(looks, timeout=_MEANWHILE * len(WRITES))
+            await asyncio.gather(*writing)
+            for name, of_one in reading.items():
+                await _check(name, of_one, views)
+
 
 async def _stop_after_the_beginning(clock: StoppingClock, views: Sequence[Keep], name: str) -> None:
     """A write in this thread can't be stopped: it is over before a reader comes."""
@@ -104,8 +128,8 @@ async def _write_at_the_end(views: Sequence[Keep]) -> None:
         await _check(name, looks, views)
 
 
-async def _store(view: Keep, name: str) -> None:
-    await view.messages.append(name, [said("aardvark")], create={"user_id": name, "idle_ttl": _IDLE})
+async def _store(view: Keep, name: str, idle_ttl: timedelta = _IDLE) -> None:
+    await view.messages.append(name, [said("aardvark")], create={"user_id": name, "idle_ttl": idle_ttl})
 
 
 def _look(views: Sequence[View], name: str) -> dict[SessionRead, asyncio.Task[bool]]:

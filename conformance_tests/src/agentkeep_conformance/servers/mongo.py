@@ -19,7 +19,6 @@ from agentkeep_conformance.servers.started import Node, Started
 
 _INSTALL = "docker/native/install mongo"
 _SET = "agentkeep"
-_PORT = 27017
 _IMAGE = "mongo:8.0.13"
 _IMAGE_VARIABLE = "AGENTKEEP_TEST_MONGO_IMAGE"
 _MEMBERS = 3
@@ -38,34 +37,21 @@ class Mongo:
         return check(dsn)
 
     def in_container(self) -> Running:
-        # The member knows itself by its port inside; so the client must not ask it where to find the set.
-        container = start_container(
-            self.name,
-            image=_IMAGE,
-            image_variable=_IMAGE_VARIABLE,
-            port=_PORT,
-            command=f"mongod --bind_ip_all --replSet {_SET}" if self._replica_set else "mongod --bind_ip_all",
-        )
-        dsn = f"mongodb://{container.address}/?directConnection=true"
-        server = Started(dsn, [container], lambda dsn: self._check_member(dsn, _PORT))
-        server.wait()
-        return server
+        """On the host's own network: only from its own address a server without users lets somebody make the first."""
+        (port,) = free_ports(1)
+        return self._own(_contain(self.name, port, replica_set=self._replica_set), port)
 
     def native(self) -> Running:
         (port,) = free_ports(1)
-        process = _start(self.name, port, replica_set=self._replica_set)
+        return self._own(_start(self.name, port, replica_set=self._replica_set), port)
+
+    def _own(self, node: Node, port: int) -> Running:
         # Not `replicaSet`: the client would ask the member for its address, and go past a proxy.
         direct = f"127.0.0.1:{port}/?directConnection=true"
         ports = [port] if self._replica_set else []
-        server = Started(_with_password(direct), [process], lambda dsn: _check_own(dsn, direct, ports))
+        server = Started(_with_password(direct), [node], lambda dsn: _check_own(dsn, direct, ports))
         server.wait()
         return server
-
-    def _check_member(self, dsn: str, port: int) -> str:
-        """Makes a new member, which knows itself by `port`, a set of its own; then as `check`."""
-        if self._replica_set:
-            _initiate(dsn, [port])
-        return self.check(dsn)
 
 
 class MongoSet:
@@ -77,28 +63,25 @@ class MongoSet:
         return check(dsn)
 
     def in_container(self) -> Running:
-        """On the host's own network: the members tell clients their addresses, so these have to hold outside too."""
         ports = free_ports(_MEMBERS)
-        nodes = [
-            start_container(
-                f"{self.name}_{number}",
-                image=_IMAGE,
-                image_variable=_IMAGE_VARIABLE,
-                port=None,
-                command=_with_key(f"mongod --bind_ip 127.0.0.1 --port {port} --replSet {_SET}"),
-            )
-            for number, port in enumerate(ports)
-        ]
-        return _as_set(ports, nodes)
+        return _as_set(ports, [_contain(f"{self.name}_{n}", port, replica_set=True) for n, port in enumerate(ports)])
 
     def native(self) -> Running:
         ports = free_ports(_MEMBERS)
         return _as_set(ports, [_start(f"{self.name}_{n}", port, replica_set=True) for n, port in enumerate(ports)])
 
 
-def _with_key(mongod: str) -> str:
-    """A container's command. As in `_start`, a client must show a password: a test takes rights away from a user."""
-    return f"bash -c 'umask 077; echo {current_run().password} >/tmp/key; exec {mongod} --keyFile /tmp/key'"
+def _contain(name: str, port: int, *, replica_set: bool) -> Node:
+    """A container on the host's own network: members tell clients their addresses, so these have to hold outside too.
+
+    As in `_start`, a client must show a password: a test takes rights away from a user.
+    """
+    mongod = f"mongod --bind_ip 127.0.0.1 --port {port}"
+    command = f"{mongod} --auth"
+    if replica_set:
+        key = f"umask 077; echo {current_run().password} >/tmp/key"
+        command = f"bash -c '{key}; exec {mongod} --replSet {_SET} --keyFile /tmp/key'"
+    return start_container(name, image=_IMAGE, image_variable=_IMAGE_VARIABLE, port=None, command=command)
 
 
 def _as_set(ports: Sequence[int], nodes: Sequence[Node]) -> Started:
