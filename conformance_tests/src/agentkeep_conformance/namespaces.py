@@ -19,6 +19,7 @@ NEED_NEW = frozenset(
         "faults",
         "file_costs",
         "growth",
+        "held_commits",
         "lifecycle",
         "loops",
         "power_cuts",

@@ -37,6 +37,7 @@ from agentkeep_conformance.families.file_costs import FileCosts
 from agentkeep_conformance.families.forks import Forks
 from agentkeep_conformance.families.growth import Growth
 from agentkeep_conformance.families.handing_on import HandingOn
+from agentkeep_conformance.families.held_commits import HeldCommits
 from agentkeep_conformance.families.held_writes import HeldWrites
 from agentkeep_conformance.families.idempotency import Idempotency
 from agentkeep_conformance.families.indexed_words import IndexedWords
@@ -123,6 +124,7 @@ class AdapterConformance(
     Expiry,
     ExpiryRaces,
     HeldWrites,
+    HeldCommits,
     CapabilitiesDeclared,
     Declarations,
     Errors,

@@ -109,7 +109,7 @@ class OpenSearchAdapter:
         client = self._client = Client(make, timeout.total_seconds())
         client.is_migrating = partial(is_migrating, client, names)
         store = Store(client, names, now)
-        listing = Listing(client, names, now, Refresher(client, names.sessions))
+        listing = Listing(store, Refresher(client, names.sessions))
         notifier = self._notifier = SessionNotifier(client, names)
         remover = Remover(store, listing, notifier)
         refresher = Refresher(client, names.messages)

@@ -90,14 +90,18 @@ class Analysis:
         """
         _check(query, self._languages)
         with self._client.call():
-            await self._refresher.refresh()
-            reply = await self._client.request(
-                "POST",
-                f"/{self._store.names.messages}/_search",
-                _body(scope, query),
-                params={"allow_partial_search_results": "false"},
-            )
-            hits = await self._hits(scope, query, reply["hits"]["hits"])
+            return await self._store.again(lambda: self._search(scope, query))
+
+    async def _search(self, scope: Scope, query: AnalysisQuery) -> AnalysisResult:
+        """Raises `Lost`."""
+        await self._refresher.refresh()
+        reply = await self._client.request(
+            "POST",
+            f"/{self._store.names.messages}/_search",
+            _body(scope, query),
+            params={"allow_partial_search_results": "false"},
+        )
+        hits = await self._hits(scope, query, reply["hits"]["hits"])
         return AnalysisResult(hits, _counts(query, reply))
 
     async def _hits(self, scope: Scope, query: AnalysisQuery, found: Sequence[Reply]) -> list[AnalysisHit]:

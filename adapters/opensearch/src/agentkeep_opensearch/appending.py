@@ -14,10 +14,12 @@ from agentkeep.records import Append, AppendedRecord, Scope
 from agentkeep.spi.together import Ticket
 
 from agentkeep_opensearch.client import GRACE_SECONDS, Client
-from agentkeep_opensearch.commit import MARGIN, Store
-from agentkeep_opensearch.documents import Loaded, Message, Pointed, Session
+from agentkeep_opensearch.commit import Store
+from agentkeep_opensearch.documents import Loaded, Message, Session
 from agentkeep_opensearch.erasing import erase_all, finish
+from agentkeep_opensearch.extending import MARGIN, commit
 from agentkeep_opensearch.notify import SessionNotifier
+from agentkeep_opensearch.pointers import Pointed
 from agentkeep_opensearch.steps import Needs, Steps, new_life
 
 _WITHOUT = ("state", "metadata", "labels")
@@ -174,7 +176,7 @@ class _Batch:
         else:
             if after.is_dirty or self._store.has_many_pending(living.session):
                 await self._store.move(living.session, done=False)
-            committed = await self._store.commit(living, after)
+            committed = await commit(self._store, living, after)
         self._notifier.notify(self._key)
         await self._store.move(committed.session)
         if committed.session.cuts or committed.session.is_dirty:

@@ -278,7 +278,7 @@ async def _perform(
 ) -> Reply:
     """Once, whatever the driver's own settings for retries are."""
     given: dict[str, Any] = {**(params or {}), "request_timeout": _LONGER_THAN_ANY_CALL, "ignore": (_ABSENT, CONFLICT)}
-    kind = "application/x-ndjson" if path.endswith("_bulk") else "application/json"
+    kind = "application/x-ndjson" if path.endswith(("_bulk", "_msearch")) else "application/json"
     token = _is_ours.set(True)
     try:
         reply = await client.transport.perform_request(

@@ -20,14 +20,13 @@ from agentkeep_opensearch.client import Client, Effect, Reply, is_conflict
 from agentkeep_opensearch.documents import (
     Loaded,
     Message,
-    Pointed,
     Session,
     commit_params,
-    pointed_of,
     session_of,
     stored_message,
     whole_source,
 )
+from agentkeep_opensearch.pointers import Pointed, pointed_of
 from agentkeep_opensearch.statements import Names, load, message_key, pointer_key, session_key
 
 T = TypeVar("T")
@@ -35,8 +34,6 @@ T = TypeVar("T")
 _MANY_PENDING, _LARGE_PENDING = 64, 256 * 1024
 """Messages, characters. More are moved before the next commit."""
 _KNOWN_SESSIONS = 10_000
-MARGIN = timedelta(milliseconds=50)
-"""A session that expires sooner counts as expired for a call that may move its expiry, as that lands later (TTL-1)."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.2
 _OF_NO_DOCUMENT = (2**62, 1)
 """Numbers with which a commit is lost."""
@@ -46,6 +43,10 @@ MESSAGES = ("pending", "log")
 
 class Lost(Exception):
     """Another commit of this session came first; nothing of ours landed."""
+
+
+class TooLate(Lost):
+    """The server's clock says that the time of this commit is over; nothing of it landed."""
 
 
 class Store:
@@ -111,7 +112,7 @@ class Store:
     ) -> Loaded:
         """Raises `SessionNotFound` for one that is absent, expired or foreign (SES-4, TTL-1, ISO-1).
 
-        `margin`: as `MARGIN`, for calls that may move the expiry.
+        `margin`: for calls that may move the expiry.
         """
         if loaded is None or loaded.session.is_dead:
             raise SessionNotFound(session_id)
@@ -124,7 +125,7 @@ class Store:
 
     async def bury(self, loaded: Loaded) -> Loaded:
         """Mark a session as dead: no slower writer brings it back. Raises `Lost`."""
-        return await self.commit(loaded, replace(loaded.session, is_dead=True, is_dirty=False))
+        return await self.commit(loaded, replace(loaded.session, is_dead=True, is_dirty=False, is_extending=False))
 
     async def let_expire(self, loaded: Loaded) -> Loaded:
         """As `bury`, of an expired session (TTL-1): the caller writes nothing, so a failure is `Unavailable`."""
@@ -158,14 +159,15 @@ class Store:
                     raise Unavailable(f"{self.client.server}: {what}") from lost
             await asyncio.sleep(pause)
 
-    async def commit(self, loaded: Loaded, after: Session) -> Loaded:
-        """Compare and swap the session's document. Raises `Lost`."""
+    async def commit(self, loaded: Loaded, after: Session, *, until: float | None = None) -> Loaded:
+        """Compare and swap the session's document. Raises `Lost`, and `TooLate` from `until` on (seconds of 1970)."""
         before = loaded.session
         token = secrets.token_urlsafe(6)
         after = self._without_moved(after)
         params = commit_params(before, after, token)
         check_fits(self.client, after, params["added"])
-        reply = await self._run("commit", self.names.sessions, loaded, params)
+        bound = {} if until is None else {"until": int(until * 1000)}
+        reply = await self._run("commit", self.names.sessions, loaded, {**params, **bound})
         return await self._committed(reply, before, after, token)
 
     async def _run(self, script: str, alias: str, loaded: Loaded, params: dict[str, Any]) -> Reply:
@@ -199,7 +201,7 @@ class Store:
             (found,) = await self.mget([self.session_doc(before.key, ())])
             loaded = loaded_of(before.key, found)
             if loaded is None or token not in loaded.session.tokens:
-                raise Lost
+                raise Lost if is_conflict(reply) else TooLate
             is_newest = loaded.session.tokens[-1] == token
             seq_no, primary_term = (loaded.seq_no, loaded.primary_term) if is_newest else _OF_NO_DOCUMENT
         else:

@@ -88,6 +88,7 @@ class _StoredSession(Struct, frozen=True, kw_only=True):
     tokens: tuple[str, ...]
     cuts: tuple[tuple[int, int], ...]
     is_dirty: bool
+    is_extending: bool = False
     pending: tuple[Message, ...] = ()
 
 
@@ -112,6 +113,8 @@ class Session(Struct, frozen=True, kw_only=True):
     """Seqs that were removed from the log, and may still have documents."""
     is_dirty: bool
     """A verb is under way that ends after its commit; if it was killed, a sweep does the rest."""
+    is_extending: bool = False
+    """A commit that lets it live longer may be on its way: if it has expired, a reader buries it."""
     is_dead: bool = False
 
     def is_expired(self, now: datetime) -> bool:
@@ -125,25 +128,6 @@ class Loaded(NamedTuple):
     session: Session
     seq_no: int
     primary_term: int
-
-
-class Pointed(NamedTuple):
-    """What a message id points to."""
-
-    life: int
-    seq: int
-
-    def is_in(self, session: Session) -> bool:
-        return self.life == session.life and log.contains(session.log, self.seq)
-
-
-def pointed_of(message_ids: Sequence[str], found: Sequence[Mapping[str, Any]]) -> dict[str, Pointed]:
-    """From the replies for their pointers, those that are there."""
-    return {
-        message_id: Pointed(int(each["_source"]["life"]), int(each["_source"]["seq"]))
-        for message_id, each in zip(message_ids, found, strict=True)
-        if each.get("found")
-    }
 
 
 def session_of(key: str, source: Mapping[str, Any]) -> Session:
@@ -190,6 +174,7 @@ def _session(key: str, source: Mapping[str, Any]) -> Session:
         tokens=stored.tokens,
         cuts=stored.cuts,
         is_dirty=stored.is_dirty,
+        is_extending=stored.is_extending,
         is_dead=is_dead,
     )
 
@@ -223,6 +208,7 @@ def fields_of(session: Session) -> dict[str, Any]:
         "tokens": session.tokens,
         "cuts": session.cuts,
         "is_dirty": session.is_dirty or bool(session.cuts),
+        "is_extending": session.is_extending,
     }
 
 

@@ -10,13 +10,17 @@ from typing import Any
 
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
 
-from agentkeep_opensearch.client import Client, Reply
-from agentkeep_opensearch.commit import MESSAGES
-from agentkeep_opensearch.documents import Loaded, micros, session_of
-from agentkeep_opensearch.statements import Names
+from agentkeep_opensearch.client import Client, Reply, encode
+from agentkeep_opensearch.commit import MESSAGES, Store
+from agentkeep_opensearch.documents import DEAD, Loaded, micros, session_of
+from agentkeep_opensearch.errors import error_of, reply_error
+from agentkeep_opensearch.extending import end_all
 
 _MANY_LABELS = 200
+_MOST_ENDED = 100
+"""Sessions that one request finds whose end somebody may be moving."""
 Query = dict[str, Any]
+_EXTENDING: Query = {"term": {"is_extending": True}}
 
 
 class Refresher:
@@ -41,37 +45,63 @@ class Refresher:
 
 
 class Listing:
-    def __init__(self, client: Client, names: Names, now: Any, refresher: Refresher) -> None:
-        self._client = client
-        self._names = names
-        self._now = now
+    def __init__(self, store: Store, refresher: Refresher) -> None:
+        self._store = store
+        self._client = store.client
+        self._names = store.names
+        self._now = store.now
         self._refresher = refresher
 
     async def page(
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> list[SessionRecord]:
+        return await self._store.again(lambda: self._page(scope, query, order, limit=limit, after=after))
+
+    async def _page(
+        self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
+    ) -> list[SessionRecord]:
+        """Also finds the expired sessions whose end somebody may be moving. Raises `Lost` if there are any."""
+        now = self._now()
+        living: Query = {"bool": {"should": [_living(now), _EXTENDING]}}
         direction = "desc" if order.descending else "asc"
         body: Query = {
-            "query": {"bool": {"filter": self._filters(scope, query)}},
+            "query": {"bool": {"filter": [*_filters(scope, query), living]}},
             "sort": [{order.field: direction}, {"id": direction}],
             "_source": {"excludes": MESSAGES},
         }
         if after is not None:
             body["search_after"] = [micros(after.at), after.id]
         await self._refresher.refresh()
-        hits = await self.search({**body, "size": limit})
-        return [session_of(hit["_id"], hit["_source"]).record for hit in hits]
+        found = [session_of(hit["_id"], hit["_source"]) for hit in await self.search({**body, "size": limit})]
+        await end_all(self._store, found, now)
+        return [session.record for session in found]
 
     async def count(self, scope: Scope, query: SessionQuery) -> int:
-        """As a search: `_count` leaves out a shard that does not answer, and can't be told not to (3.8.0)."""
+        return await self._store.again(lambda: self._count(scope, query))
+
+    async def _count(self, scope: Scope, query: SessionQuery) -> int:
+        """One request for the number and for the expired sessions whose end somebody may be moving. Raises `Lost`.
+
+        Both are searches: `_count` leaves out a shard that does not answer, and can't be told not to (3.8.0).
+        """
+        now = self._now()
+        expired = {"range": {"expires_at": {"gt": DEAD, "lte": micros(now)}}}
+        filters = _filters(scope, query)
+        living: Query = {"query": {"bool": {"filter": [*filters, _living(now)]}}, "size": 0, "track_total_hits": True}
+        extending: Query = {
+            "query": {"bool": {"filter": [*filters, expired, _EXTENDING]}},
+            "size": _MOST_ENDED,
+            "track_total_hits": False,
+            "_source": {"excludes": MESSAGES},
+        }
         await self._refresher.refresh()
-        query_of_all = {"bool": {"filter": self._filters(scope, query)}}
-        found = await self._search({"query": query_of_all, "size": 0, "track_total_hits": True})
-        return int(found["total"]["value"])
+        counted, ended = await self._searches([living, extending])
+        await end_all(self._store, [session_of(hit["_id"], hit["_source"]) for hit in ended["hits"]], now)
+        return int(counted["total"]["value"])
 
     async def matching(self, scope: Scope, query: SessionQuery, limit: int) -> list[Loaded]:
         """Any `limit` living ones."""
-        return await self.loaded(self._filters(scope, query), limit)
+        return await self.loaded([*_filters(scope, query), _living(self._now())], limit)
 
     async def expired(self, scope: Scope | None, limit: int) -> list[Loaded]:
         now = micros(self._now())
@@ -93,25 +123,33 @@ class Listing:
         return [Loaded(session_of(hit["_id"], hit["_source"]), hit["_seq_no"], hit["_primary_term"]) for hit in hits]
 
     async def search(self, body: Query) -> list[Reply]:
-        found = await self._search({"track_total_hits": False, **body})
-        return found["hits"]
-
-    async def _search(self, body: Query) -> Reply:
-        """What all shards found together, or an error."""
         params = {"allow_partial_search_results": "false"}
-        reply = await self._client.request("POST", f"/{self._names.sessions}/_search", body, params=params)
-        return reply["hits"]
+        path = f"/{self._names.sessions}/_search"
+        reply = await self._client.request("POST", path, {"track_total_hits": False, **body}, params=params)
+        return reply["hits"]["hits"]
 
-    def _filters(self, scope: Scope, query: SessionQuery) -> list[Query]:
-        equal = {name: getattr(query, name) for name in ("user_id", "agent_name", "status", "parent_id")}
-        filters = [*_scope_filters(scope), _living(self._now())]
-        filters += [{"term": {name: value}} for name, value in equal.items() if value is not None]
-        filters += _label_filters(query.labels)
-        between = {"gt": query.updated_after, "lt": query.updated_before}
-        bounds = {name: micros(moment) for name, moment in between.items() if moment is not None}
-        if bounds:
-            filters.append({"range": {"updated_at": bounds}})
-        return filters
+    async def _searches(self, bodies: Sequence[Query]) -> list[Reply]:
+        """What all shards found together, for several searches of one request, or an error."""
+        head = encode({"allow_partial_search_results": False})
+        lines = b"".join(line + b"\n" for body in bodies for line in (head, encode(body)))
+        reply = await self._client.request("POST", f"/{self._names.sessions}/_msearch", lines)
+        for each in reply["responses"]:
+            if "error" in each:
+                failed = reply_error(each["status"], each)
+                raise error_of(failed, self._client.server) from failed
+        return [each["hits"] for each in reply["responses"]]
+
+
+def _filters(scope: Scope, query: SessionQuery) -> list[Query]:
+    """Of the living and the expired."""
+    equal = {name: getattr(query, name) for name in ("user_id", "agent_name", "status", "parent_id")}
+    filters = [*_scope_filters(scope), *({"term": {name: value}} for name, value in equal.items() if value is not None)]
+    filters += _label_filters(query.labels)
+    between = {"gt": query.updated_after, "lt": query.updated_before}
+    bounds = {name: micros(moment) for name, moment in between.items() if moment is not None}
+    if bounds:
+        filters.append({"range": {"updated_at": bounds}})
+    return filters
 
 
 def _label_filters(labels: Sequence[str]) -> list[Query]:

@@ -169,7 +169,7 @@ class OpenSearchMessages:
 
     async def search(self, scope: Scope, query: SearchQuery) -> Sequence[HitRecord]:
         with self._client.call():
-            return await self._search.hits(scope, query)
+            return await self._store.again(lambda: self._search.hits(scope, query))
 
     def watch(self, scope: Scope, session_id: str, *, after_seq: int) -> AsyncIterator[MessageRecord]:
         async def read(window: MessageRange) -> tuple[int, Sequence[MessageRecord]]:

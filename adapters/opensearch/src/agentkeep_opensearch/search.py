@@ -16,6 +16,7 @@ from agentkeep_opensearch import log
 from agentkeep_opensearch.client import Client, Reply
 from agentkeep_opensearch.commit import Store
 from agentkeep_opensearch.documents import Message, Session, stored_message
+from agentkeep_opensearch.extending import end_all
 from agentkeep_opensearch.listing import Refresher
 from agentkeep_opensearch.statements import session_key
 
@@ -33,7 +34,10 @@ class Search:
         self._refresher = refresher
 
     async def hits(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
-        """The best `limit` messages that have all words: by how often, then the newest, then by a key of ours."""
+        """The best `limit` messages that have all words: by how often, then the newest, then by a key of ours.
+
+        Raises `Lost`.
+        """
         if query.session_id is not None:
             await self._store.get(scope, query.session_id, without=_WITHOUT)
         await self._refresher.refresh()
@@ -77,11 +81,12 @@ async def meant_hits(
 ) -> list[tuple[Reply, Session, Message]]:
     """The hits that their sessions hold, with session and message.
 
-    The session decides: it may have cut the message, or may belong to somebody else by now.
+    The session decides: it may have cut the message, or may belong to somebody else by now. Raises `Lost`.
     """
+    now = store.now()
     keys = list(dict.fromkeys(hit["_source"]["session"] for hit in found))
     sessions = {each.key: each for each in await store.load_keys(keys, without=_WITHOUT)}
-    now = store.now()
+    await end_all(store, sessions.values(), now)
     hits: list[tuple[Reply, Session, Message]] = []
     for hit in found:
         source = hit["_source"]

@@ -30,10 +30,11 @@ from msgspec.structs import replace
 
 from agentkeep_opensearch import log
 from agentkeep_opensearch.client import Client
-from agentkeep_opensearch.commit import MARGIN, MESSAGES, Store
+from agentkeep_opensearch.commit import MESSAGES, Store
 from agentkeep_opensearch.copying import Copier
 from agentkeep_opensearch.documents import Loaded, Session
 from agentkeep_opensearch.erasing import erase_all, finish
+from agentkeep_opensearch.extending import MARGIN, commit, end_all
 from agentkeep_opensearch.listing import Listing
 from agentkeep_opensearch.notify import SessionNotifier
 from agentkeep_opensearch.removal import Remover
@@ -87,14 +88,18 @@ class OpenSearchSessions:
             return (await self._store.get(scope, session_id, without=MESSAGES)).session.record
 
     async def get_many(self, scope: Scope, session_ids: Sequence[str]) -> list[SessionRecord]:
-        with self._client.call():
+        async def attempt() -> list[SessionRecord]:
             now = self._store.now()
             found = await self._store.load_keys([session_key(scope.tenant, each) for each in session_ids])
+            await end_all(self._store, found, now)
             return [
                 session.record
                 for session in found
                 if not session.is_expired(now) and scope.user_id in (None, session.record.user_id)
             ]
+
+        with self._client.call():
+            return await self._store.again(attempt)
 
     async def resume(self, scope: Scope, session_id: str, *, tail: int) -> ResumedRecord:
         async def attempt() -> ResumedRecord:
@@ -129,7 +134,7 @@ class OpenSearchSessions:
             after = replace(session, record=record, labels=labels, is_dirty=session.is_dirty or owner_changes)
             if owner_changes:
                 await self._store.move(session, done=False)
-            committed = await self._store.commit(loaded, after)
+            committed = await commit(self._store, loaded, after)
             if owner_changes:
                 await finish(self._store, committed)
             return record
@@ -155,7 +160,7 @@ class OpenSearchSessions:
             ends_at = record.ends_at if ttl is None else moment + ttl
             expires_at = expiry(ends_at, record.idle_ttl, moment)
             record = replace(record, ends_at=ends_at, updated_at=moment, expires_at=expires_at)
-            await self._store.commit(loaded, replace(loaded.session, record=record))
+            await commit(self._store, loaded, replace(loaded.session, record=record))
             return record
 
         with self._client.call():

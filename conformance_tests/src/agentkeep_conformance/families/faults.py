@@ -30,13 +30,13 @@ class Bench:
 
     def __init__(self, proxy: Proxy, victim: Keep, witness: Keep) -> None:
         self.proxy = proxy
-        self._victim = victim
+        self.victim = victim
         self._witness = witness
 
     async def furnished(self) -> tuple[View, View]:
         """The victim and the witness in a tenant of its own, with data in it and a connection that was used."""
         tenant = f"t{next(_TENANTS)}"
-        victim, witness = self._victim.for_tenant(tenant), self._witness.for_tenant(tenant)
+        victim, witness = self.victim.for_tenant(tenant), self._witness.for_tenant(tenant)
         await furnish(witness)
         await within(victim.sessions.get("s"))
         return victim, witness
@@ -53,15 +53,15 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench_of(database: Database, **options: Any) -> AsyncGenerator[Bench, None]:
-    """Opened and closed around one test."""
+async def bench_of(database: Database, witness: Keep | None = None, **options: Any) -> AsyncGenerator[Bench, None]:
+    """Opened and closed around one test. `options` are the victim's; without a `witness` it gets a new one."""
     address = database.enrolment.server.address
     assert address is not None, "an embedded adapter has no wire"
     async with Proxy(*address) as proxy:
         victim = Keep(database.enrolment.open(proxy.through(database.dsn), database.namespace, **options))
         await victim.open()
         try:
-            yield Bench(proxy, victim, await database.keep())
+            yield Bench(proxy, victim, witness or await database.keep())
         finally:
             proxy.restore()
             await within(victim.close())

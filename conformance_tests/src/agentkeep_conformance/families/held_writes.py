@@ -30,7 +30,10 @@ _HELD_IDLE = timedelta(seconds=3)
 _MEANWHILE = 0.03
 """Seconds that readers get while the write is held. Those that wait for the write wait longer."""
 
-WRITES: dict[str, Callable[[View, str], Awaitable[Any]]] = {
+Write = Callable[[View, str], Awaitable[Any]]
+"""Of a session that its user's name names."""
+
+WRITES: dict[str, Write] = {
     "append": lambda view, name: view.messages.append(name, [said()]),
     "append with an id": lambda view, name: view.messages.append(name, [said(id="m")]),
     "append a turn": lambda view, name: view.messages.append(name, [said()], update={"title": "t"}, add={"n": 1}),
@@ -134,11 +137,16 @@ async def _store(view: Keep, name: str, idle_ttl: timedelta = _IDLE) -> None:
 
 def _look(views: Sequence[View], name: str) -> dict[SessionRead, asyncio.Task[bool]]:
     """Every reader at once, in one view or another, and after the next write in the other."""
-    looks = (*SESSION_READS, _is_searched) if views[0].capabilities.search else SESSION_READS
+    looks = looks_of(views[0])
     first = list(WRITES).index(name)
     return {
         look: asyncio.create_task(look(views[number % len(views)], name)) for number, look in enumerate(looks, first)
     }
+
+
+def looks_of(view: View) -> Sequence[SessionRead]:
+    """Of a session with a message "aardvark"."""
+    return (*SESSION_READS, _is_searched) if view.capabilities.search else SESSION_READS
 
 
 async def _is_searched(view: View, name: str) -> bool:
