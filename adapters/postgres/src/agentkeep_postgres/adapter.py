@@ -12,7 +12,6 @@ from agentkeep.models import Health
 from agentkeep.records import Scope
 from agentkeep.spi.options import as_prefix, as_seconds, read_options
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.util import await_only
 
 from agentkeep_postgres.client import Client
 from agentkeep_postgres.messages import PostgresMessages
@@ -133,12 +132,7 @@ class PostgresAdapter:
 
     async def _prepare(self) -> None:
         client = self._client
-        if self._pgbouncer is None:
-            client.behind_pooler = await client.call(lambda held: await_only(client.driver.is_behind_pooler(held)))
-        else:
-            client.behind_pooler = self._pgbouncer
-        if not client.behind_pooler:  # a pooler would pass the setting on to others; there nothing is prepared
-            await client.set(self._statements["settings"])
+        await client.prepare(self._statements["settings"], behind_pooler=self._pgbouncer)
         server = await self._server_or_none()
         found = None if server is None else server.schema
         self._migrated_from = 0 if found is None else found.version

@@ -133,11 +133,19 @@ class Client:
 
         return await resend.run(Effect.READ, send)
 
-    async def set(self, settings: Statement) -> None:
-        """Run this on all our own connections of the opening event loop, the later ones too. Not on a caller's."""
-        if isinstance(self._at_home, OwnConnections):
-            self._at_home.settings = settings.text
-            await self.call(lambda held: await_only(self.driver.script(held, settings.text)))
+    async def prepare(self, settings: Statement, *, behind_pooler: bool | None) -> None:
+        """Run `settings` on all our own connections of the opening event loop, the later ones too. Not on a caller's.
+
+        A pooler would pass them on to others, so behind it they are left out. `behind_pooler`: None asks the server,
+        and the round trip that this takes runs the settings too.
+        """
+        ours = self._at_home if isinstance(self._at_home, OwnConnections) else None
+        if behind_pooler is None:
+            select = "SELECT 1" if ours is None else settings.text
+            behind_pooler = await self.call(lambda held: await_only(self.driver.is_behind_pooler(held, select)))
+        self.behind_pooler = behind_pooler
+        if ours is not None and not behind_pooler:
+            ours.settings = settings.text
 
     def _unbounded(self) -> Resend:
         return Resend(server=self.address, cause=cause_of, translate=self._translated, seconds=None)

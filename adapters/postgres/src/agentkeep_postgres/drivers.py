@@ -47,8 +47,11 @@ class Driver(Protocol):
         """Several statements without arguments, in one transaction if none is open."""
         ...
 
-    async def is_behind_pooler(self, connection: Any) -> bool:
-        """Whether another server process answers than the driver was told when it connected. One round trip."""
+    async def is_behind_pooler(self, connection: Any, select: str) -> bool:
+        """Whether another server process answers than the driver was told when it connected. One round trip.
+
+        If it is the same one, it runs `select`, which returns one row and names no table.
+        """
         ...
 
     async def listen(
@@ -83,10 +86,10 @@ class AsyncpgDriver:
     async def script(self, connection: Any, sql: str) -> None:
         await connection.execute(sql)
 
-    async def is_behind_pooler(self, connection: Any) -> bool:
+    async def is_behind_pooler(self, connection: Any, select: str) -> bool:
         pid = int(connection.get_server_pid())
         # Without arguments it is one simple query, which every pooler forwards whole. The tag says how many rows came.
-        return await connection.execute(_SAME_PROCESS.replace(":pid", str(pid))) != "SELECT 1"
+        return await connection.execute(f"{select} WHERE pg_backend_pid() = {pid}") != "SELECT 1"
 
     async def listen(
         self, connection: Any, channel: str, notify: Callable[[str], None], lost: Callable[[], None]
@@ -138,10 +141,9 @@ class PsycopgDriver:
     async def script(self, connection: Any, sql: str) -> None:
         await connection.execute(sql)
 
-    async def is_behind_pooler(self, connection: Any) -> bool:
+    async def is_behind_pooler(self, connection: Any, select: str) -> bool:
         pid = int(connection.info.backend_pid)
-        rows = await self._fetch(connection, _SAME_PROCESS.replace(":pid", str(pid)), (), prepare=False)
-        return not rows
+        return not await self._fetch(connection, f"{select} WHERE pg_backend_pid() = {pid}", (), prepare=False)
 
     async def listen(
         self, connection: Any, channel: str, notify: Callable[[str], None], lost: Callable[[], None]
@@ -206,6 +208,3 @@ def _server_has_closed(connection: Any) -> bool:
             except OperationalError:
                 return True
     return False
-
-
-_SAME_PROCESS = "SELECT 1 WHERE pg_backend_pid() = :pid"

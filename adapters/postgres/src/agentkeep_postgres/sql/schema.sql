@@ -34,7 +34,7 @@ SELECT (SELECT max(version) FROM {prefix}schema_version) AS version,
 -- A plan that is made while a table has one page is kept as long as the connection. Statistics of so small a table let a
 -- scan look cheaper than a look-up by key; the scan then goes on while the table grows (COST-4). No statement of ours
 -- needs one. The functions that statements call set the same for themselves.
-SET enable_seqscan = off
+SELECT set_config('enable_seqscan', 'off', false)
 
 -- name: create_schema
 -- CREATE SCHEMA IF NOT EXISTS needs the right to create a schema even if the schema exists.
