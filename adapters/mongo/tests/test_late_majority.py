@@ -68,7 +68,10 @@ async def test_who_reads_a_session_waits_for_a_write_that_a_majority_does_not_ha
             assert await _LOOKS[name](other, name)
         await asyncio.sleep(_IDLE.total_seconds() * 0.5)
         async with _without_a_majority(dsn):
-            writing = [asyncio.create_task(error_of(keep.messages.append(name, [said()]))) for name in _LOOKS]
+            writing = [
+                asyncio.create_task(error_of(keep.messages.append(name, [said()], update={"idle_ttl": 3_600})))
+                for name in _LOOKS
+            ]
             await asyncio.sleep(_IDLE.total_seconds() * 0.6)
             reading = {name: asyncio.create_task(look(other, name)) for name, look in _LOOKS.items()}
             await asyncio.sleep(0.3)

@@ -34,10 +34,12 @@ from agentkeep_mongo.concerns import Document
 from agentkeep_mongo.copying import Copying
 from agentkeep_mongo.documents import session_document, session_key, session_record, time_of
 from agentkeep_mongo.ends import read_surely
-from agentkeep_mongo.listing import FIELDS, Listing, plan
+from agentkeep_mongo.listing import EVERYTHING_IS_OVER, FIELDS, Listing, plan
 from agentkeep_mongo.reading import Reading
 from agentkeep_mongo.removal import Removal
 from agentkeep_mongo.state import State
+
+_FIELDS_AND_LIFE: Document = {**FIELDS, "_id": 1, "lives": statements.ALIVE["$expr"]}
 
 
 class MongoSessions:
@@ -84,35 +86,28 @@ class MongoSessions:
         return new_session(draft, time_of(moment)) if isinstance(moment, int) else None
 
     async def get(self, scope: Scope, session_id: str) -> SessionRecord:
-        key = session_key(scope.tenant, session_id)
-        wanted = {"_id": key, **statements.of_scope(scope), **statements.ALIVE}
-        async with self._client.call():
-            found = await read_surely(
-                self._client,
-                scope,
-                lambda to: to.seen.find_one(wanted, FIELDS),
-                lambda found: [key] if found is None else [],
-            )
-        if found is None:
+        found = await self.get_many(scope, [session_id])
+        if not found:
             raise SessionNotFound(session_id)
-        return _record(found)
+        return found[0]
 
     async def get_many(self, scope: Scope, session_ids: Sequence[str]) -> Sequence[SessionRecord]:
-        keys = {each: session_key(scope.tenant, each) for each in session_ids}
-        wanted = {"_id": {"$in": list(keys.values())}, **statements.of_scope(scope), **statements.ALIVE}
+        keys = [session_key(scope.tenant, each) for each in session_ids]
+        wanted = {"_id": {"$in": keys}, **statements.of_scope(scope)}
 
-        def missing(found: Sequence[Document]) -> list[str]:
-            there = {each.get("id") for each in found}
-            return [key for session_id, key in keys.items() if session_id not in there]
+        def expired(found: Sequence[Document]) -> list[str]:
+            """A deleted session is not asked for again."""
+            gone = (each for each in found if not each["lives"])
+            return [each["_id"] for each in gone if each.get("expires_at") not in (None, EVERYTHING_IS_OVER)]
 
         async with self._client.call():
             found = await read_surely(
                 self._client,
                 scope,
-                lambda to: to.seen.find(wanted, FIELDS, batch_size=1001).to_list(),
-                missing,
+                lambda to: to.seen.find(wanted, _FIELDS_AND_LIFE, batch_size=1001).to_list(),
+                expired,
             )
-        return decode_all(found, session_record, _name)
+        return decode_all([each for each in found if each["lives"]], session_record, _name)
 
     async def resume(self, scope: Scope, session_id: str, *, tail: int) -> ResumedRecord:
         newest = MessageRange(limit=tail, newest_first=True)
