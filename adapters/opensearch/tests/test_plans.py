@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from agentkeep import Keep
+from agentkeep.sessions import Order
 from agentkeep_conformance.servers.opensearch import request
-from agentkeep_opensearch.listing import Listing
+from agentkeep_opensearch import other_orders
+from agentkeep_opensearch.client import Client
 
 pytestmark = pytest.mark.anyio
 
@@ -19,18 +21,18 @@ async def _looked_at(keep: Keep, dsn: str, prefix: str, monkeypatch: pytest.Monk
     request(dsn, "POST", f"/{prefix}*/_refresh")
     request(dsn, "POST", f"/{prefix}*/_forcemerge?max_num_segments=1")
     searched: list[dict[str, Any]] = []
-    search = Listing.search
+    send = Client.request
 
-    async def kept(listing: Listing, body: dict[str, Any]) -> Any:
-        searched.append(body)
-        return await search(listing, body)
+    async def kept(client: Client, method: str, path: str, body: Any = None, **kwargs: Any) -> Any:
+        if path.endswith("/_search"):
+            searched.append(body)
+        return await send(client, method, path, body, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Listing, "search", kept)
+        patch.setattr(Client, "request", kept)
         assert len((await keep.sessions.list(limit=10, **filters)).items) == 10
-    (body,) = searched
-    reply = request(dsn, "POST", f"/{prefix}-sessions/_search", {**body, "track_total_hits": False, "profile": True})
-    shards: list[Any] = reply["profile"]["shards"]
+    replies = [request(dsn, "POST", f"/{prefix}-sessions/_search", {**body, "profile": True}) for body in searched]
+    shards: list[Any] = [shard for reply in replies for shard in reply["profile"]["shards"]]
     queries = [query for shard in shards for part in shard["searches"] for query in part["query"]]
     return sum(query["breakdown"]["next_doc_count"] for query in queries)
 
@@ -47,3 +49,24 @@ async def test_a_listing_looks_at_its_page_however_many_sessions_there_are(
         done = count
         looked_at.append(await _looked_at(keep, dsn, prefix, monkeypatch, **filters))
     assert 0 < looked_at[1] <= looked_at[0] + 10, looked_at
+
+
+@pytest.mark.parametrize("filters", [{}, {"metadata": {"kind": "k"}}])
+@pytest.mark.parametrize("order", ["updated_at", "created_at", "-created_at"])
+async def test_a_listing_in_another_order_looks_at_a_part_of_the_sessions(
+    keep: Keep, dsn: str, prefix: str, monkeypatch: pytest.MonkeyPatch, order: Order, filters: dict[str, Any]
+) -> None:
+    """And a page that begins behind a cursor, too. All pages together are the sessions in that order."""
+    monkeypatch.setattr(other_orders, "_FIRST_LOOK", _FEW)
+    for number in range(_MANY):
+        await keep.sessions.create(f"s{number}", user_id="u", metadata={"kind": "k"})
+    names = [f"s{number}" for number in range(_MANY)]
+    if order.startswith("-"):
+        names.reverse()
+    assert await _looked_at(keep, dsn, prefix, monkeypatch, order=order, **filters) < _MANY / 2
+    page = await keep.sessions.list(limit=100, order=order, **filters)
+    found = [session.id for session in page.items]
+    while page.next_cursor is not None:
+        page = await keep.sessions.list(limit=100, order=order, cursor=page.next_cursor, **filters)
+        found += [session.id for session in page.items]
+    assert found == names

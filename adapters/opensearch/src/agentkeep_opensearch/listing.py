@@ -10,6 +10,7 @@ from typing import Any
 
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
 
+from agentkeep_opensearch import other_orders
 from agentkeep_opensearch.client import Client, Reply, encode
 from agentkeep_opensearch.commit import MESSAGES, Store
 from agentkeep_opensearch.documents import DEAD, Loaded, micros, session_of
@@ -17,6 +18,8 @@ from agentkeep_opensearch.errors import error_of, reply_error
 from agentkeep_opensearch.extending import end_all
 
 _MANY_LABELS = 200
+_ORDER_OF_INDEX = ("updated_at", True)
+"""Newest first: see `schema.py`."""
 _MOST_ENDED = 100
 """Sessions that one request finds whose end somebody may be moving."""
 Query = dict[str, Any]
@@ -72,7 +75,11 @@ class Listing:
         if after is not None:
             body["search_after"] = [micros(after.at), after.id]
         await self._refresher.refresh()
-        found = [session_of(hit["_id"], hit["_source"]) for hit in await self.search({**body, "size": limit})]
+        if (order.field, order.descending) == _ORDER_OF_INDEX:
+            hits = await self.search({**body, "size": limit})
+        else:
+            hits = await other_orders.page(self._reply, body, order, limit=limit, after=after)
+        found = [session_of(hit["_id"], hit["_source"]) for hit in hits]
         await end_all(self._store, found, now)
         return [session.record for session in found]
 
@@ -123,10 +130,12 @@ class Listing:
         return [Loaded(session_of(hit["_id"], hit["_source"]), hit["_seq_no"], hit["_primary_term"]) for hit in hits]
 
     async def search(self, body: Query) -> list[Reply]:
+        return (await self._reply(body))["hits"]["hits"]
+
+    async def _reply(self, body: Query) -> Reply:
         params = {"allow_partial_search_results": "false"}
         path = f"/{self._names.sessions}/_search"
-        reply = await self._client.request("POST", path, {"track_total_hits": False, **body}, params=params)
-        return reply["hits"]["hits"]
+        return await self._client.request("POST", path, {"track_total_hits": False, **body}, params=params)
 
     async def _searches(self, bodies: Sequence[Query]) -> list[Reply]:
         """What all shards found together, for several searches of one request, or an error."""
