@@ -19,11 +19,7 @@ REASONS = {
         "All figures beside the floor are within the aim. The search index stays in the append: a trial on an earlier "
         "edition found that it takes about 50 µs and 4 kB of the write-ahead log a message. Without it a turn would "
         "come nearer to the floor. But then each search reads what is not indexed yet (0.55 ms for 1,000 messages, 2.5 "
-        "ms for 5,000), each append writes a row that names it, and something has to catch up (SRCH-1, COST-3). If "
-        "PostgreSQL's autovacuum looks at a table while it holds one row, a listing reads the whole table until "
-        "autovacuum looks again, after a minute by default. That is a defect of ours, not mended yet. The growth of "
-        "listings by a user and of all by ×6.5 in the run of 29 November 2026 looks like it: the same ANALYZE by hand "
-        "gave the same growth, without it they stayed flat."
+        "ms for 5,000), each append writes a row that names it, and something has to catch up (SRCH-1, COST-3)."
     ),
     "mongo": (
         "A read of the newest messages is one request (COST-1). It reads the session's document, and the messages' "

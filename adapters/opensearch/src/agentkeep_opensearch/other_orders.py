@@ -17,7 +17,7 @@ from agentkeep_opensearch.documents import micros
 
 _FIRST_LOOK = 2_000
 """Sessions of each shard."""
-_AIM = 4
+_AIM = 16
 """How many pages of sessions the first window holds, if they are spread evenly over time."""
 _GROWTH = 8
 
