@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from agentkeep import Appended, Closed, Keep, NewMessage, PersistenceError, View
 
-from agentkeep_conformance.clauses import needs, needs_files, proves
+from agentkeep_conformance.clauses import needs, needs_files, needs_wire, proves
 from agentkeep_conformance.database import Database
+from agentkeep_conformance.proxy import Proxy
 from agentkeep_conformance.samples import PATIENCE_SECONDS, Verb, said, whole
 
 VERBS: dict[str, Verb] = {
@@ -132,6 +133,21 @@ class LifeCycle:
         assert len(await keep.messages.tail("s", 1)) == 1
         await keep.close()
         assert not open_files_below(database.dsn)
+
+    @proves("LIFE-2")
+    @needs_wire
+    async def test_a_closed_instance_holds_no_connection_open(self, database: Database) -> None:
+        address = database.enrolment.server.address
+        assert address is not None
+        async with Proxy(*address) as proxy:
+            keep = Keep(database.enrolment.open(proxy.through(database.dsn), database.namespace))
+            await keep.open()
+            await keep.messages.append("s", [said()], create={})
+            assert proxy.connections > 0
+            await keep.close()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while proxy.connections:  # noqa: ASYNC110 - it waits for the network
+                    await asyncio.sleep(0.01)
 
     @proves("LIFE-2")
     async def test_closing_one_instance_leaves_the_others_open(
