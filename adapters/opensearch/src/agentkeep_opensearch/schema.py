@@ -166,7 +166,12 @@ def plans_of(names: Names, settings: IndexSettings) -> tuple[Plan, Plan]:
 
 
 def _settings(settings: IndexSettings) -> dict[str, Any]:
-    index: dict[str, Any] = {"number_of_shards": settings.shards, "gc_deletes": "10m"}
+    index: dict[str, Any] = {
+        "number_of_shards": settings.shards,
+        "gc_deletes": "10m",
+        # For whoever expunges what was deleted. By default a segment stays of which less than 10 % is.
+        "merge.policy.expunge_deletes_allowed": 0,
+    }
     if settings.replicas is None:
         index["auto_expand_replicas"] = "0-1"
     else:
