@@ -48,6 +48,8 @@ def _facts(payload: str) -> dict[str, Any]:
 def index_items(session: Session, messages: Iterable[Message]) -> list[bytes]:
     """Items of a bulk request: the pointers, then the messages in order.
 
+    Of a dead session, a copy that is being written, the messages come first: nobody reads them, and who removes a copy
+    whose writer was killed learns from them which pointers there are.
     A repetition changes nothing. It never undoes a removal or a replacement, because both make the version larger.
     """
     pointers: list[bytes] = []
@@ -63,7 +65,7 @@ def index_items(session: Session, messages: Iterable[Message]) -> list[bytes]:
         }
         pointers.append(item({"index": {**shared, **pointer}}, {"life": session.life, "seq": seq}))
         documents.append(item({"index": {**shared, **own}}, message_source(session, message)))
-    return pointers + documents
+    return documents + pointers if session.is_dead else pointers + documents
 
 
 def removals_of(key: str, life: int, seq: int, message_id: str | None) -> list[dict[str, Any]]:

@@ -9,9 +9,9 @@ from agentkeep.spi.outcomes import forked_at, forked_session
 from msgspec.structs import replace
 
 from agentkeep_opensearch import log
-from agentkeep_opensearch.commit import Store
+from agentkeep_opensearch.commit import Lost, Store
 from agentkeep_opensearch.documents import Loaded, Message, Session, micros, moment_of, restored
-from agentkeep_opensearch.erasing import erase_all
+from agentkeep_opensearch.erasing import erase, erase_all
 from agentkeep_opensearch.steps import begun, new_life
 
 _SLICE = 200
@@ -87,7 +87,14 @@ class Copier:
             return
         held = micros(self._store.now()) + _HELD_MICROS
         hidden = await self._store.put(dead, replace(session, is_dead=True), held_until=held)
-        await self._store.index(session, first)
-        async for part in rest:
-            await self._store.index(session, part)
-        await self._store.commit(hidden, replace(hidden.session, is_dead=False))
+        ids = {message.seq: message.id for message in first}
+        try:
+            await self._store.index(hidden.session, first)
+            async for part in rest:
+                ids |= {message.seq: message.id for message in part}
+                await self._store.index(hidden.session, part)
+            await self._store.commit(hidden, replace(hidden.session, is_dead=False))
+        except Lost:
+            # who took its place could not remove what was written after that
+            await erase(self._store, hidden.session, log.of_seqs(ids), ids)
+            raise

@@ -212,6 +212,9 @@ def fields_of(session: Session) -> dict[str, Any]:
     }
 
 
+_ANY_SEQ = 2**62
+
+
 def commit_params(before: Session, after: Session, token: str) -> dict[str, Any]:
     """What the script `commit` needs: the fields that changed, and what becomes of the pending messages."""
     old = fields_of(before)
@@ -219,6 +222,8 @@ def commit_params(before: Session, after: Session, token: str) -> dict[str, Any]
     del old["log"], new["log"]
     known = {message.seq for message in before.pending}
     still = [message.seq for message in after.pending if message.seq in known]
+    if after.is_dead:  # who removes it must know them all, and this caller may not have read them
+        still = [0, _ANY_SEQ]
     return {
         "fields": {name: value for name, value in new.items() if value != old[name]},
         "first": min(still, default=0),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -18,16 +18,15 @@ _SLICE = 250
 """Messages in one request."""
 
 
-async def erase(store: Store, session: Session, removed: Log, known: Iterable[Message] = ()) -> None:
+async def erase(store: Store, session: Session, removed: Log, known: Mapping[int, str]) -> None:
     """Remove the documents of these seqs, and refuse those that a slow writer sends later.
 
-    `known`: messages that may not have documents yet.
+    `known`: by seq, the ids of messages that may not have documents yet.
     """
-    pending = {message.seq: message.id for message in (*session.pending, *known)}
     seqs = list(log.seqs(removed))
     for start in range(0, len(seqs), _SLICE):
         part = seqs[start : start + _SLICE]
-        ids = {**pending, **await _ids(store, session, part)}
+        ids = {**known, **await _ids(store, session, part)}
         removals = [removal for seq in part for removal in removals_of(session.key, session.life, seq, ids.get(seq))]
         items = [removal_item(store.names.removals_of_messages, removal) for removal in removals]
         await send(store.client, store.names.messages, items, done=True, instead=list(map(gone_item, removals)))
@@ -50,14 +49,14 @@ async def _ids(store: Store, session: Session, seqs: Sequence[int]) -> dict[int,
 
 async def erase_all(store: Store, session: Session) -> None:
     """All messages of a dead session."""
-    pending = log.of_seqs(message.seq for message in session.pending)
-    await erase(store, session, log.union(session.log, session.cuts, pending))
+    pending = {message.seq: message.id for message in session.pending}
+    await erase(store, session, log.union(session.log, session.cuts, log.of_seqs(pending)), pending)
 
 
 async def finish(store: Store, loaded: Loaded, known: Iterable[Message] = ()) -> None:
     """What a verb does after its commit: removes documents, gives the others their owner. Then the mark goes."""
     session = loaded.session
-    await erase(store, session, session.cuts, known)
+    await erase(store, session, session.cuts, {message.seq: message.id for message in (*session.pending, *known)})
     if session.is_dirty:
         await _label(store, session)
     try:
