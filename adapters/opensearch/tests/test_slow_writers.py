@@ -85,3 +85,49 @@ async def test_a_move_after_the_end_leaves_nothing(keep: Keep, dsn: str, prefix:
             go_on.set()
             await appending
     assert await _left(dsn, prefix) == []
+
+
+async def _create(keep: Keep, verb: str) -> None:
+    if verb == "create":
+        await keep.sessions.create("copy")
+    else:
+        await keep.messages.append("copy", [NewMessage(role="user", content="x")], create={})
+
+
+@pytest.mark.parametrize("creation", ["create", "append"])
+@pytest.mark.parametrize("verb", ["fork", "restore"])
+async def test_a_create_that_comes_too_late_takes_nothing_from_a_copy(
+    keep: Keep, dsn: str, prefix: str, verb: str, creation: str
+) -> None:
+    """The create found the copy while it was being written, and goes on when it is there (FLT-1, SES-5)."""
+    for _ in range(_LONG // 30):
+        await keep.messages.append("s", [NewMessage(role="user", content="x") for _ in range(30)], create={})
+    writer, creator = (OpenSearchAdapter.from_url(dsn, prefix=prefix) for _ in range(2))
+    whole, written, erased, over = Client.request, asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def request(client: Client, method: str, path: str, *args: Any, **kwargs: Any) -> Any:
+        reply = await whole(client, method, path, *args, **kwargs)
+        if path.endswith("_bulk"):
+            if client is writer._client:  # pyright: ignore[reportPrivateUsage]
+                written.set()
+                await erased.wait()
+            elif client is creator._client and not erased.is_set():  # pyright: ignore[reportPrivateUsage]
+                erased.set()
+                await over.wait()
+        return reply
+
+    async with Keep(writer) as other, Keep(creator) as third:
+        with patch.object(Client, "request", request):
+            copying = asyncio.create_task(_copy(other, verb))
+            await written.wait()
+            creating = asyncio.create_task(_create(third, creation))
+            copied, _ = await asyncio.wait({copying})
+            over.set()
+            created, _ = await asyncio.wait({creating})
+    outcomes = [task.exception() for task in (*copied, *created)]
+    assert None in outcomes, outcomes
+    session = await keep.sessions.get("copy")
+    assert len(await keep.messages.tail("copy", 2 * _LONG)) == session.message_count
+    for session_id in ("s", "copy"):
+        assert await keep.sessions.delete(session_id)
+    assert await _left(dsn, prefix) == []

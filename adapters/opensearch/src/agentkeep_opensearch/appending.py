@@ -171,6 +171,8 @@ class _Batch:
     async def _commit(self, loaded: Loaded | None, living: Loaded | None, after: Session) -> None:
         if living is None:
             if loaded is not None:
+                # it may be a copy that is being written: from this commit on it can't come alive
+                loaded = await self._store.bury(loaded)
                 await erase_all(self._store, loaded.session)
             committed = await self._store.put(loaded, after)
         else:

@@ -76,10 +76,13 @@ class OpenSearchSessions:
             return await self._store.again(attempt)
 
     async def _judged(self, loaded: Loaded | None, now: datetime) -> tuple[Loaded | None, Loaded | None]:
-        """The session if it lives, or else its document if there is one."""
-        if loaded is None or loaded.session.is_dead:
-            return None, loaded
-        if loaded.session.is_expired(now):
+        """The session if it lives, or else its document if there is one.
+
+        A dead one may be a copy that is being written. This commit keeps it from coming alive, before it is erased.
+        """
+        if loaded is None:
+            return None, None
+        if loaded.session.is_dead or loaded.session.is_expired(now):
             return None, await self._store.let_expire(loaded)
         return loaded, None
 
