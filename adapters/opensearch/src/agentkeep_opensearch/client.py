@@ -170,7 +170,6 @@ class Client:
         if data is not None:
             self.check_length(len(data))
             data = _Large(data) if len(data) > _LARGE else data
-        seconds = max(0.0, self.deadline - asyncio.get_running_loop().time())
 
         async def send(attempt: Attempt) -> Reply:
             async with self._limit:
@@ -182,8 +181,9 @@ class Client:
         def translate(error: Exception) -> PersistenceError:
             return error_of(error, self.server)
 
-        resend = Resend(server=self.server, cause=cause_of, translate=translate, seconds=seconds)
-        reply = await self.past_block(lambda: resend.run(effect, send))
+        resend = Resend(server=self.server, cause=cause_of, translate=translate, seconds=self._seconds)
+        deadline = self.deadline  # of the call; a request may be one of several
+        reply = await self.past_block(lambda: resend.run(effect, send, deadline=deadline))
         status = reply.get("status")
         if status == _ABSENT and "error" in reply:
             failed = reply_error(_ABSENT, reply)
