@@ -29,7 +29,7 @@ UV = UV_HOME / BIN / "uv"
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / "agentkeep-set-up"
-SIDE_BY_SIDE = ["-n", str((os.cpu_count() or 1) * 2), "--dist"]
+SIDE_BY_SIDE = ["-n", str((os.cpu_count() or 1) * 2)]
 """Two processes a core, as tests of servers wait for about a third of their time: with three on two cores, 1.4 of them
 were busy. All tests stay by class and module, so that each server starts once: spread test by test they took 33 minutes
 instead of 25, and 16 GB of memory. The suite of one backend is spread (see `conftest.py`)."""
@@ -99,12 +99,12 @@ def test(arguments: list[str]) -> None:
     set_up()
     # A shell's background job ignores Ctrl-C, and so would all that it starts; some tests send it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    all_tests = [*SIDE_BY_SIDE, "loadscope", "--conformance-json", EVIDENCE]
+    all_tests = [*SIDE_BY_SIDE, "--dist=loadscope", "--conformance-json", EVIDENCE]
     run(VENV / BIN / "python", "-m", "pytest", *(arguments or all_tests))
 
 
 def suite(names: list[str]) -> None:
-    test([*SIDE_BY_SIDE, "loadgroup", *(f"adapters/{name}/tests/test_conformance.py" for name in names)])
+    test([*SIDE_BY_SIDE, "--dist=loadgroup", *(f"adapters/{name}/tests/test_conformance.py" for name in names)])
 
 
 def check() -> None:

@@ -8,7 +8,9 @@ from uuid import uuid4
 import pytest
 from agentkeep import Keep
 from agentkeep_conformance.outcomes import dsn_of
+from agentkeep_conformance.proxy import Proxy
 from agentkeep_conformance.servers import OPENSEARCH
+from agentkeep_conformance.servers.chosen import address_of
 from agentkeep_conformance.storage.opensearch import drop_indices
 from agentkeep_opensearch import OpenSearchAdapter
 
@@ -26,6 +28,12 @@ def prefix() -> str:
 @pytest.fixture
 def dsn(request: pytest.FixtureRequest) -> str:
     return dsn_of(OPENSEARCH, request.config)
+
+
+@pytest.fixture
+async def proxy(dsn: str) -> AsyncIterator[Proxy]:
+    async with Proxy(*address_of(dsn)) as proxy:
+        yield proxy
 
 
 @pytest.fixture

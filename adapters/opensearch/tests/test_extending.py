@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 import pytest
 from agentkeep import Keep, NewMessage, OutcomeUnknown, SessionNotFound
@@ -19,15 +18,6 @@ pytestmark = pytest.mark.anyio
 _LIFE = 1.5
 _CLOCK_STEP = 0.3
 """The server reads its clock five times a second."""
-
-
-@pytest.fixture
-async def proxy(dsn: str) -> AsyncIterator[Proxy]:
-    parts = urlsplit(dsn)
-    assert parts.hostname is not None
-    assert parts.port is not None
-    async with Proxy(parts.hostname, parts.port) as proxy:
-        yield proxy
 
 
 @pytest.fixture

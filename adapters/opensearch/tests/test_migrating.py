@@ -101,7 +101,7 @@ async def test_a_sweep_asks_nothing_of_messages_that_never_migrated(keep: Keep, 
     assert not [path for path in paths if f"{prefix}-messages" in path]
 
 
-async def test_a_sweep_removes_what_late_writersleft(keep: Keep, dsn: str, prefix: str) -> None:
+async def test_a_sweep_removes_what_late_writers_left(keep: Keep, dsn: str, prefix: str) -> None:
     with next_release():
         await migrate(dsn, prefix)
     for _ in range(2):

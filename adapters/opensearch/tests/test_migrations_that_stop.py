@@ -22,7 +22,7 @@ _MOST_REQUESTS = 60
 _SHORT = {"timeout": 3}
 
 
-class KilledError(Exception):
+class _KilledError(Exception):
     pass
 
 
@@ -36,7 +36,7 @@ def killed_before(number: int) -> Generator[None]:
         nonlocal sent
         sent += 1
         if sent >= number:
-            raise KilledError
+            raise _KilledError
         return await whole(*args, **kwargs)
 
     with patch.object(Client, "request", request):
@@ -56,7 +56,7 @@ async def test_a_migration_that_was_killed_is_finished_by_the_next_process(dsn: 
                     with killed_before(number):
                         await migrate(dsn, part)
                     ended = True
-                except (KilledError, PersistenceError):
+                except (_KilledError, PersistenceError):
                     pass
             deleted, appended = await _go_on(keep)
             with next_release():
@@ -92,9 +92,9 @@ async def test_a_migration_that_was_killed_with_blocked_indices_is_finished(
 
     def die(path: str, body: Any) -> None:
         if path.startswith(f"/{prefix}-{index},") and path.endswith("_block/write"):
-            raise KilledError
+            raise _KilledError
 
-    with next_release(lease=1), requests_seen(die), pytest.raises(KilledError):
+    with next_release(lease=1), requests_seen(die), pytest.raises(_KilledError):
         await migrate(dsn, prefix)
     with next_release():
         await migrate(dsn, prefix)
@@ -103,24 +103,24 @@ async def test_a_migration_that_was_killed_with_blocked_indices_is_finished(
     assert [message.content for message in await keep.messages.tail("s", 9)] == ["x", "y"]
 
 
-@pytest.mark.parametrize("failures", [1, 3])
-async def test_a_pass_that_the_server_fails_is_tried_again(keep: Keep, dsn: str, prefix: str, failures: int) -> None:
-    """The new index refuses writes for a while, so the server ends its reindex with failures."""
+@pytest.mark.parametrize("most_polls", [1, 3])
+async def test_a_pass_that_the_server_fails_is_tried_again(keep: Keep, dsn: str, prefix: str, most_polls: int) -> None:
+    """The new index refuses writes until so many polls of the task, so the server ends its reindex with failures."""
     await keep.messages.append("s", [NewMessage(role="user", content="x")], create={})
-    failed = 0
+    polls = 0
 
     def refuse_for_a_while(path: str, body: Any) -> None:
-        nonlocal failed
-        if path == f"/{prefix}-messages-1/_stats/indexing" and failed == 0:
+        nonlocal polls
+        if path == f"/{prefix}-messages-1/_stats/indexing" and polls == 0:
             ask(dsn, "PUT", f"/{prefix}-messages-2/_block/write")
         if path.startswith("/_tasks/"):
-            failed += 1
-            if failed == failures:
+            polls += 1
+            if polls == most_polls:
                 ask(dsn, "PUT", f"/{prefix}-messages-2/_settings", {"index.blocks.write": None})
 
     with next_release(), requests_seen(refuse_for_a_while):
         await migrate(dsn, prefix)
-    assert failed > failures
+    assert polls > most_polls
     check_ended(dsn, prefix)
     assert [message.content for message in await keep.messages.tail("s", 9)] == ["x"]
 

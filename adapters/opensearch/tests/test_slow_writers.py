@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -34,23 +36,30 @@ async def _left(dsn: str, prefix: str) -> list[str]:
     return [hit["_id"] for hit in found["hits"]["hits"]]
 
 
+@contextmanager
+def _bulks_held(writer: OpenSearchAdapter) -> Generator[tuple[asyncio.Event, asyncio.Event]]:
+    """The first event says that the writer is about to send messages, the second one lets it."""
+    whole, stopped, go_on = Client.request, asyncio.Event(), asyncio.Event()
+
+    async def request(client: Client, method: str, path: str, *args: Any, **kwargs: Any) -> Any:
+        is_writers = client is writer._client  # pyright: ignore[reportPrivateUsage]
+        if is_writers and path.endswith("_bulk"):
+            stopped.set()
+            await go_on.wait()
+        return await whole(client, method, path, *args, **kwargs)
+
+    with patch.object(Client, "request", request):
+        yield stopped, go_on
+
+
 @pytest.mark.parametrize("verb", ["fork", "restore"])
 async def test_a_copy_that_lost_its_place_leaves_nothing(keep: Keep, dsn: str, prefix: str, verb: str) -> None:
     """Its messages are sent when the other call has removed what it saw of the copy."""
     for _ in range(_LONG // 30):
         await keep.messages.append("s", [NewMessage(role="user", content="x") for _ in range(30)], create={})
     writer = OpenSearchAdapter.from_url(dsn, prefix=prefix)
-    whole, stopped, go_on = Client.request, asyncio.Event(), asyncio.Event()
-
-    async def request(client: Client, method: str, path: str, *args: Any, **kwargs: Any) -> Any:
-        is_writers = client is writer._client  # pyright: ignore[reportPrivateUsage]
-        if is_writers and path.endswith("_bulk") and not stopped.is_set():
-            stopped.set()
-            await go_on.wait()
-        return await whole(client, method, path, *args, **kwargs)
-
     async with Keep(writer) as other:
-        with patch.object(Client, "request", request):
+        with _bulks_held(writer) as (stopped, go_on):
             copying = asyncio.create_task(_copy(other, verb))
             await stopped.wait()
             await keep.sessions.create("copy")
@@ -66,18 +75,9 @@ async def test_a_move_after_the_end_leaves_nothing(keep: Keep, dsn: str, prefix:
     """A reader without the messages marks the session as dead, and a sweep removes it, before the writer moves them."""
     writer = OpenSearchAdapter.from_url(dsn, prefix=prefix)
     later = OpenSearchAdapter.from_url(dsn, prefix=prefix, clock=lambda: datetime.now(UTC) + timedelta(hours=2))
-    whole, stopped, go_on = Client.request, asyncio.Event(), asyncio.Event()
-
-    async def request(client: Client, method: str, path: str, *args: Any, **kwargs: Any) -> Any:
-        is_writers = client is writer._client  # pyright: ignore[reportPrivateUsage]
-        if is_writers and path.endswith("_bulk"):
-            stopped.set()
-            await go_on.wait()
-        return await whole(client, method, path, *args, **kwargs)
-
     await keep.sessions.create("s", ttl=3600)
     async with Keep(writer) as other, Keep(later) as reader:
-        with patch.object(Client, "request", request):
+        with _bulks_held(writer) as (stopped, go_on):
             appending = asyncio.create_task(other.messages.append("s", [NewMessage(role="user", content="x")]))
             await stopped.wait()
             assert await reader.sessions.find("s") is None

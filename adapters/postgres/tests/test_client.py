@@ -7,12 +7,12 @@ import gc
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pytest
 from agentkeep import Keep, NewMessage
 from agentkeep.errors import AdapterNotInstalled, OutcomeUnknown, Unavailable
 from agentkeep_conformance.proxy import Fault, Proxy
+from agentkeep_conformance.servers.chosen import address_of
 from agentkeep_postgres import PostgresAdapter, errors, urls
 from agentkeep_postgres.drivers import Row
 from agentkeep_postgres.statements import Statement
@@ -58,10 +58,7 @@ async def test_calls_cancelled_on_a_callers_engine_leave_no_noise(database: Data
 @pytest.mark.parametrize("verb", ["read", "write"])
 async def test_the_timeout_bounds_the_wait_for_an_answer(database: Database, driver: str, verb: str) -> None:
     """FLT-5: on a server that falls silent."""
-    address = urlsplit(database.dsn)
-    assert address.hostname is not None
-    assert address.port is not None
-    async with Proxy(address.hostname, address.port) as proxy:
+    async with Proxy(*address_of(database.dsn)) as proxy:
         dsn = proxy.through(url_for(database.dsn, driver))
         async with Keep(PostgresAdapter.from_url(dsn, prefix=database.prefix, timeout=0.5)) as keep:
             session = await keep.sessions.create()

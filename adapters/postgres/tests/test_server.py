@@ -14,6 +14,7 @@ from agentkeep import Keep, NewMessage
 from agentkeep.errors import ConfigurationError, LimitExceeded, Unavailable
 from agentkeep_conformance.listed_tenants import check_tenants_are_listed
 from agentkeep_conformance.proxy import Fault, Proxy
+from agentkeep_conformance.servers.chosen import address_of
 from agentkeep_postgres import PostgresAdapter, appends
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -81,11 +82,8 @@ async def test_a_terminated_idle_connection_costs_no_error(database: Database, c
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 async def test_connections_that_fell_silent_while_idle_cost_a_read_no_error(database: Database, driver: str) -> None:
     """FLT-2: as behind a firewall that forgot them. A server that stays silent is `Unavailable`."""
-    address = urlsplit(database.dsn)
-    assert address.hostname is not None
-    assert address.port is not None
     dsn = database.dsn.replace("postgresql://", f"postgresql+{driver}://")
-    async with Proxy(address.hostname, address.port) as proxy:
+    async with Proxy(*address_of(database.dsn)) as proxy:
         options = {"prefix": database.prefix, "timeout": 0.5, "connect_timeout": 2}
         async with Keep(PostgresAdapter.from_url(proxy.through(dsn), **options)) as keep, asyncio.timeout(60):
             session = await keep.sessions.create()

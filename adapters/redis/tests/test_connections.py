@@ -7,13 +7,13 @@ import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 
 import agentkeep
 import pytest
 from agentkeep import ConfigurationError, Keep, NewMessage, OutcomeUnknown, Refused, Unavailable
 from agentkeep.spi.resend import Effect
 from agentkeep_conformance.proxy import Fault, Proxy
+from agentkeep_conformance.servers.chosen import address_of
 from agentkeep_redis import RedisAdapter, driver
 from agentkeep_redis import client as client_module
 from agentkeep_redis.statements import Call, Script
@@ -40,10 +40,8 @@ async def keep(dsn: str, prefix: str) -> AsyncIterator[Keep]:
 
 async def test_the_wait_for_a_connection_is_within_the_timeout(dsn: str, prefix: str) -> None:
     """FLT-5: eight calls on one connection to a server that does not answer are all over after one timeout."""
-    address = urlsplit(dsn)
-    assert address.hostname
     async with (
-        Proxy(address.hostname, address.port or 6379) as proxy,
+        Proxy(*address_of(dsn)) as proxy,
         agentkeep.connect(proxy.through(dsn), prefix=prefix, max_connections=1, timeout=0.5) as keep,
     ):
         await keep.sessions.create("s")

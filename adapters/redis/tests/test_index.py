@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import agentkeep
 import pytest
@@ -15,6 +14,7 @@ from agentkeep_conformance.listed_tenants import check_tenants_are_listed
 from agentkeep_conformance.outcomes import dsn_of
 from agentkeep_conformance.proxy import Proxy
 from agentkeep_conformance.servers import REDIS_MEMORY
+from agentkeep_conformance.servers.chosen import address_of
 from redis.asyncio import Redis
 
 pytestmark = pytest.mark.anyio
@@ -68,10 +68,8 @@ async def listed(keep: Keep, **filters: Any) -> list[str]:
 
 async def test_a_listing_passes_a_crowd_of_expired_sessions_in_few_exchanges(dsn: str, prefix: str) -> None:
     """READ-5, COST-1: each further look at the index is a larger one, so that no sweep is needed before a listing."""
-    place = urlsplit(dsn)
-    assert place.hostname
     async with (
-        Proxy(place.hostname, place.port or 6379) as proxy,
+        Proxy(*address_of(dsn)) as proxy,
         agentkeep.connect(proxy.through(dsn), prefix=prefix) as keep,
     ):
         for first in range(0, _EXPIRED, 100):

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
 
 import agentkeep
 import pytest
 from agentkeep import Keep, NewMessage
 from agentkeep.errors import OutcomeUnknown
 from agentkeep_conformance.proxy import Fault, Proxy
+from agentkeep_conformance.servers.chosen import address_of
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 async def proxy(dsn: str) -> AsyncIterator[Proxy]:
-    place = urlsplit(dsn)
-    assert place.hostname
-    async with Proxy(place.hostname, place.port or 6379) as proxy:
+    async with Proxy(*address_of(dsn)) as proxy:
         yield proxy
 
 

@@ -99,6 +99,10 @@ class Client:
         self._limit = asyncio.Semaphore(self._driver.limit)
         self._none_left = asyncio.Event()
         self.server = self._driver.server
+        self._resend = Resend(server=self.server, cause=cause_of, translate=self._error_of, seconds=self._seconds)
+
+    def _error_of(self, error: Exception) -> PersistenceError:
+        return error_of(error, self.server)
 
     async def close(self) -> None:
         """Let no new call begin, wait for those under way, and close what is ours."""
@@ -178,19 +182,15 @@ class Client:
                 sending = _perform(driver.client, method, path, data, params)
                 return await (sending if effect is Effect.READ else _to_the_end(sending, attempt))
 
-        def translate(error: Exception) -> PersistenceError:
-            return error_of(error, self.server)
-
-        resend = Resend(server=self.server, cause=cause_of, translate=translate, seconds=self._seconds)
         deadline = self.deadline  # of the call; a request may be one of several
-        reply = await self.past_block(lambda: resend.run(effect, send, deadline=deadline))
+        reply = await self.past_block(lambda: self._resend.run(effect, send, deadline=deadline))
         status = reply.get("status")
         if status == _ABSENT and "error" in reply:
             failed = reply_error(_ABSENT, reply)
             if failed.kind == "document_missing_exception":
                 return {"status": CONFLICT}
             if not may_be_absent:
-                raise translate(failed)
+                raise self._error_of(failed)
         return reply
 
     async def past_block(self, attempt: Callable[[], Awaitable[T]]) -> T:
