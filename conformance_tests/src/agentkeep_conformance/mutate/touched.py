@@ -43,7 +43,9 @@ def named(text):
         touched(NAMED + text)
     return text
 """
-_ADD = ast.parse(f"from {_TELLS} import named as _named, touched as _touched").body
+_TOUCHED, _NAMED = f"_{_TELLS}_touched", f"_{_TELLS}_named"
+"""How the copy's modules call that module's two functions: no name that a package has of its own."""
+_ADD = ast.parse(f"from {_TELLS} import named as {_NAMED}, touched as {_TOUCHED}").body
 
 Position = tuple[int, int]
 
@@ -89,7 +91,7 @@ def instrument(folder: Path) -> None:
         path = file.relative_to(folder).as_posix()
         for body in list(_bodies(tree)):
             first = 1 if _is_text(body[0]) else 0
-            body[first:first] = ast.parse(f"_touched({f'{path}:{body[0].lineno}'!r})").body
+            body[first:first] = ast.parse(f"{_TOUCHED}({f'{path}:{body[0].lineno}'!r})").body
         tree = _Naming(names).visit(tree)
         first = _head_of(tree.body)
         tree.body[first:first] = _ADD
@@ -175,11 +177,11 @@ class _Naming(ast.NodeTransformer):
 
 
 def _said(node: ast.expr) -> ast.expr:
-    return ast.Call(ast.Name("_named", ast.Load()), [node], [])
+    return ast.Call(ast.Name(_NAMED, ast.Load()), [node], [])
 
 
 def _is_touch(node: ast.Expr) -> bool:
-    return isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "_touched"
+    return isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == _TOUCHED
 
 
 def _is_text(statement: ast.stmt) -> bool:
