@@ -185,3 +185,37 @@ async def test_what_a_mover_replaces_may_be_removed_meanwhile(
     await search(view)
     assert mover.done(), "the other mover met what the first left"
     assert [each.id async for each in view.messages.iterate("s")] == [f"m{number}" for number in range(1, 6)]
+
+
+async def test_what_an_earlier_epoch_left_is_replaced_beside_what_is_there_already(dsn: str, prefix: str) -> None:
+    """A mover of the same epoch has come to the first one, and one of an earlier epoch once to the second."""
+    async with client_of(dsn) as client:
+        collection = client["agentkeep"][f"{prefix}_messages"]
+        await collection.insert_many([{"_id": 1, "e": 2, "text": "here"}, {"_id": 2, "e": 1, "text": "left over"}])
+        documents = [{"_id": number, "e": 2, "text": "here"} for number in (1, 2, 3)]
+        await replacing.insert_missing(collection, documents)
+        assert await collection.find().sort("_id", 1).to_list() == documents
+
+
+async def test_what_a_mover_left_is_not_counted_in_a_cut_of_a_trimmed_session(
+    keeps: tuple[Keep, Keep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a rewind and a trim no moved message is the session's, and a mover of its epoch stops half way."""
+    monkeypatch.setattr(moving, "_KEPT_BATCHES", 1)
+    first, second = keeps
+    view = second.for_tenant("t")
+    await furnish(view)
+    await view.messages.truncate("s", after_seq=2)
+    for number in range(4):
+        await append(f"b{number}")(view)
+    await view.messages.trim("s", keep_last=1)
+    await append("c1")(view)
+    stopping = Stopping(first.adapter)  # pyright: ignore[reportArgumentType]
+    stopping.before(7)  # it has inserted messages
+    mover = asyncio.ensure_future(search(first.for_tenant("t")))
+    await stopping.stopped.wait()
+    assert await view.messages.truncate("s", after_seq=1) == 2
+    stopping.go_on.set()
+    await mover
+    assert (await view.sessions.get("s")).message_count == 0
+    assert await world(view) == ([], 11, "ann")

@@ -23,6 +23,8 @@ _CONNECT_SECONDS = 3.0
 _HEARTBEAT_SECONDS = 10.0
 """PyMongo 4.20 uses one option for an attempt to connect and for its heartbeat. If a heartbeat takes longer, the driver
 interrupts every call that runs (seen on a busy machine with 1 s: writes that became `OutcomeUnknown`)."""
+_MOST_SECONDS = 999_999.0
+"""PyMongo 4.20 takes less than a billion milliseconds. A longer `timeout` bounds the call by `client.py` alone."""
 _CONNECTIONS = 50
 
 
@@ -117,7 +119,7 @@ def _is_set(scheme: str, hosts: str, query: Sequence[tuple[str, str]]) -> bool:
 def _driver_options(
     read: Mapping[str, Any], connect: timedelta | None, connections: int, *, is_set: bool
 ) -> dict[str, Any]:
-    seconds = cast("timedelta", read.get("timeout", TIMEOUT)).total_seconds()
+    seconds = min(_MOST_SECONDS, cast("timedelta", read.get("timeout", TIMEOUT)).total_seconds())
     connect_seconds = min(seconds, _CONNECT_SECONDS if connect is None else connect.total_seconds())
     return {
         "connectTimeoutMS": int(max(connect_seconds, _HEARTBEAT_SECONDS) * 1000),

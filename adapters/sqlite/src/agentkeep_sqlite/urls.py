@@ -35,6 +35,8 @@ _WAL_LIMIT = 64 * 1024 * 1024
 _STATEMENTS_KEPT = 256
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _MILLISECOND = timedelta(milliseconds=1)
+_LONGEST_BUSY_TIMEOUT = (2**31 - 1) * _MILLISECOND
+"""SQLite counts it in 32 bits, and takes more as 0 (seen on 3.40)."""
 
 
 def read_url(url: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -151,4 +153,5 @@ def as_database(
     if "://" in path:
         raise ConfigurationError(f"{redact(path)!r} is a URL: give it to agentkeep.connect, or give a path here")
     level: Synchronous = one_of("FULL", "NORMAL")("synchronous", synchronous)
-    return Database(path, level, as_seconds("busy_timeout", busy_timeout), create)
+    busy_timeout = min(as_seconds("busy_timeout", busy_timeout), _LONGEST_BUSY_TIMEOUT)
+    return Database(path, level, busy_timeout, create)

@@ -128,6 +128,19 @@ class Fidelity:
         assert found.created_at.utcoffset() == timedelta(0)
         assert (await twin.sessions.get("s")).last_message_at == time
 
+    @proves("FID-3", "CNT-1")
+    @pytest.mark.parametrize("time", TIMES, ids=str)
+    async def test_a_time_comes_back_from_each_way_to_append(self, keep: Keep, twin: Keep, time: datetime) -> None:
+        ways: list[dict[str, Any]] = [{"update": {"title": "t"}}, {"add": {"n": 1}}, {"expected_last_seq": 1}]
+        ways += [{"truncate_after": 0}, {"keep_last": 1}]
+        await keep.messages.append("new", [said(created_at=time)], create={})
+        for number, way in enumerate(ways):
+            await keep.messages.append(f"s{number}", [said()], create={})
+            await keep.messages.append(f"s{number}", [said(created_at=time)], **way)
+        for session_id in ("new", *(f"s{number}" for number in range(len(ways)))):
+            assert (await twin.sessions.get(session_id)).last_message_at == time, session_id
+            assert (await log(twin, session_id))[-1].created_at == time, session_id
+
     @proves("FID-3")
     async def test_our_own_times_are_aware_utc_and_filters_are_as_fine(self, keep: Keep) -> None:
         await keep.sessions.create("s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
+from typing import Any
 
 import pytest
 from agentkeep import OutcomeUnknown, PersistenceError, Unavailable
@@ -11,12 +12,14 @@ from agentkeep import OutcomeUnknown, PersistenceError, Unavailable
 from agentkeep_conformance.clauses import needs, needs_wire, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.faults import Bench, bench_of, error_of, news_travels
-from agentkeep_conformance.operations import READS, WRITES, world_of
+from agentkeep_conformance.operations import READS, WRITES, furnish, world_of
 from agentkeep_conformance.samples import Verb
 
 _BOUND_SECONDS = 3.0
 """`short_timeout` is half a second or so; four times that, and something for a machine with much to do."""
 _HELD_SECONDS = 600.0
+_IN_A_YEAR = 100_000_000
+"""So many short timeouts, more or less."""
 _CALLERS = 12
 """So many that they would take longer than the bound if each had its timeout after the one before."""
 
@@ -97,6 +100,24 @@ class Timeouts:
                 bench.proxy.cut()
                 assert error is not None
                 expected.check(await world_of(witness), error)
+
+    @proves("FLT-5")
+    @_needs_timeout
+    async def test_a_timeout_of_a_year_lets_every_verb_work(self, database: Database) -> None:
+        """A server that counts milliseconds in 32 bits knows no more than 24 days."""
+        short = database.enrolment.short_timeout
+        long: dict[str, Any] = {name: seconds * _IN_A_YEAR for name, seconds in short.items()}
+        keep = await database.keep(**long)
+        for name, operation in WRITES.items():
+            tenant = keep.for_tenant(name.replace(" ", "-"))
+            await furnish(tenant)
+            await operation.run(tenant)
+        reader = keep.for_tenant("reader")
+        await furnish(reader)
+        for read in READS.values():
+            await read(reader)
+        assert (await keep.health()).latency is not None
+        assert await keep.sweep() == 0
 
     async def _works(self, bench: Bench) -> None:
         """The pool is whole again."""
