@@ -17,12 +17,9 @@ from agentkeep_postgres.sweep import removal_of_expired
 if TYPE_CHECKING:
     from .conftest import Database
 
-from .plans import OF_ONE_ROW, STATISTICS, check, grown, nodes, statements_of
+from .plans import STATISTICS, check, grown, nodes, statements_of
 
 pytestmark = pytest.mark.anyio
-
-_TIED = 21_000
-"""With statistics of one row, all indexes cost the same. Two kinds of call then keep a wrong one (README)."""
 
 _SCOPE = Scope("t")
 _NEWEST = SessionOrder("updated_at", True)
@@ -86,10 +83,8 @@ async def test_every_verb_meets_its_own_rows_alone(database: Database, statistic
     async with grown(database, list(calls.values()), statistics) as explained:
         for name, call in calls.items():
             plans = await explained.plans(*call)
-            tied = statistics == OF_ONE_ROW and name.startswith(("append ", "get messages"))
-            most = _TIED if tied else _CALLS[name][2]
             try:
-                check(plans, most=most)
+                check(plans, most=_CALLS[name][2])
             except AssertionError as error:
                 raise AssertionError(f"{name}: {error}") from None
 
@@ -162,10 +157,10 @@ async def test_counting_and_removing_follow_an_index(database: Database, statist
         await database.run("UPDATE {p}sessions SET expires_at = now() - interval '1 minute' WHERE id IN ('s11', 's12')")
         await database.run("UPDATE {p}sessions SET listed = false WHERE id = 's12'")
         plans = await explained.plans(*count)
-        check(plans, most=_TIED if statistics == OF_ONE_ROW else 1_000)
+        check(plans, most=1_000)
         tables = {node.get("Relation Name") for plan in plans for node in nodes(plan)}
         assert tables <= {f"{database.prefix}sessions", None}
-        check(await explained.plans(removal, values), most=_TIED if statistics == OF_ONE_ROW else 1_200)
+        check(await explained.plans(removal, values), most=1_200)
         check(await explained.plans(expired, values), most=50)
 
 

@@ -75,6 +75,7 @@ def _rows(
     is_limited: bool = True,
 ) -> PartNames:
     leads = _given(scope, query)
+    walked = "by_updated_at" if order is None else f"by_{order.field}"
     sorting = () if order is None else (f"{order.field}_{'descending' if order.descending else 'ascending'}",)
     after = tuple(f"after_{name}" for name in sorting if is_after)
     ordered = tuple(f"order_{name}" for name in sorting)
@@ -82,11 +83,11 @@ def _rows(
     if len(leads) < 2:
         lead = leads[0] if leads else "tenant"
         begin = ("with", *_rarest(query)) if query.labels else ()
-        return (*begin, select, *_branch(scope, query, lead, after, ordered), *limited)
+        return (*begin, select, *_branch(scope, query, lead, walked, after, ordered), *limited)
     begin = ("with", *_rarest(query), "comma") if query.labels else ("with",)
     smallest = (f"smallest_{leads[0]}", *(f"or_smaller_{lead}" for lead in leads[1:]))
     branches = _union(
-        ("open", "select_rows", *_branch(scope, query, lead, after, ordered, is_chosen=True), *limited, "close")
+        ("open", "select_rows", *_branch(scope, query, lead, walked, after, ordered, is_chosen=True), *limited, "close")
         for lead in leads
     )
     chosen = ("lead_begin", *("smaller_begin" for _ in leads[1:]), *smallest, "lead_end")
@@ -103,14 +104,26 @@ def _union(selects: Iterable[PartNames]) -> PartNames:
 
 
 def _branch(
-    scope: Scope, query: SessionQuery, lead: str, after: PartNames, ordered: PartNames, *, is_chosen: bool = False
+    scope: Scope,
+    query: SessionQuery,
+    lead: str,
+    walked: str,
+    after: PartNames,
+    ordered: PartNames,
+    *,
+    is_chosen: bool = False,
 ) -> PartNames:
-    """The sessions by the index of one lead; with `is_chosen` none if it is not the lead with the fewest."""
+    """The sessions by the index of one lead; with `is_chosen` none if it is not the lead with the fewest.
+
+    `walked`: which of the lead's two indexes.
+    """
     sorted_by_label = lead == "labels"
     checked = [name for name in _given(scope, query) if name != lead or (len(query.labels) > 1 and sorted_by_label)]
     times = [name for name in _TIMES if getattr(query, name) is not None]
     return (
-        f"from_{lead}",
+        "from_labels" if sorted_by_label else "from_sessions",
+        walked,
+        f"is_{lead}",
         *((f"if_{lead}",) if is_chosen else ()),
         "only_living",
         *(f"only_{name}" for name in (*checked, *_others(scope, query))),

@@ -18,7 +18,7 @@ SELECT {session_columns}
 SELECT crowd.has_expired, page.* FROM (
     SELECT (
         SELECT true FROM {prefix}sessions AS s
-        WHERE s.listed AND s.expires_at <= statement_timestamp()
+        WHERE {prefix}key_in('expiry', s.listed) AND s.expires_at <= statement_timestamp()
         ORDER BY s.expires_at LIMIT 1
     ) AS has_expired
 ) AS crowd
@@ -82,76 +82,79 @@ rarest AS MATERIALIZED (
     ORDER BY (
         SELECT count(*) FROM (
             SELECT FROM {prefix}labels AS l
-            WHERE l.tenant || E'\x1f' || l.label = {prefix}as_key(:tenant::text || E'\x1f' || wanted.label)
+            WHERE {prefix}key_in('updated', l.tenant || E'\x1f' || l.label) = :tenant::text || E'\x1f' || wanted.label
             ORDER BY l.updated_at LIMIT (SELECT :common::bigint)
         ) AS first_ones
     ), wanted.label LIMIT 1
 )
 
--- name: from_tenant
-FROM {prefix}sessions AS s
-WHERE s.listed AND s.tenant || E'\x1f' = {prefix}as_key(:tenant::text || E'\x1f')
-
--- name: from_owner
-FROM {prefix}sessions AS s
-WHERE s.listed AND s.tenant || E'\x1f' || s.user_id = {prefix}as_key(:tenant::text || E'\x1f' || :owner::text)
-
--- name: from_agent_name
-FROM {prefix}sessions AS s
-WHERE s.listed AND s.tenant || E'\x1f' || s.agent_name = {prefix}as_key(:tenant::text || E'\x1f' || :agent_name::text)
-
--- name: from_status
-FROM {prefix}sessions AS s
-WHERE s.listed AND s.tenant || E'\x1f' || s.status = {prefix}as_key(:tenant::text || E'\x1f' || :status::text)
-
--- name: from_parent_id
-FROM {prefix}sessions AS s
-WHERE s.listed AND s.tenant || E'\x1f' || s.parent_id = {prefix}as_key(:tenant::text || E'\x1f' || :parent_id::text)
+-- name: from_sessions
+FROM {prefix}sessions AS s WHERE s.listed AND {prefix}key_in(
 
 -- name: from_labels
 FROM {prefix}labels AS l
 CROSS JOIN LATERAL (
     SELECT * FROM {prefix}sessions AS held WHERE held.tenant = :tenant::text AND held.id = l.session_id OFFSET 0
 ) AS s
-WHERE l.tenant || E'\x1f' || l.label = {prefix}as_key(:tenant::text || E'\x1f' || (SELECT rarest.label FROM rarest))
+WHERE {prefix}key_in(
+
+-- name: by_updated_at
+'updated',
+
+-- name: by_created_at
+'created',
+
+-- name: is_tenant
+s.tenant || E'\x1f') = :tenant::text || E'\x1f'
+
+-- name: is_owner
+s.tenant || E'\x1f' || s.user_id) = :tenant::text || E'\x1f' || :owner::text
+
+-- name: is_agent_name
+s.tenant || E'\x1f' || s.agent_name) = :tenant::text || E'\x1f' || :agent_name::text
+
+-- name: is_status
+s.tenant || E'\x1f' || s.status) = :tenant::text || E'\x1f' || :status::text
+
+-- name: is_parent_id
+s.tenant || E'\x1f' || s.parent_id) = :tenant::text || E'\x1f' || :parent_id::text
+
+-- name: is_labels
+l.tenant || E'\x1f' || l.label) = :tenant::text || E'\x1f' || (SELECT rarest.label FROM rarest)
 
 -- name: smallest_parent_id
-SELECT 'parent_id' AS name, count(*) AS size FROM (SELECT {from_parent_id} ORDER BY s.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
+SELECT 'parent_id' AS name, count(*) AS size FROM (SELECT {from_sessions} {by_updated_at} {is_parent_id} ORDER BY s.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
 
 -- name: smallest_owner
-SELECT 'owner' AS name, count(*) AS size FROM (SELECT {from_owner} ORDER BY s.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
+SELECT 'owner' AS name, count(*) AS size FROM (SELECT {from_sessions} {by_updated_at} {is_owner} ORDER BY s.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
 
 -- name: smallest_agent_name
-SELECT 'agent_name' AS name, count(*) AS size FROM (SELECT {from_agent_name} ORDER BY s.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
+SELECT 'agent_name' AS name, count(*) AS size FROM (SELECT {from_sessions} {by_updated_at} {is_agent_name} ORDER BY s.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
 
 -- name: smallest_status
-SELECT 'status' AS name, count(*) AS size FROM (SELECT {from_status} ORDER BY s.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
-
--- name: labels_of_rarest
-FROM {prefix}labels AS l
-WHERE l.tenant || E'\x1f' || l.label = {prefix}as_key(:tenant::text || E'\x1f' || (SELECT rarest.label FROM rarest))
+SELECT 'status' AS name, count(*) AS size FROM (SELECT {from_sessions} {by_updated_at} {is_status} ORDER BY s.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
 
 -- name: smallest_labels
-SELECT 'labels' AS name, count(*) AS size FROM (SELECT {labels_of_rarest} ORDER BY l.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
+SELECT 'labels' AS name, count(*) AS size FROM (SELECT FROM {prefix}labels AS l WHERE {prefix}key_in({by_updated_at} {is_labels} ORDER BY l.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
 
 -- name: or_smaller_owner
 ) AS best CROSS JOIN LATERAL (
-    SELECT 'owner' AS name, count(*) AS size FROM (SELECT {from_owner} ORDER BY s.updated_at LIMIT best.size) AS first_ones
+    SELECT 'owner' AS name, count(*) AS size FROM (SELECT {from_sessions} {by_updated_at} {is_owner} ORDER BY s.updated_at LIMIT best.size) AS first_ones
 ) AS other
 
 -- name: or_smaller_labels
 ) AS best CROSS JOIN LATERAL (
-    SELECT 'labels' AS name, count(*) AS size FROM (SELECT {labels_of_rarest} ORDER BY l.updated_at LIMIT best.size) AS first_ones
+    SELECT 'labels' AS name, count(*) AS size FROM (SELECT FROM {prefix}labels AS l WHERE {prefix}key_in({by_updated_at} {is_labels} ORDER BY l.updated_at LIMIT best.size) AS first_ones
 ) AS other
 
 -- name: or_smaller_agent_name
 ) AS best CROSS JOIN LATERAL (
-    SELECT 'agent_name' AS name, count(*) AS size FROM (SELECT {from_agent_name} ORDER BY s.updated_at LIMIT best.size) AS first_ones
+    SELECT 'agent_name' AS name, count(*) AS size FROM (SELECT {from_sessions} {by_updated_at} {is_agent_name} ORDER BY s.updated_at LIMIT best.size) AS first_ones
 ) AS other
 
 -- name: or_smaller_status
 ) AS best CROSS JOIN LATERAL (
-    SELECT 'status' AS name, count(*) AS size FROM (SELECT {from_status} ORDER BY s.updated_at LIMIT best.size) AS first_ones
+    SELECT 'status' AS name, count(*) AS size FROM (SELECT {from_sessions} {by_updated_at} {is_status} ORDER BY s.updated_at LIMIT best.size) AS first_ones
 ) AS other
 
 -- name: if_owner

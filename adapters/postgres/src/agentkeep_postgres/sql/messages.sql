@@ -51,8 +51,8 @@ LEFT JOIN LATERAL (
     SELECT found.* FROM unnest(:ids::text[]) AS wanted (id)
     CROSS JOIN LATERAL (
         SELECT * FROM {prefix}messages AS stored
-        WHERE stored.session_id = :session_id::text AND stored.id = wanted.id
-            AND (stored.tenant = :tenant::text) IS TRUE
+        WHERE stored.session_id = :session_id::text AND {prefix}key_in('id', stored.id) = wanted.id
+            AND stored.tenant = :tenant::text
         OFFSET 0
     ) AS found
 ) AS m ON true

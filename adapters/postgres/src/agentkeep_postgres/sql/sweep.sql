@@ -21,11 +21,11 @@ SELECT {prefix}remove(ARRAY(SELECT locked.tenant FROM locked), ARRAY(SELECT lock
 
 -- name: from_expired
 FROM {prefix}sessions AS s
-WHERE s.listed AND s.expires_at <= statement_timestamp()
+WHERE {prefix}key_in('expiry', s.listed) AND s.expires_at <= statement_timestamp()
 
 -- name: from_unlisted
 FROM {prefix}sessions AS s
-WHERE NOT s.listed AND s.expires_at <= statement_timestamp()
+WHERE NOT {prefix}key_in('expiry', s.listed) AND s.expires_at <= statement_timestamp()
 
 -- name: only_expired
 AND s.expires_at <= statement_timestamp()
@@ -34,5 +34,4 @@ AND s.expires_at <= statement_timestamp()
 AND s.tenant = :tenant::text
 
 -- name: order_expiry
--- Also without statistics the planner takes the index then.
 ORDER BY s.expires_at

@@ -5,16 +5,6 @@
 -- for the connection's life, and SQL functions plan at each call (before PostgreSQL 18).
 -- This file: how a session is found and locked, how long it lives, how it is stored and removed.
 
--- The value that an index's key is compared with. PostgreSQL 15 expects this function to be expensive. It calls it once for
--- a range of an index, and again for each row of any other plan. Without it, a plan made for a small table reads all rows
--- of a filter by a bitmap and sorts them, dead entries too, which a bitmap never marks as dead. Such a plan is then kept.
-CREATE FUNCTION {prefix}as_key(value text) RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE COST 10000 AS $$
-BEGIN
-    RETURN value;
-END
-$$;
-
 -- Locks a session until the transaction ends. No row if it is absent, expired or another user's. The columns that may be
 -- large are not read.
 CREATE FUNCTION {prefix}lock_living(
@@ -146,7 +136,7 @@ DECLARE
 BEGIN
     FOR expired IN
         SELECT s.tenant, s.id FROM {prefix}sessions AS s
-        WHERE s.listed AND s.expires_at <= statement_timestamp()
+        WHERE {prefix}key_in('expiry', s.listed) AND s.expires_at <= statement_timestamp()
         ORDER BY s.expires_at LIMIT p_limit FOR UPDATE
     LOOP
         UPDATE {prefix}sessions AS s SET listed = false WHERE s.tenant = expired.tenant AND s.id = expired.id;

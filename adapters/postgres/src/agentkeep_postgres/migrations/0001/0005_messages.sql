@@ -118,7 +118,7 @@ BEGIN
         RETURN;
     END IF;
     SELECT * INTO message FROM {prefix}messages AS m
-    WHERE m.session_id = p_session AND m.id = p_id AND (m.tenant = p_tenant) IS TRUE;
+    WHERE m.session_id = p_session AND {prefix}key_in('id', m.id) = p_id AND m.tenant = p_tenant;
     IF NOT FOUND THEN
         outcome := 'missing';
         RETURN;

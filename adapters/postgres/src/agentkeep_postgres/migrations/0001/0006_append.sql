@@ -20,7 +20,7 @@ BEGIN
     FROM unnest(p_ids, p_keys) WITH ORDINALITY AS new (id, key, n)
     LEFT JOIN LATERAL (
         SELECT * FROM {prefix}messages AS stored
-        WHERE stored.session_id = p_session AND stored.id = new.id AND (stored.tenant = p_tenant) IS TRUE
+        WHERE stored.session_id = p_session AND {prefix}key_in('id', stored.id) = new.id AND stored.tenant = p_tenant
         OFFSET 0
     ) AS m ON true;
 END
