@@ -2,13 +2,11 @@
 --
 -- A query walks the index of one of its filters, its lead, and checks the others on each session. The lead is the filter
 -- with the fewest sessions, counted up to `common`, and no filter further than the smallest so far: statistics can be
--- missing or old (COST-4). Each index is used by one lead alone, because its key is an expression. A subquery with
--- OFFSET 0 stays a look-up by the primary key.
+-- missing or old (COST-4). A subquery with OFFSET 0 stays a look-up by the primary key.
 --
--- Three things keep the planner from other plans. `as_key` makes every plan expensive that is not a range of an index.
--- What is counted is ordered as the index is: with statistics that call a filter common, PostgreSQL 15 scans the table for
--- the first rows in any order. And a limit is a subquery, which the planner does not know: without statistics it expects
--- three rows, so it sorts all of them if the limit is larger.
+-- Two things keep the planner from other plans. `key_in` makes every plan expensive but the walk of the one index that has
+-- this key: the lead's, by `updated_at` or by `created_at`. And a limit is a subquery, which the planner does not know:
+-- without statistics it expects three rows, so it sorts all of them if the limit is larger.
 
 -- name: select_sessions
 SELECT {session_columns}
@@ -89,6 +87,7 @@ rarest AS MATERIALIZED (
 )
 
 -- name: from_sessions
+-- Two parts must follow that fill the call of `key_in`: which index (`by_…`), and its key with the wanted value (`is_…`).
 FROM {prefix}sessions AS s WHERE s.listed AND {prefix}key_in(
 
 -- name: from_labels
