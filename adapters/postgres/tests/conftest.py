@@ -49,7 +49,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
-    database = Database(dsn_of(POSTGRES, request.config))
+    """On the server that the test's parameter names, if it has one."""
+    database = Database(dsn_of(getattr(request, "param", POSTGRES), request.config))
     yield database
     await database.drop()
 

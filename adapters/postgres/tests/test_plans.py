@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery
+from agentkeep_conformance.outcomes import TIER
+from agentkeep_conformance.servers import POSTGRES, POSTGRES_NEWEST, POSTGRES_OLDEST
 from agentkeep_postgres.listing import Listing, candidates, conditions, values_of
 from agentkeep_postgres.sweep import removal_of_expired
 
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
 from .plans import STATISTICS, check, grown, nodes, statements_of
 
 pytestmark = pytest.mark.anyio
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The planners of all supported lines, nightly."""
+    if metafunc.config.stash[TIER] == "nightly":
+        servers = (POSTGRES, POSTGRES_OLDEST, POSTGRES_NEWEST)
+        metafunc.parametrize("database", servers, indirect=True, ids=[server.name for server in servers])
+
 
 _SCOPE = Scope("t")
 _NEWEST = SessionOrder("updated_at", True)

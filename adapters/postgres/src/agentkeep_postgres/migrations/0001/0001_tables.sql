@@ -7,7 +7,7 @@
 -- keys are plain and are made last, because among equal costs the newest index wins.
 
 -- The key of an index. `p_index` does nothing but tell the keys of several indexes apart. The cost is not the function's:
--- it keeps the planner (of PostgreSQL 15) from every plan that would call it for each row. STRICT: so a comparison implies
+-- it keeps the planner (of PostgreSQL 14 to 18) from every plan that would call it for each row. STRICT: so a comparison implies
 -- that the key is not NULL, as the indexes' conditions ask.
 CREATE FUNCTION {prefix}key_in(p_index text, p_key anyelement) RETURNS anyelement
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 1000000000 AS $$
