@@ -1,15 +1,16 @@
-"""A majority has a write only after its session's former end: no reader by id sees that end (TTL-1)."""
+"""A majority has a write only later: no reader by id sees its session's former end meanwhile (TTL-1), and nobody is
+told of what a failover could take back (ORD-5)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from agentkeep import Keep, SessionNotFound, View
+from agentkeep import AlreadyExists, Conflict, Keep, PersistenceError, SessionNotFound, View
 from agentkeep_conformance.families.expiry_races import SESSION_READS, SessionRead
 from agentkeep_conformance.families.faults import error_of
 from agentkeep_conformance.outcomes import dsn_of
@@ -20,6 +21,8 @@ from pymongo import AsyncMongoClient
 from pymongo.uri_parser import parse_uri
 
 pytestmark = pytest.mark.anyio
+
+Call = Callable[[View], Awaitable[Any]]
 
 _IDLE = timedelta(seconds=3)
 _BY_QUERY = ("_is_among", "_is_counted", "_is_active")
@@ -80,3 +83,63 @@ async def test_who_reads_a_session_waits_for_a_write_that_a_majority_does_not_ha
         assert [await each for each in writing] == [None] * len(writing)
         assert early == {}, "these did not wait"
         assert found == dict.fromkeys(_LOOKS, True)
+
+
+_TOLD: dict[str, tuple[Call, Call, type[PersistenceError] | None]] = {
+    "it exists": (
+        lambda keep: keep.sessions.create("new"),
+        lambda keep: keep.sessions.create("new"),
+        AlreadyExists,
+    ),
+    "it is somebody's": (
+        lambda keep: keep.sessions.create("anns", user_id="ann"),
+        lambda keep: keep.sessions.get_or_create("anns", user_id="bob"),
+        AlreadyExists,
+    ),
+    "it is there": (
+        lambda keep: keep.sessions.create("there"),
+        lambda keep: keep.sessions.get_or_create("there"),
+        None,
+    ),
+    "it has another version": (
+        lambda keep: keep.sessions.update("s", title="t"),
+        lambda keep: keep.sessions.update("s", title="u", expected_version=1_000),
+        Conflict,
+    ),
+    "it has another message of that id": (
+        lambda keep: keep.messages.append("u", [said(id="m")]),
+        lambda keep: keep.messages.append("u", [said("other", id="m")]),
+        Conflict,
+    ),
+    "it has that message": (
+        lambda keep: keep.messages.append("v", [said(id="m")]),
+        lambda keep: keep.messages.append("v", [said(id="m")]),
+        None,
+    ),
+    "it has nothing to remove": (
+        lambda keep: keep.messages.clear("w"),
+        lambda keep: keep.messages.pop("w"),
+        None,
+    ),
+}
+"""What one writes, and what another is told because of it."""
+
+
+async def test_who_is_told_of_a_write_waits_until_a_majority_has_it(dsn: str, prefix: str) -> None:
+    async with (
+        Keep(MongoAdapter.from_url(dsn, prefix=prefix)) as keep,
+        Keep(MongoAdapter.from_url(dsn, prefix=prefix)) as other,
+    ):
+        for name in ("s", "u", "v", "w"):
+            await keep.messages.append(name, [said(id="old")], create={})
+        async with _without_a_majority(dsn):
+            writing = [asyncio.create_task(error_of(write(keep))) for write, _, _ in _TOLD.values()]
+            await asyncio.sleep(0.5)
+            asking = {name: asyncio.create_task(error_of(call(other))) for name, (_, call, _) in _TOLD.items()}
+            await asyncio.sleep(0.5)
+            early = {name: task.result() for name, task in asking.items() if task.done()}
+        told = {name: await task for name, task in asking.items()}
+        assert [await each for each in writing] == [None] * len(writing)
+        assert early == {}, "these did not wait"
+        for name, (_, _, error) in _TOLD.items():
+            assert isinstance(told[name], error or type(None)), name
