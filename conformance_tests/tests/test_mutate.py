@@ -1,4 +1,4 @@
-"""`agentkeep-conformance mutate`: what its rules make, and what it says of a package with one test too few."""
+"""`agentkeep-conformance mutate`: what it says of a package with one test too few, and how a cut run goes on."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from agentkeep_conformance.mutate import python_rules, text_rules
 from agentkeep_conformance.mutate.explained import Unreadable, read
-from agentkeep_conformance.mutate.mutants import Mutant, mutants_of
+from agentkeep_conformance.mutate.mutants import mutants_of
+from agentkeep_conformance.mutate.runs import PARTS
 
 TOY = '''"""A toy."""
 
@@ -33,61 +33,6 @@ def test_large(): assert grown(20) == 20
 
 
 COMMAND = "from agentkeep_conformance.command import main; raise SystemExit(main())"
-
-
-def python(source: str) -> set[str]:
-    return {source[: c.start] + c.text + source[c.end :] for c in python_rules.changes_of(source)}
-
-
-@pytest.mark.parametrize(
-    ("source", "mutants"),
-    [
-        ("x = a < b", {"x = a <= b"}),
-        ("x = a and b or c", {"x = (c)", "x = (a and b)", "x = (a) or c", "x = (b) or c"}),
-        ("x = not a", {"x = (a)"}),
-        ("x = a if b else c", {"x = (a)", "x = (c)"}),
-        ("x = [y for y in z if y.good]", {"x = [y for y in z if True]"}),
-        ("x = z[a:b]", {"x = z[None:b]", "x = z[a:None]"}),
-        ("f(a, k=b)", {"pass", "f(a, )"}),
-        ("f(k=b, l=c)", {"pass", "f(l=c)", "f(k=b, )"}),
-        ("with lock:\n    x = y", {"if True:\n    x = y"}),
-        ("with open(x) as y:\n    z = y", set[str]()),
-        ("try:\n    x = y\nexcept E:\n    x = z", {"try:\n    x = y\nexcept E:\n    raise"}),
-        ("x = min(a, b) + 1", {"x = max(a, b) + 1", "x = min(a, b) - 1", "x = min(a, b) + 2"}),
-        ("x: Literal[3] = y", set[str]()),
-        ("'ä'\nx = 'ö' if a else c", {"'ä'\nx = ('ö')", "'ä'\nx = (c)"}),
-        ("def __repr__(self):\n    return a < b", set[str]()),
-        ("raise E(f'{a + 1}')", {"pass"}),
-    ],
-)
-def test_the_rules_of_python(source: str, mutants: set[str]) -> None:
-    assert python(source) == mutants
-
-
-@pytest.mark.parametrize(
-    ("source", "mutants"),
-    [
-        ("SELECT a FROM t WHERE b <= 5 -- <", {"SELECT a FROM t WHERE b < 5 -- <"}),
-        ("SELECT a FROM t WHERE b = 'x = y' ", {"SELECT a FROM t WHERE b <> 'x = y' "}),
-        ("UPDATE t SET a = b", set[str]()),
-        ("SELECT a FROM t ORDER BY a DESC", {"SELECT a FROM t ORDER BY a ASC"}),
-        ("    PERFORM f(x);", {"NULL;"}),
-    ],
-)
-def test_the_rules_of_sql(source: str, mutants: set[str]) -> None:
-    assert {source[: c.start] + c.text + source[c.end :] for c in text_rules.changes_of_sql(source)} == mutants
-
-
-@pytest.mark.parametrize(
-    ("source", "mutants"),
-    [
-        ("if a == 'b' then c = d end", {"if a ~= 'b' then c = d end", "if a == 'b' then  end"}),
-        ("-- not this\nlocal a = not b", {"-- not this\nlocal a = b"}),
-        ("redis.call('DEL', KEYS[1])", {""}),
-    ],
-)
-def test_the_rules_of_lua(source: str, mutants: set[str]) -> None:
-    assert {source[: c.start] + c.text + source[c.end :] for c in text_rules.changes_of_lua(source)} == mutants
 
 
 def test_a_mutants_name_stays_if_lines_are_added_above(tmp_path: Path) -> None:
@@ -186,17 +131,39 @@ def test_the_end_of_a_cut_run_kills_no_mutant(tmp_path: Path) -> None:
     assert "did not end" not in kept.read_text()
 
 
+COUNTED_TESTS = f"""
+import pathlib, time, pytest
+from agentkeep_toycalc import grown
+@pytest.mark.parametrize("number", range({PARTS}))
+def test_small(number):
+    with pathlib.Path("ran").open("a") as file:
+        file.write("x")
+    assert grown(3) == 4
+def test_waiting():
+    waits = pathlib.Path("waits")
+    if not waits.exists():
+        waits.touch()
+        time.sleep(600)
+"""
+
+
+def test_a_cut_measurement_goes_on_with_the_tests_that_are_left(tmp_path: Path) -> None:
+    arguments = ("--keep", str(tmp_path / "kept"), "--jobs", "1", "--rule", "calculate")
+    process = start(tmp_path, *arguments, tests=COUNTED_TESTS)
+    while not (tmp_path / "waits").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert (tmp_path / "ran").read_text() == "x", "the first of the first part was measured"
+    again = start(tmp_path, *arguments, tests=COUNTED_TESTS)
+    output = again.communicate(timeout=120)[0]
+    assert output.splitlines()[-1] == "killed 1/1 mutants; 0 survived, 0 more are explained"
+    assert (tmp_path / "ran").read_text() == "x" * (PARTS + 2), "each once, and twice to kill"
+
+
 def test_what_no_test_killed_within_its_time_is_a_survivor(tmp_path: Path) -> None:
     done = mutate(tmp_path, "--limit", "0.000001")
     assert done.returncode == 1, done.stdout
     assert done.stdout.count("not killed by the limit") == 5
     assert done.stdout.splitlines()[-1] == "killed 0/5 mutants; 5 survived, 0 more are explained"
-
-
-def test_all_mutants_of_what_is_kept_here_are_python() -> None:
-    """No rule makes a module that can't be compiled: such a mutant is killed by nothing that a test says."""
-    package = Path(python_rules.__file__).parents[1]
-    mutants: list[Mutant] = mutants_of(package, ["mutate/"], [])
-    assert len(mutants) > 100
-    for mutant in mutants:
-        compile(mutant.text, mutant.path, "exec", dont_inherit=True)

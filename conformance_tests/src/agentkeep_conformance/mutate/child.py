@@ -50,7 +50,7 @@ class _Mutant:
         if self._touched:
             self._touched.imported()
             part, parts = cast("list[int]", self._order["measure"])
-            items[:] = items[part::parts]
+            items[:] = [item for item in items[part::parts] if item.nodeid not in self._order["measured"]]
         else:
             found = {item.nodeid: item for item in items}
             items[:] = [found[name] for name in self._order["tests"] if name in found]

@@ -44,12 +44,13 @@ class Record:
 
 
 class Kept:
-    """The parts of the measurement that passed, and verdicts. Without a file it holds nothing."""
+    """What each part of the measurement says of tests that passed, and verdicts. Without a file nothing outlives us."""
 
     def __init__(self, file: Path | None, state: str) -> None:
         """Raises `OfAnotherState`."""
         self._file = file
         self.parts: dict[int, Said] = {}
+        self.whole_parts: set[int] = set()
         self._verdicts: dict[str, Record] = {}
         if file and file.is_file():
             first, *lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
@@ -57,7 +58,7 @@ class Kept:
                 raise OfAnotherState(f"{file} was written by other sources: remove it, or take its sources")
             for line in lines:
                 if "part" in line:
-                    self.parts[line["part"]] = line["said"]
+                    self._remember(**line)
                 else:
                     self._verdicts[line["mutant"]] = Record(**line["record"])
         else:
@@ -67,8 +68,15 @@ class Kept:
         found = self._verdicts.get(_key(mutant))
         return found if found and found.limit in (None, limit) else None
 
-    def add_part(self, part: int, said: Said) -> None:
-        self._add({"part": part, "said": said})
+    def add_part(self, part: int, said: Said, *, is_whole: bool) -> None:
+        """`said`: of the tests that were not measured before."""
+        self._remember(part, said, is_whole=is_whole)
+        self._add({"part": part, "said": said, "is_whole": is_whole})
+
+    def _remember(self, part: int, said: Said, *, is_whole: bool) -> None:
+        self.parts.setdefault(part, []).extend(said)
+        if is_whole:
+            self.whole_parts.add(part)
 
     def add_verdict(self, mutant: Mutant, record: Record) -> None:
         self._add({"mutant": _key(mutant), "record": vars(record)})

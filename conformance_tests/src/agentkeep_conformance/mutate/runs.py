@@ -46,7 +46,7 @@ PATIENCE = 30.0
 LONGEST = 3_600.0
 """Seconds that the tests of the unchanged package may take."""
 PARTS = 8
-"""Of the measurement: each is kept when it has passed."""
+"""Of the measurement: so many runs."""
 
 
 class Unsound(Exception):
@@ -102,6 +102,11 @@ class _Ran:
     seconds: float
 
 
+def _passed(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tests that ended and did not fail, each in one record."""
+    return [start | end for start, end in zip(said[::2], said[1::2], strict=False) if not end["why"]]
+
+
 class Runner:
     """Tests mutants of one package. What killed once is asked first."""
 
@@ -140,18 +145,19 @@ class Runner:
         return monotonic() - started
 
     def _measured(self, part: int) -> list[_Test]:
-        said = self._kept.parts.get(part)
-        if said is None:
+        """A run that is cut or fails leaves what passed before."""
+        if part not in self._kept.whole_parts:
             ran = self._run(None, part)
-            if ran.code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-                raise Unsound(f"the tests fail on the unchanged package:\n{ran.log[-3_000:]}")
-            said = ran.said
+            is_whole = ran.code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
             with self._lock:
-                self._kept.add_part(part, said)
-        return [
-            _Test(start["test"], end["seconds"], frozenset(end["touched"]))
-            for start, end in zip(said[::2], said[1::2], strict=True)
-        ]
+                self._kept.add_part(part, _passed(ran.said), is_whole=is_whole)
+            if not is_whole:
+                raise Unsound(f"the tests fail on the unchanged package:\n{ran.log[-3_000:]}")
+        said = self._kept.parts.get(part, [])
+        return [_Test(each["test"], each["seconds"], frozenset(each["touched"])) for each in said]
+
+    def _unmeasured(self, part: int) -> dict[str, Any]:
+        return {"measure": [part, PARTS], "measured": [said["test"] for said in self._kept.parts.get(part, [])]}
 
     def run(self, mutants: list[Mutant]) -> Iterator[Verdict]:
         """A verdict for each, as it ends. Raises `Unsound`."""
@@ -227,12 +233,13 @@ class Runner:
             else:
                 (copy / mutant.path).write_text(mutant.text, encoding="utf-8")
             order: dict[str, Any] = {"module": self._package.module, "folder": str(copy)}
-            order |= {"tests": self._chosen(mutant), "limit": self._limit} if mutant else {"measure": [part, PARTS]}
+            order |= {"tests": self._chosen(mutant), "limit": self._limit} if mutant else self._unmeasured(part)
             (scratch / "order").write_text(json.dumps(order), encoding="utf-8")
             (scratch / "said").touch()
             started = monotonic()
             code = self._pytest(scratch)
-            said = [json.loads(line) for line in (scratch / "said").read_text(encoding="utf-8").splitlines()]
+            lines = (scratch / "said").read_text(encoding="utf-8").splitlines(keepends=True)
+            said = [json.loads(line) for line in lines if line.endswith("\n")]  # a killed run may leave half a line
             return _Ran(said, code, (scratch / "log").read_text(errors="replace"), monotonic() - started)
 
     def _pytest(self, scratch: Path) -> int:
