@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -131,10 +132,11 @@ def test_the_end_of_a_cut_run_kills_no_mutant(tmp_path: Path) -> None:
     assert "did not end" not in kept.read_text()
 
 
+SMALL_TESTS = 2 * PARTS
 COUNTED_TESTS = f"""
 import pathlib, time, pytest
 from agentkeep_toycalc import grown
-@pytest.mark.parametrize("number", range({PARTS}))
+@pytest.mark.parametrize("number", range({SMALL_TESTS}))
 def test_small(number):
     with pathlib.Path("ran").open("a") as file:
         file.write("x")
@@ -155,11 +157,30 @@ def test_a_cut_measurement_goes_on_with_the_tests_that_are_left(tmp_path: Path) 
         time.sleep(0.05)
     process.terminate()
     process.communicate(timeout=60)
-    assert (tmp_path / "ran").read_text() == "x", "the first of the first part was measured"
     again = start(tmp_path, *arguments, tests=COUNTED_TESTS)
     output = again.communicate(timeout=120)[0]
     assert output.splitlines()[-1] == "killed 1/1 mutants; 0 survived, 0 more are explained"
-    assert (tmp_path / "ran").read_text() == "x" * (PARTS + 2), "each once, and twice to kill"
+    assert (tmp_path / "ran").read_text() == "x" * (SMALL_TESTS + 2), "each once, and twice to kill"
+
+
+def test_after_a_change_only_what_it_may_change_is_asked_again(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    arguments = ("--keep", str(kept), "--jobs", "1", "--rule", "calculate", "--rule", "number")
+    (tmp_path / "waits").touch()
+    whole = start(tmp_path, *arguments, tests=COUNTED_TESTS).communicate(timeout=120)[0]
+    (tmp_path / "ran").unlink()
+    lines = [json.loads(line) for line in kept.read_text().splitlines()]
+    for line in lines:
+        line |= {"whole_at": "other families"} if "part" in line else {}
+        changed = [said for said in line.get("said", []) if said["test"].endswith("[3]")]
+        changed += [line["record"]] if "[calculate]" in line.get("mutant", "") else []
+        for said in changed:
+            said["source"] = "another"
+    kept.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    again = start(tmp_path, *arguments, tests=COUNTED_TESTS).communicate(timeout=120)[0]
+    assert again.splitlines()[-1] == whole.splitlines()[-1]
+    assert "killed 2/3 mutants" in whole
+    assert (tmp_path / "ran").read_text() == "xxx", "one measured, one verdict asked twice"
 
 
 def test_what_no_test_killed_within_its_time_is_a_survivor(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from agentkeep_conformance.mutate import python_rules, text_rules, touched
+from agentkeep_conformance.mutate import sources as sources_module
 from agentkeep_conformance.mutate.mutants import Mutant, mutants_of
 
 
@@ -155,6 +156,22 @@ def test_only_tests_that_run_its_part_may_see_a_mutant(
     assert (moved(3), seen.since_last(), moved.__doc__) == (4, [*at_import, "toy.py:3", "toy.py:5"], "By one.")
     assert naming["statement"]("get", "one") == ["get", "only_one", "a None"]
     assert seen.since_last() == ["n.py:4", "named change", *at_import, "named only_one"]
+
+
+def test_a_tests_source_is_its_file_and_the_families_that_it_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sources() -> list[str]:
+        sources_module.source_of_file.cache_clear()
+        return [sources_module.source_of_file(tmp_path / f"{name}.py") for name in ("first", "second", "other")]
+
+    monkeypatch.setattr(sources_module, "_FAMILIES", tmp_path)
+    (tmp_path / "first.py").write_text("from agentkeep_conformance.families.second import x\n")
+    (tmp_path / "second.py").write_text("x = 1\n")
+    (tmp_path / "other.py").write_text("from agentkeep_conformance.frames import y\n")
+    before = sources()
+    (tmp_path / "second.py").write_text("x = 2\n")
+    assert [old == new for old, new in zip(before, sources(), strict=True)] == [False, False, True]
 
 
 def test_all_mutants_of_what_is_kept_here_are_python() -> None:

@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 from time import monotonic
 from typing import Any, cast
+from zlib import crc32
 
 import pytest
 from _pytest.runner import runtestprotocol
 
 from agentkeep_conformance.families import stateful
+from agentkeep_conformance.mutate.sources import source_of
 from agentkeep_conformance.mutate.touched import Touched
 
 ORDER = "AGENTKEEP_MUTATE_ORDER"
@@ -50,7 +52,9 @@ class _Mutant:
         if self._touched:
             self._touched.imported()
             part, parts = cast("list[int]", self._order["measure"])
-            items[:] = [item for item in items[part::parts] if item.nodeid not in self._order["measured"]]
+            measured = self._order["measured"]
+            here = [item for item in items if crc32(item.nodeid.encode()) % parts == part]
+            items[:] = [item for item in here if measured.get(item.nodeid) != source_of(item)]
         else:
             found = {item.nodeid: item for item in items}
             items[:] = [found[name] for name in self._order["tests"] if name in found]
@@ -64,7 +68,7 @@ class _Mutant:
             item.session.shouldstop = "the time for this mutant is over"
             return True
         clauses = sorted({name for marker in item.iter_markers("proves") for name in marker.args})
-        self._say({"test": item.nodeid, "clauses": clauses})
+        self._say({"test": item.nodeid, "clauses": clauses, "source": source_of(item) if self._touched else ""})
         reports = self._reports(item, nextitem)
         if any(report.failed for report in reports):
             cast("Any", item)._initrequest()

@@ -11,9 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from agentkeep_conformance.mutate import explained
-from agentkeep_conformance.mutate.kept import Kept, OfAnotherState, state_of
+from agentkeep_conformance.mutate.kept import Kept, OfAnotherState
 from agentkeep_conformance.mutate.mutants import Mutant, mutants_of
 from agentkeep_conformance.mutate.runs import Package, Runner, Unsound, Verdict
+from agentkeep_conformance.mutate.sources import state_of
 
 CORE = "core"
 """The name of `agentkeep` itself, tested through the memory adapter. Its command line is no part of the contract."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +16,6 @@ class OfAnotherState(Exception):
     """The file was written by other sources."""
 
 
-def state_of(folder: Path, tests: list[str]) -> str:
-    """Changes with the package, with the suite and with the tests that are asked. Other packages are not looked at."""
-    spec = find_spec("agentkeep_conformance")
-    assert spec is not None
-    assert spec.origin is not None
-    found = sha256(json.dumps(tests).encode())
-    for root in (folder, Path(spec.origin).parent, *(Path(test.partition("::")[0]) for test in tests)):
-        for file in sorted(root.rglob("*")) if root.is_dir() else [root]:
-            if file.is_file() and file.suffix != ".pyc":
-                found.update(file.read_bytes())
-    return found.hexdigest()[:16]
-
-
 @dataclass(frozen=True)
 class Record:
     """A mutant's verdict."""
@@ -41,16 +26,20 @@ class Record:
     seconds: float
     limit: float | None
     """Seconds after which no further test was asked, if that was the end of it."""
+    source: str
+    """Of the test that killed; the families' state if none did."""
 
 
 class Kept:
-    """What each part of the measurement says of tests that passed, and verdicts. Without a file nothing outlives us."""
+    """What the measurement says of tests that passed, and verdicts. Without a file nothing outlives us."""
 
     def __init__(self, file: Path | None, state: str) -> None:
         """Raises `OfAnotherState`."""
         self._file = file
-        self.parts: dict[int, Said] = {}
-        self.whole_parts: set[int] = set()
+        self.tests: dict[str, dict[str, Any]] = {}
+        """By the test's name."""
+        self.whole_parts: set[tuple[int, str]] = set()
+        """Of which all tests are measured, with the state of the families at that time."""
         self._verdicts: dict[str, Record] = {}
         if file and file.is_file():
             first, *lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
@@ -64,19 +53,19 @@ class Kept:
         else:
             self._add({"state": state})
 
+    def add_part(self, part: int, said: Said, whole_at: str) -> None:
+        """`said`: of tests not measured before. `whole_at`: the families' state; empty if some tests are left."""
+        self._remember(part, said, whole_at)
+        self._add({"part": part, "said": said, "whole_at": whole_at})
+
+    def _remember(self, part: int, said: Said, whole_at: str) -> None:
+        self.tests |= {each["test"]: each for each in said}
+        if whole_at:
+            self.whole_parts.add((part, whole_at))
+
     def verdict(self, mutant: Mutant, limit: float | None) -> Record | None:
         found = self._verdicts.get(_key(mutant))
         return found if found and found.limit in (None, limit) else None
-
-    def add_part(self, part: int, said: Said, *, is_whole: bool) -> None:
-        """`said`: of the tests that were not measured before."""
-        self._remember(part, said, is_whole=is_whole)
-        self._add({"part": part, "said": said, "is_whole": is_whole})
-
-    def _remember(self, part: int, said: Said, *, is_whole: bool) -> None:
-        self.parts.setdefault(part, []).extend(said)
-        if is_whole:
-            self.whole_parts.add(part)
 
     def add_verdict(self, mutant: Mutant, record: Record) -> None:
         self._add({"mutant": _key(mutant), "record": vars(record)})

@@ -24,6 +24,7 @@ from agentkeep_conformance.mutate import child
 from agentkeep_conformance.mutate.kept import Kept, Record
 from agentkeep_conformance.mutate.mutants import Mutant
 from agentkeep_conformance.mutate.nursery import LIBRARIES, SUITE, Nursery
+from agentkeep_conformance.mutate.sources import state_of_families
 from agentkeep_conformance.mutate.touched import FILE, instrument
 
 OPTIONS = [
@@ -80,6 +81,7 @@ class _Test:
     """A test on the unchanged package."""
 
     name: str
+    source: str
     seconds: float
     touched: frozenset[str]
 
@@ -107,6 +109,10 @@ def _passed(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [start | end for start, end in zip(said[::2], said[1::2], strict=False) if not end["why"]]
 
 
+def _verdict(mutant: Mutant, kept: Record) -> Verdict:
+    return Verdict(mutant, kept.test, kept.clauses, kept.why, kept.seconds, kept.limit)
+
+
 class Runner:
     """Tests mutants of one package. What killed once is asked first."""
 
@@ -116,7 +122,8 @@ class Runner:
         self._jobs = jobs
         self._limit = limit
         self._lock = threading.Lock()
-        self._tests: list[_Test] = []
+        self._tests: dict[str, _Test] = {}
+        self._families = state_of_families()
         self._longest = LONGEST
         self._is_over = False
         self._kills: dict[str, Counter[str]] = {}
@@ -137,27 +144,30 @@ class Runner:
         """Run all tests on the unchanged package, which must pass. Returns the seconds. Raises `Unsound`."""
         started = monotonic()
         with self._threads() as threads:
-            parts = [*threads.map(self._measured, range(PARTS))]
-        self._tests = [test for part in parts for test in part]
+            list(threads.map(self._measure_part, range(PARTS)))
+        self._tests = {
+            name: _Test(name, said["source"], said["seconds"], frozenset(said["touched"]))
+            for name, said in self._kept.tests.items()
+        }
         if not self._tests:
             raise Unsound("there are no tests")
-        self._longest = 60 + 5 * sum(test.seconds for test in self._tests)
+        self._longest = 60 + 5 * sum(test.seconds for test in self._tests.values())
         return monotonic() - started
 
-    def _measured(self, part: int) -> list[_Test]:
+    def _measure_part(self, part: int) -> None:
         """A run that is cut or fails leaves what passed before."""
-        if part not in self._kept.whole_parts:
-            ran = self._run(None, part)
-            is_whole = ran.code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-            with self._lock:
-                self._kept.add_part(part, _passed(ran.said), is_whole=is_whole)
-            if not is_whole:
-                raise Unsound(f"the tests fail on the unchanged package:\n{ran.log[-3_000:]}")
-        said = self._kept.parts.get(part, [])
-        return [_Test(each["test"], each["seconds"], frozenset(each["touched"])) for each in said]
+        if (part, self._families) in self._kept.whole_parts:
+            return
+        ran = self._run(None, part)
+        is_whole = ran.code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        with self._lock:
+            self._kept.add_part(part, _passed(ran.said), self._families if is_whole else "")
+        if not is_whole:
+            raise Unsound(f"the tests fail on the unchanged package:\n{ran.log[-3_000:]}")
 
     def _unmeasured(self, part: int) -> dict[str, Any]:
-        return {"measure": [part, PARTS], "measured": [said["test"] for said in self._kept.parts.get(part, [])]}
+        measured = {name: said["source"] for name, said in self._kept.tests.items()}
+        return {"measure": [part, PARTS], "measured": measured}
 
     def run(self, mutants: list[Mutant]) -> Iterator[Verdict]:
         """A verdict for each, as it ends. Raises `Unsound`."""
@@ -179,14 +189,20 @@ class Runner:
 
     def _test(self, mutant: Mutant) -> Verdict:
         record = self._kept.verdict(mutant, self._limit)
-        verdict = Verdict(mutant, **vars(record)) if record else self._asked(mutant)
+        if record and record.source != self._source(record.test):
+            record = None
+        verdict = _verdict(mutant, record) if record else self._asked(mutant)
         with self._lock:
             if verdict.test:
                 self._kills.setdefault(mutant.path, Counter())[verdict.test] += 1
             if not record:
-                found = vars(verdict).items()
-                self._kept.add_verdict(mutant, Record(**{name: value for name, value in found if name != "mutant"}))
+                said = {name: value for name, value in vars(verdict).items() if name != "mutant"}
+                self._kept.add_verdict(mutant, Record(**said, source=self._source(verdict.test)))
         return verdict
+
+    def _source(self, test: str) -> str:
+        """What a verdict depends on: all tests if none killed, and also if no test could start."""
+        return self._tests[test].source if test in self._tests else self._families
 
     def _asked(self, mutant: Mutant) -> Verdict:
         if not self._that_may_see(mutant):
@@ -220,8 +236,8 @@ class Runner:
 
     def _that_may_see(self, mutant: Mutant) -> list[_Test]:
         """If no test says the names of a statement, somebody else runs it, or nobody: all are asked."""
-        tests = [test for test in self._tests if test.may_see(mutant)]
-        return tests if tests or mutant.names is None else list(self._tests)
+        tests = [test for test in self._tests.values() if test.may_see(mutant)]
+        return tests if tests or mutant.names is None else list(self._tests.values())
 
     def _run(self, mutant: Mutant | None, part: int = 0) -> _Ran:
         with tempfile.TemporaryDirectory(prefix="agentkeep-mutate-", ignore_cleanup_errors=True) as name:
