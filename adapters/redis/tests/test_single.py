@@ -159,6 +159,16 @@ async def test_compressed_payloads_are_read_by_who_does_not_compress(dsn: str, p
         assert (await plain.messages.get("s", "short")).content == "short"
     (key,) = [key async for key in server.scan_iter(match=f"{prefix}:*messages", count=10_000)]
     assert [len(value) < 200 for value in await server.hvals(key)] == [True, True]
+    assert b"\n{" in await server.hget(key, "short"), "it is below the bound, so it stays as it is"
+
+
+@pytest.mark.parametrize("found", ["x", "x 1", "1 x", "-1", ""])
+async def test_a_schema_version_that_cant_be_read_is_corrupt(keep: Keep, server: Any, prefix: str, found: str) -> None:
+    """ERR-1, ERR-4."""
+    assert (await keep.health()).schema_version == 1
+    await server.set(f"{prefix}:schema", found)
+    with pytest.raises(Corrupt, match="contains no version"):
+        await keep.health()
 
 
 async def test_what_a_compressor_wrote_and_nobody_can_read_is_corrupt(keep: Keep, server: Any, prefix: str) -> None:

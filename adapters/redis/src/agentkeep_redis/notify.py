@@ -76,10 +76,9 @@ class ChannelListener:
         self._reading = asyncio.get_running_loop().create_task(self._read(connection))
 
     def _tell(self, command: str, *channels: str) -> None:
-        """The connection's writer buffers it. A connection that fails is noticed by `_read`."""
+        """The connection's writer buffers it, and never raises. A connection that fails is noticed by `_read`."""
         if self._connection is not None:
-            with suppress(*_BREAKS):
-                send_command(self._connection, command, *channels)
+            send_command(self._connection, command, *channels)
 
     async def _read(self, connection: Any) -> None:
         """Until the connection breaks, or the server does not reply to a PING."""

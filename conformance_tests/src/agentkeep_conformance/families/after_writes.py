@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -43,6 +44,22 @@ FILTERS: dict[str, dict[str, Any]] = {
     "all": {**FIELDS, "status": "active"},
 }
 OTHERS: dict[str, Any] = {"user_id": "u2", "agent_name": "a2", "parent_id": "p2", "metadata": {"k": 2}}
+CHANGES: dict[str, dict[str, Any]] = {
+    "user": {"user_id": "u2"},
+    "agent": {"agent_name": "a2"},
+    "status": {"status": "completed"},
+    "label": {"metadata": {"k": 2}},
+    "no user": {"user_id": None},
+    "no agent": {"agent_name": None},
+    "all": {"user_id": "u2", "agent_name": "a2", "status": "completed", "metadata": {"k": 2}},
+}
+
+
+def _narrowed(fields: dict[str, Any]) -> list[dict[str, Any]]:
+    """Filters by one or two values of a session, and by one that it does not have."""
+    values = [(name, value) for name, value in fields.items() if value is not None]
+    other = [*OTHERS.items(), *FIELDS.items(), ("status", "active"), ("status", "completed")]
+    return [*(dict([value]) for value in other), *(dict(pair) for pair in combinations(values, 2))]
 
 
 class AfterWrites:
@@ -68,6 +85,28 @@ class AfterWrites:
             assert await twin.sessions.count(updated_before=after.updated_at, **filters) == 1, name
             assert await twin.sessions.count(updated_before=bound, **filters) == 0, name
             assert listed[0] == after, name
+
+    @proves("SES-2", "SES-5", "ORD-5", "READ-5")
+    @pytest.mark.parametrize("way", ["update", "append", "fork"])
+    @pytest.mark.parametrize("changed", CHANGES)
+    async def test_a_changed_field_leaves_a_session_under_its_other_fields(
+        self, keep: Keep, twin: Keep, changed: str, way: str
+    ) -> None:
+        await keep.sessions.create("s", **FIELDS)
+        name, change = "s", CHANGES[changed]
+        if way == "update":
+            await keep.sessions.update(name, **change)
+        elif way == "append":
+            await keep.messages.append(name, [said()], update=change)  # pyright: ignore[reportArgumentType]
+        else:
+            name = (await keep.sessions.fork(name, new_id="copy", update=change)).id  # pyright: ignore[reportArgumentType]
+            await keep.sessions.delete("s")
+        is_copy = {"parent_id": "s"} if way == "fork" else {}
+        fields = {**FIELDS, "status": "active", **is_copy, **change}
+        for filters in _narrowed(fields):
+            is_meant = all(fields[field] == value for field, value in filters.items())
+            assert ids((await twin.sessions.list(**filters)).items) == [name] * is_meant, filters
+            assert await twin.sessions.count(**filters) == is_meant, filters
 
     @proves("READ-5", "ORD-5")
     @pytest.mark.parametrize("way", ["update", "append", "append with create", "fork"])

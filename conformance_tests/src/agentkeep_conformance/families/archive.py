@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.families.fidelity import exactly
 from agentkeep_conformance.families.messages import FULL_MESSAGE, LONG_AGO
+from agentkeep_conformance.families.order_paging import with_messages
 from agentkeep_conformance.families.ttl import expired, filled_in_time
 from agentkeep_conformance.samples import FULL_SESSION, log, numbered, said, seqs, whole
 from agentkeep_conformance.tables import IDS, VALUES
@@ -42,6 +43,23 @@ class Archive:
         assert exactly(log_there) == exactly(messages)
         assert await elsewhere.sessions.count(metadata={"team": "blue"}, user_id="u1", status="completed") == 1
         assert (await elsewhere.messages.get("s", messages[0].id)).seq == messages[0].seq
+
+    @proves("SES-5", "FID-1", "CNT-1")
+    @pytest.mark.parametrize("way", ["fork", "restore"])
+    async def test_a_copy_of_a_long_log_is_whole(self, keep: Keep, twin: Keep, way: str) -> None:
+        """It is longer than two appends may be, and than any step of a copy that we know."""
+        await with_messages(keep, 2_345)
+        original, messages = await whole(keep, "s")
+        if way == "fork":
+            await keep.sessions.fork("s", new_id="copy")
+        else:
+            await restore(keep, replace(original, id="copy"), messages)
+        copy, copied = await whole(twin, "copy")
+        assert [(each.seq, each.id, each.content) for each in copied] == [(m.seq, m.id, m.content) for m in messages]
+        assert (copy.message_count, copy.last_seq) == (len(copied), 2_345)
+        assert seqs(await twin.messages.tail("copy", 1_500)) == list(range(846, 2_346))
+        assert await keep.messages.truncate("copy", after_seq=1_003) == 1_342
+        assert seqs(await twin.messages.tail("copy", 5_000)) == list(range(1, 1_004))
 
     @proves("ORD-1", "IDEM-1")
     async def test_a_restored_session_goes_on_where_it_was(self, keep: Keep) -> None:

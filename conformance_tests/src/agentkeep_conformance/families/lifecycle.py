@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 import pytest
-from agentkeep import Appended, Closed, Keep, NewMessage, PersistenceError, View
+from agentkeep import Appended, Closed, Keep, NewMessage, PersistenceError, SchemaMissing, View
 
 from agentkeep_conformance.clauses import needs, needs_files, needs_wire, proves
 from agentkeep_conformance.database import Database
+from agentkeep_conformance.families.watching import watches
 from agentkeep_conformance.proxy import Proxy
 from agentkeep_conformance.samples import PATIENCE_SECONDS, Verb, said, whole
 
@@ -81,6 +82,13 @@ async def count_sessions(keep: View) -> int:
     return await keep.sessions.count()
 
 
+async def _no_connection(proxy: Proxy) -> None:
+    """Return when nothing holds a connection."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while proxy.connections:  # noqa: ASYNC110 - it waits for the network
+            await asyncio.sleep(0.01)
+
+
 class LifeCycle:
     @proves("LIFE-2")
     @pytest.mark.parametrize("verb", [*VERBS, *WITHOUT_WORK])
@@ -145,9 +153,45 @@ class LifeCycle:
             await keep.messages.append("s", [said()], create={})
             assert proxy.connections > 0
             await keep.close()
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while proxy.connections:  # noqa: ASYNC110 - it waits for the network
-                    await asyncio.sleep(0.01)
+            await _no_connection(proxy)
+
+    @proves("LIFE-2", "WATCH-1")
+    @needs_wire
+    async def test_closing_ends_the_connection_of_a_watch_that_nobody_reads_on(
+        self, database: Database, keep: Keep
+    ) -> None:
+        address = database.enrolment.server.address
+        assert address is not None
+        if await watches(database, keep):
+            async with Proxy(*address) as proxy:
+                other = Keep(database.enrolment.open(proxy.through(database.dsn), database.namespace))
+                await other.open()
+                await other.messages.append("s", [said()], create={})
+                async with aclosing(other.messages.watch("s", after_seq=0)) as messages:
+                    assert (await anext(messages)).seq == 1
+                    await other.close()
+                    await _no_connection(proxy)
+                    with pytest.raises(Closed):
+                        await anext(messages)
+
+    @proves("LIFE-1", "LIFE-2")
+    @needs_wire
+    @needs("has_schema", "it has no schema")
+    async def test_an_open_that_fails_leaves_no_connection_open(self, database: Database) -> None:
+        address = database.enrolment.server.address
+        assert address is not None
+        async with Proxy(*address) as proxy:
+            dsn = proxy.through(database.dsn)
+            keep = Keep(database.enrolment.open(dsn, database.namespace, manage_schema=False))
+            for _ in range(2):
+                with pytest.raises(SchemaMissing):
+                    await keep.open()
+                await _no_connection(proxy)
+            async with Keep(database.enrolment.open(database.dsn, database.namespace)):
+                await keep.open()
+            await keep.messages.append("s", [said()], create={})
+            assert proxy.connections > 0, "they were counted"
+            await keep.close()
 
     @proves("LIFE-2")
     async def test_closing_one_instance_leaves_the_others_open(
