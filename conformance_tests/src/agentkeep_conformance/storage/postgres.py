@@ -71,8 +71,10 @@ class PostgresStorage(Enrolment):
         return await empty_prefix(dsn, namespace)
 
     async def store_schema_version(self, dsn: str, namespace: str, version: int, oldest: int) -> None:
+        """As a migration does, which leaves the rows of earlier versions."""
         table = f"{namespace}schema_version"
-        execute(dsn, f"TRUNCATE {table}", f"INSERT INTO {table} VALUES ({version}, {oldest})")  # noqa: S608 - ours
+        later = f"DELETE FROM {table} WHERE version >= {version}"  # noqa: S608 - ours
+        execute(dsn, later, f"INSERT INTO {table} VALUES ({version}, {oldest})")  # noqa: S608 - ours
 
     async def server_work(self, dsn: str, namespace: str) -> int:
         return await rows_read(dsn, namespace)
