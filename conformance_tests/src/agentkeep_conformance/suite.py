@@ -44,6 +44,7 @@ from agentkeep_conformance.families.indexed_words import IndexedWords
 from agentkeep_conformance.families.interleaved_searches import InterleavedSearches
 from agentkeep_conformance.families.interleaving import Interleaving
 from agentkeep_conformance.families.isolation import Isolation
+from agentkeep_conformance.families.known_sessions import KnownSessions
 from agentkeep_conformance.families.lifecycle import LifeCycle
 from agentkeep_conformance.families.listing_costs import ListingCosts
 from agentkeep_conformance.families.lookups import Lookups, Redactions
@@ -125,6 +126,7 @@ class AdapterConformance(
     ExpiryRaces,
     HeldWrites,
     HeldCommits,
+    KnownSessions,
     CapabilitiesDeclared,
     Declarations,
     Errors,

@@ -18,8 +18,10 @@ from agentkeep_opensearch.commit import Store
 from agentkeep_opensearch.documents import Loaded, Message, Session
 from agentkeep_opensearch.erasing import erase_all, finish
 from agentkeep_opensearch.extending import MARGIN, commit
+from agentkeep_opensearch.heads import are_new
 from agentkeep_opensearch.notify import SessionNotifier
 from agentkeep_opensearch.pointers import Pointed
+from agentkeep_opensearch.statements import session_key
 from agentkeep_opensearch.steps import Needs, Steps, new_life
 
 _WITHOUT = ("state", "metadata", "labels")
@@ -124,6 +126,27 @@ class _Batch:
 
     async def run(self) -> list[AppendedRecord | PersistenceError]:
         """Raises `Lost`."""
+        return await self._without_reading() or await self._after_reading()
+
+    async def _without_reading(self) -> list[AppendedRecord | PersistenceError] | None:
+        """On top of the last commit of this process. None if that can't be, or if it would be an error.
+
+        The session may be another one by now. If it is, the commit is lost; an error would be told.
+        """
+        head, now = self._store.heads.take(session_key(*self._key)), self._store.now()
+        if head is None or not are_new(self._ids, head.session.newest_id) or head.session.is_expired(now + MARGIN):
+            return None
+        steps = Steps(head.session, {}, {}, now, head.session.life)
+        try:
+            results = [steps.result(item.scope, item.append) for item in self._items]
+        except Needs:
+            return None
+        if steps.session is None or any(isinstance(each, PersistenceError) for each in results):
+            return None
+        await self._commit(head, head, steps.session)
+        return results
+
+    async def _after_reading(self) -> list[AppendedRecord | PersistenceError]:
         tenant, session_id = self._key
         loaded, pointers = await self._store.load(Scope(tenant), session_id, self._ids, without=_WITHOUT)
         now = self._store.now()
@@ -183,3 +206,5 @@ class _Batch:
         await self._store.move(committed.session)
         if committed.session.cuts or committed.session.is_dirty:
             await finish(self._store, committed, () if living is None else living.session.pending)
+        else:
+            self._store.heads.keep(committed)

@@ -25,7 +25,9 @@ from agentkeep_opensearch.documents import (
     session_of,
     stored_message,
     whole_source,
+    with_token,
 )
+from agentkeep_opensearch.heads import Heads, remember
 from agentkeep_opensearch.pointers import Pointed, pointed_of
 from agentkeep_opensearch.statements import Names, load, message_key, pointer_key, session_key
 
@@ -56,6 +58,7 @@ class Store:
         self.client = client
         self.names = names
         self.now = now
+        self.heads = Heads()
         self._moved: OrderedDict[tuple[str, int], int] = OrderedDict()
         """By session and life: this process knows that pending messages up to this seq have their documents."""
 
@@ -201,12 +204,13 @@ class Store:
             (found,) = await self.mget([self.session_doc(before.key, ())])
             loaded = loaded_of(before.key, found)
             if loaded is None or token not in loaded.session.tokens:
+                self.heads.lost(before.key)
                 raise Lost if is_conflict(reply) else TooLate
             is_newest = loaded.session.tokens[-1] == token
             seq_no, primary_term = (loaded.seq_no, loaded.primary_term) if is_newest else _OF_NO_DOCUMENT
         else:
             seq_no, primary_term = reply["_seq_no"], reply["_primary_term"]
-        return Loaded(replace(after, tokens=(*before.tokens, token)), seq_no, primary_term)
+        return self.heads.committed(Loaded(with_token(after, before, token), seq_no, primary_term))
 
     async def drop(self, loaded: Loaded) -> bool:
         """Remove a dead session's document, unless a new session has its place.
@@ -232,10 +236,7 @@ class Store:
         pending = self._without_moved(session).pending
         if pending:
             await self.index(session, pending, done=done)
-            self._moved[session.key, session.life] = pending[-1].seq
-            self._moved.move_to_end((session.key, session.life))
-            if len(self._moved) > _KNOWN_SESSIONS:
-                self._moved.popitem(last=False)
+            remember(self._moved, (session.key, session.life), pending[-1].seq, _KNOWN_SESSIONS)
 
     async def index(self, session: Session, messages: Sequence[Message], *, done: bool = False) -> None:
         await send(self.client, self.names.messages, index_items(session, messages), done=done)

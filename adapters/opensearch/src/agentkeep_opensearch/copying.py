@@ -12,6 +12,7 @@ from agentkeep_opensearch import log
 from agentkeep_opensearch.commit import Lost, Store
 from agentkeep_opensearch.documents import Loaded, Message, Session, micros, moment_of, restored
 from agentkeep_opensearch.erasing import erase, erase_all
+from agentkeep_opensearch.heads import newest_id
 from agentkeep_opensearch.steps import begun, new_life
 
 _SLICE = 200
@@ -36,7 +37,7 @@ class Copier:
             last_at = None if last is None else moment_of(last.created_at)
             record = forked_session(source.record, fork, now, count=log.count(kept), last_message_at=last_at)
             new = begun(scope, record, labels or (), new_life(dead))
-            return replace(new, log=kept)
+            return replace(new, log=kept, newest_id=source.newest_id)
 
         newest = await self._store.messages(parent, [kept[-1][1]]) if kept else []
         copy = copy_of(newest[0] if newest else None)
@@ -66,7 +67,8 @@ class Copier:
     ) -> None:
         stored = restored(messages, record.version, self._store.now())
         new = begun(scope, record, labels, new_life(dead))
-        session = replace(new, log=log.of_seqs(message.seq for message in stored))
+        newest = newest_id("", (message.id for message in stored))
+        session = replace(new, log=log.of_seqs(message.seq for message in stored), newest_id=newest)
         slices = [stored[start : start + _SLICE] for start in range(0, len(stored), _SLICE)]
 
         async def rest() -> AsyncIterator[Sequence[Message]]:

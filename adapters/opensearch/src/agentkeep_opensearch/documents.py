@@ -89,6 +89,7 @@ class _StoredSession(Struct, frozen=True, kw_only=True):
     cuts: tuple[tuple[int, int], ...]
     is_dirty: bool
     is_extending: bool = False
+    newest_id: str | None = None
     pending: tuple[Message, ...] = ()
 
 
@@ -115,6 +116,8 @@ class Session(Struct, frozen=True, kw_only=True):
     """A verb is under way that ends after its commit; if it was killed, a sweep does the rest."""
     is_extending: bool = False
     """A commit that lets it live longer may be on its way: if it has expired, a reader buries it."""
+    newest_id: str | None = None
+    """No id of the form of core's own that the session ever held is greater. None: not known."""
     is_dead: bool = False
 
     def is_expired(self, now: datetime) -> bool:
@@ -175,6 +178,7 @@ def _session(key: str, source: Mapping[str, Any]) -> Session:
         cuts=stored.cuts,
         is_dirty=stored.is_dirty,
         is_extending=stored.is_extending,
+        newest_id=stored.newest_id,
         is_dead=is_dead,
     )
 
@@ -209,16 +213,22 @@ def fields_of(session: Session) -> dict[str, Any]:
         "cuts": session.cuts,
         "is_dirty": session.is_dirty or bool(session.cuts),
         "is_extending": session.is_extending,
+        "newest_id": session.newest_id,
     }
 
 
 _ANY_SEQ = 2**62
 
 
+def with_token(after: Session, before: Session, token: str) -> Session:
+    """After the commit of `token`."""
+    return replace(after, tokens=(*before.tokens, token)[-_TOKENS:])
+
+
 def commit_params(before: Session, after: Session, token: str) -> dict[str, Any]:
     """What the script `commit` needs: the fields that changed, and what becomes of the pending messages."""
     old = fields_of(before)
-    new = fields_of(replace(after, tokens=(*before.tokens, token)[-_TOKENS:]))
+    new = fields_of(with_token(after, before, token))
     del old["log"], new["log"]
     known = {message.seq for message in before.pending}
     still = [message.seq for message in after.pending if message.seq in known]
@@ -244,7 +254,7 @@ def _log_params(before: Session, after: Session) -> dict[str, Any] | None:
 
 
 def whole_source(session: Session, token: str) -> dict[str, Any]:
-    fields = fields_of(replace(session, tokens=(*session.tokens, token)[-_TOKENS:]))
+    fields = fields_of(with_token(session, session, token))
     return {**fields, "pending": session.pending}
 
 

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from agentkeep_opensearch import log
 from agentkeep_opensearch.documents import Loaded, Message, Session, message_of, moment_of
+from agentkeep_opensearch.heads import newest_id
 from agentkeep_opensearch.log import Log
 from agentkeep_opensearch.statements import session_key
 
@@ -114,6 +115,7 @@ class Steps:
             pending=tuple(each for each in (*session.pending, *new) if log.contains(final, each.seq)),
             cuts=log.union(session.cuts, removed),
             is_dirty=session.is_dirty or changes_owner(session.record, record),
+            newest_id=newest_id(session.newest_id, (message.id for message in new)),
         )
         self.is_changed = True
         self._by_seq = by_seq
@@ -184,6 +186,7 @@ def begun(scope: Scope, record: SessionRecord, labels: Iterable[str], life: int)
         tokens=(),
         cuts=(),
         is_dirty=False,
+        newest_id="",
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Any, cast
 
 import pytest
-from agentkeep import Capabilities, Keep, OutcomeUnknown, PersistenceAdapter, Unavailable
+from agentkeep import Capabilities, Keep, OutcomeUnknown, PersistenceAdapter, Unavailable, transfer
 from agentkeep.records import Append, AppendedRecord, Scope
+from msgspec.structs import replace
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
@@ -96,6 +99,26 @@ class Resending:
         for number in range(150):  # an adapter may have put the first ones elsewhere by now
             await keep.messages.append("s", [said(f"later {number}")])
         await self._again(await database.adapter(), keep, record, first)
+
+    @proves("IDEM-2")
+    @pytest.mark.parametrize("way", ["sent", "sent as the caller's", "restored"])
+    async def test_so_is_one_that_was_drawn_late_and_sent_early(self, database: Database, keep: Keep, way: str) -> None:
+        """By another keep, before our own append of a record that was drawn earlier."""
+        adapter, other, scope = await database.adapter(), await database.adapter(), Scope("default")
+        await keep.sessions.create("s")
+        earlier = await record_of(adapter, [said("earlier")], {}, "s")
+        await asyncio.sleep(0.002)  # ids begin with the millisecond
+        record = await record_of(adapter, [said("x"), said("y")], {}, "s")
+        await other.messages.append(scope, replace(record, may_be_stored=True) if "as" in way else record)
+        if way == "restored":
+            session, messages = await keep.sessions.resume("s")
+            await keep.sessions.delete("s")
+            await transfer.restore(keep, session, messages)
+        await adapter.messages.append(scope, earlier)
+        before = await whole(keep, "s")
+        with suppress(OutcomeUnknown):
+            assert (await adapter.messages.append(scope, record)).new == 0
+        assert await whole(keep, "s") == before
 
     async def _twice(
         self, database: Database, keep: Keep, messages: list[Any], options: dict[str, Any], id: str
