@@ -20,7 +20,13 @@ class TestOpenSearch(OpenSearchTroubles, OpenSearchStorage, AdapterConformance):
     server, nightly_runs_all, one_in, families = servers.OPENSEARCH, True, 6, _EVERYDAY
     one_connection: ClassVar[dict[str, Any]] = {"max_connections": 1}
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5}
-    round_trips: ClassVar[dict[str, int]] = {"append": 2, "append with ids": 3, "read": 2, "listing": 2}
+    round_trips: ClassVar[dict[str, int]] = {
+        "append": 2,
+        "append with ids": 3,
+        "append with create": 3,
+        "read": 2,
+        "listing": 2,
+    }
     has_schema = True
     small_steps: ClassVar[dict[str, int]] = {
         "agentkeep_opensearch.appending._MOST_APPENDS": 2,

@@ -94,7 +94,8 @@ class Enrolment:
 
     round_trips: ClassVar[dict[str, int]] = {}
     """What COST-1 allows this database instead of 1, if it has a wire: for "append", "append with ids", "read",
-    and "listing" (sessions), if that needs more than a "read": an index that names them, then the sessions.
+    "append with create" (of an absent session), if that needs more than an "append", and "listing" (sessions), if that
+    needs more than a "read": an index that names them, then the sessions.
 
     "greeting": what its driver needs for each new connection before it can send a call (0 by default). It does not
     count against the 3 round trips of LIFE-1.

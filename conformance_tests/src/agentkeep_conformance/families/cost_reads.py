@@ -92,5 +92,6 @@ class CostOfReads:
             bench.proxy.reset()
             for number in range(3, 43):
                 await append(number)
-            allowed = cost.allowed(database, "append with ids" if kind == "skip" else "append")
+            kinds = {"skip": "append with ids", "create": "append with create"}
+            allowed = cost.allowed(database, kinds.get(kind, "append"))
             assert bench.proxy.traffic.round_trips <= 40 * allowed
