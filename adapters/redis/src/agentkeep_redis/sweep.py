@@ -32,12 +32,13 @@ class Sweeper:
         left = self._tenants_left = self._tenants_left or await self.tenants()
         removed = 0
         while left and removed < limit:
+            tenant = left[-1]
             try:
-                removed += await self._sweep_tenant(Scope(left[-1]), limit - removed)
+                removed += await self._sweep_tenant(Scope(tenant), limit - removed)
             except PersistenceError as error:
                 raise partly(error, removed) from error
-            if removed < limit:
-                left.pop()
+            if removed < limit and tenant in left:  # another sweep at the same time shares the list
+                left.remove(tenant)
         return removed
 
     async def tenants(self) -> list[str]:

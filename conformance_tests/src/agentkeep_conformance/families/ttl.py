@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
@@ -13,7 +14,18 @@ from agentkeep import InvalidInput, Keep, SessionNotFound, View
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.sessions import ON_ABSENT
-from agentkeep_conformance.samples import FULL_SESSION, HandClock, everything, ids, log, numbered, said, seqs, until
+from agentkeep_conformance.samples import (
+    FULL_SESSION,
+    HandClock,
+    at_once,
+    everything,
+    ids,
+    log,
+    numbered,
+    said,
+    seqs,
+    until,
+)
 
 _T = TypeVar("_T")
 
@@ -271,3 +283,17 @@ class TimeToLive:
                 await keep.sweep(limit)
         assert (await keep.sessions.get("s")).expires_at is None
         assert await keep.sessions.count() == 1
+
+    @proves("TTL-2", "ERR-1")
+    async def test_sweeps_at_the_same_time_remove_all(self, keep: Keep) -> None:
+        for tenant in ("a", "b", "c"):
+            view = keep.for_tenant(tenant)
+            await at_once([view.sessions.create(f"s{number}", ttl=0.001) for number in range(3)])
+            await expired(view, "s2")
+
+        async def sweep_after(seconds: float) -> None:
+            await asyncio.sleep(seconds)
+            await keep.sweep()
+
+        await at_once([sweep_after(number / 2_000) for number in range(20)])  # some begin while others are under way
+        assert await keep.sweep() == 0
