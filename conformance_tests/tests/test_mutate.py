@@ -183,6 +183,20 @@ def test_after_a_change_only_what_it_may_change_is_asked_again(tmp_path: Path) -
     assert (tmp_path / "ran").read_text() == "xxx", "one measured, one verdict asked twice"
 
 
+BREAKING_TESTS = """
+import os, pytest
+from agentkeep_toycalc import grown
+def test_small():
+    if grown(3) != 4:
+        os._exit(pytest.ExitCode.INTERNAL_ERROR)
+"""
+
+
+def test_a_mutant_that_breaks_pytest_is_killed(tmp_path: Path) -> None:
+    output = start(tmp_path, "--rule", "calculate", tests=BREAKING_TESTS).communicate(timeout=120)[0]
+    assert output.splitlines()[-1] == "killed 1/1 mutants; 0 survived, 0 more are explained"
+
+
 def test_what_no_test_killed_within_its_time_is_a_survivor(tmp_path: Path) -> None:
     done = mutate(tmp_path, "--limit", "0.000001")
     assert done.returncode == 1, done.stdout
