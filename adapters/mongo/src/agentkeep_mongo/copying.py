@@ -133,6 +133,7 @@ class Copying:
             "batches": batches,
             "pending": len(entries),
             "pending_bytes": sum(int(each["bytes"]) for each in batches),
+            "writes": parent.writes,  # so a later replacement has a higher number (`n`) than those of copied messages
             **(_all_moved(moved) if moved else {}),
         }
         if await self._is_as_read(parent, found):
