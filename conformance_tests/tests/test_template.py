@@ -98,7 +98,7 @@ def test_a_clause_alone_is_run_and_a_reader_that_leaves_sees_no_traceback(
     done = shell(run, toy, environment)
     passed = re.fullmatch(r"(\d+) passed, 0 failed", done.stdout.splitlines()[-1])
     assert passed is not None, done.stdout[-2_000:] + done.stderr
-    assert 5 <= int(passed[1]) < 60
+    assert 5 <= int(passed[1]) < 300  # of more than a thousand
     left = shell(f"set +o pipefail; {run} | head -1", toy, environment)
     assert (left.returncode, left.stderr) == (0, "")
     assert len(left.stdout.splitlines()) == 1

@@ -116,8 +116,8 @@ async def test_a_keep_of_one_host_says_that_it_is_gone_and_works_when_it_is_back
         await keep.messages.append("s", [NewMessage(role="user", content="before")], create={})
         await asyncio.to_thread(kill, name)
         with pytest.raises(Unavailable) as error:
-            await keep.messages.append("s", [NewMessage(role="user", content="meanwhile")])
-        assert not isinstance(error.value, OutcomeUnknown), "the call reads first, so nothing was written"
+            await keep.messages.append("s", [NewMessage(role="user", content="meanwhile", id="m")])
+        assert not isinstance(error.value, OutcomeUnknown), "an id of ours is looked for first, so nothing was written"
         await asyncio.to_thread(OPENSEARCH_CLUSTER.restart)
         await keep.messages.append("s", [NewMessage(role="user", content="after")])
         assert [message.content for message in await keep.messages.tail("s", 9)] == ["before", "after"]

@@ -12,6 +12,7 @@ from agentkeep.spi.outcomes import check_visible, forked_at, forked_session
 from bson import Int64, ObjectId
 
 from agentkeep_mongo import queries, statements
+from agentkeep_mongo.batches import greatest_drawn
 from agentkeep_mongo.client import Client
 from agentkeep_mongo.commit import Commits, pause
 from agentkeep_mongo.concerns import Collections, Document
@@ -48,7 +49,8 @@ class Copying:
             stored.append(message)
             entries += search_documents(message, each.search_text, scope.tenant, record.user_id)
         if messages:
-            document |= _all_moved(max(each.seq for each in messages))
+            drawn = greatest_drawn(each.id for each in messages)
+            document |= _all_moved(max(each.seq for each in messages), drawn)
 
         async def attempt(state: State | None) -> bool | None:
             if state is not None and state.is_alive:
@@ -74,7 +76,7 @@ class Copying:
 
     async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
         key = session_key(scope.tenant, fork.session_id)
-        fields = {"batches": 1, "cuts": 1, "labels": 1}
+        fields = {"batches": 1, "cuts": 1, "labels": 1, "moved_drawn": 1}
 
         async def attempt(target: State | None) -> SessionRecord | None:
             parent = await self._parent(scope, fork, key)
@@ -134,7 +136,7 @@ class Copying:
             "pending": len(entries),
             "pending_bytes": sum(int(each["bytes"]) for each in batches),
             "writes": parent.writes,  # so a later replacement has a higher number (`n`) than those of copied messages
-            **(_all_moved(moved) if moved else {}),
+            **(_all_moved(moved, found.get("moved_drawn")) if moved else {}),
         }
         if await self._is_as_read(parent, found):
             return record if await self._committed(document, life, target) else None
@@ -147,8 +149,9 @@ class Copying:
         return await self._client.read(lambda to: to.sessions.find_one(same, {"_id": 1})) is not None
 
 
-def _all_moved(upto: int) -> Document:
-    return {"segments": [[0, Int64(upto)]], "moved": Int64(upto)}
+def _all_moved(upto: int, drawn: str | None) -> Document:
+    fields: Document = {"segments": [[0, Int64(upto)]], "moved": Int64(upto)}
+    return fields if drawn is None else fields | {"moved_drawn": drawn}
 
 
 def _up_to(batches: Sequence[Document], at: int, version: int) -> list[Document]:

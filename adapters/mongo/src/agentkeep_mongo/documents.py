@@ -9,7 +9,8 @@ A session's document holds its newest messages in `batches`, each as one append 
     {first: 7, last: 8, version: 3, at: <time>, messages: [{id, role, payload, key, text, at}, …], drawn: <first id>}
     {first: 9, last: 900, version: 3, at: <time>, staged: <id>}         # they were too large, and stand in `messages`
 
-`drawn` is there if core drew the ids, and `moved_drawn` of a session is the greatest of those that were moved.
+`drawn` is there if core drew the ids, and `moved_drawn` of a session is the greatest of those that were moved. A fork
+keeps its parent's, and a restored session has the greatest id of core's form.
 `listed` is there until a listing, a delete or a sweep has met the session as expired: only with it a session is in the
 indexes of listings.
 
