@@ -160,6 +160,15 @@ async def test_a_mover_that_stops_and_goes_on_is_as_one_that_came_before_or_afte
             assert await remains(dsn, prefix, tenant) == 0, f"{name}, stopped before statement {number}"
 
 
+async def _stopped_half_way(keep: Keep) -> tuple[Stopping, asyncio.Future[Any]]:
+    """A search that moves: it has inserted messages, and waits."""
+    stopping = Stopping(keep.adapter)  # pyright: ignore[reportArgumentType]
+    stopping.before(7)
+    mover = asyncio.ensure_future(search(keep.for_tenant("t")))
+    await stopping.stopped.wait()
+    return stopping, mover
+
+
 async def test_what_a_mover_replaces_may_be_removed_meanwhile(
     keeps: tuple[Keep, Keep], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,10 +176,7 @@ async def test_what_a_mover_replaces_may_be_removed_meanwhile(
     first, second = keeps
     view = second.for_tenant("t")
     await furnish(view)
-    stopping = Stopping(first.adapter)  # pyright: ignore[reportArgumentType]
-    stopping.before(7)  # it has inserted messages
-    mover = asyncio.ensure_future(search(first.for_tenant("t")))
-    await stopping.stopped.wait()
+    stopping, mover = await _stopped_half_way(first)
     await view.messages.truncate("s", after_seq=5)  # so nothing of them will be admitted
     duplicates: Any = replacing._duplicates  # pyright: ignore[reportPrivateUsage] - between its two calls
 
@@ -210,10 +216,7 @@ async def test_what_a_mover_left_is_not_counted_in_a_cut_of_a_trimmed_session(
         await append(f"b{number}")(view)
     await view.messages.trim("s", keep_last=1)
     await append("c1")(view)
-    stopping = Stopping(first.adapter)  # pyright: ignore[reportArgumentType]
-    stopping.before(7)  # it has inserted messages
-    mover = asyncio.ensure_future(search(first.for_tenant("t")))
-    await stopping.stopped.wait()
+    stopping, mover = await _stopped_half_way(first)
     assert await view.messages.truncate("s", after_seq=1) == 2
     stopping.go_on.set()
     await mover

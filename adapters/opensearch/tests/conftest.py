@@ -46,3 +46,10 @@ async def keep(adapter: OpenSearchAdapter, dsn: str, prefix: str) -> AsyncIterat
     async with Keep(adapter) as keep:
         yield keep
     drop_indices(dsn, prefix)
+
+
+@pytest.fixture
+async def writer(keep: Keep, proxy: Proxy, dsn: str, prefix: str) -> AsyncIterator[Keep]:
+    """Over the proxy. `keep` is beside it, and removes the indices."""
+    async with Keep(OpenSearchAdapter.from_url(proxy.through(dsn), prefix=prefix)) as writer:
+        yield writer

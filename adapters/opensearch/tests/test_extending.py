@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 from agentkeep import Keep, NewMessage, OutcomeUnknown, SessionNotFound
 from agentkeep_conformance.proxy import Fault, Proxy
 from agentkeep_conformance.servers.opensearch import request
-from agentkeep_opensearch import OpenSearchAdapter, extending
+from agentkeep_opensearch import extending
 
 pytestmark = pytest.mark.anyio
 
 _LIFE = 1.5
 _CLOCK_STEP = 0.3
 """The server reads its clock five times a second."""
-
-
-@pytest.fixture
-async def writer(keep: Keep, proxy: Proxy, dsn: str, prefix: str) -> AsyncIterator[Keep]:
-    """Over the proxy. `keep` is beside it, and removes the indices."""
-    async with Keep(OpenSearchAdapter.from_url(proxy.through(dsn), prefix=prefix)) as writer:
-        yield writer
 
 
 async def _round_trips(proxy: Proxy, writer: Keep, name: str) -> list[int]:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from agentkeep import Keep, NewMessage, OutcomeUnknown
 from agentkeep_conformance.proxy import Fault, Proxy
-from agentkeep_opensearch import OpenSearchAdapter, heads
+from agentkeep_opensearch import heads
 
 pytestmark = pytest.mark.anyio
 
 _NEW = [NewMessage(role="user", content="x")]
-
-
-@pytest.fixture
-async def writer(keep: Keep, proxy: Proxy, dsn: str, prefix: str) -> AsyncIterator[Keep]:
-    """Over the proxy. `keep` is beside it, and removes the indices."""
-    async with Keep(OpenSearchAdapter.from_url(proxy.through(dsn), prefix=prefix)) as writer:
-        yield writer
 
 
 async def _trips(proxy: Proxy, call: Awaitable[Any]) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -26,8 +25,6 @@ from bson import Int64, ObjectId
 from agentkeep_mongo.concerns import Document
 from agentkeep_mongo.documents import micros, time_of
 from agentkeep_mongo.state import State, Stored
-
-_CORES_ID = re.compile("[0-9a-f]{32}").fullmatch
 
 
 class Batch(NamedTuple):
@@ -57,11 +54,6 @@ class Batch(NamedTuple):
 def drawn_id(append: Append) -> str | None:
     """The first id of an append, if core drew its ids: those begin with the time, so later ones are greater."""
     return append.messages[0].id if append.messages and not append.may_be_stored else None
-
-
-def greatest_drawn(ids: Iterable[str]) -> str | None:
-    """The greatest of the ids that core may have drawn, by their form: nobody says any more who drew them."""
-    return max(filter(_CORES_ID, ids), default=None)
 
 
 def is_plain(append: Append) -> bool:

@@ -8,11 +8,11 @@ from typing import Any
 
 from agentkeep.errors import AlreadyExists, OutcomeUnknown, PersistenceError, SessionNotFound
 from agentkeep.records import Fork, RestoredMessage, Scope, SessionRecord
+from agentkeep.spi.ids import greatest_drawn
 from agentkeep.spi.outcomes import check_visible, forked_at, forked_session
 from bson import Int64, ObjectId
 
 from agentkeep_mongo import queries, statements
-from agentkeep_mongo.batches import greatest_drawn
 from agentkeep_mongo.client import Client
 from agentkeep_mongo.commit import Commits, pause
 from agentkeep_mongo.concerns import Collections, Document

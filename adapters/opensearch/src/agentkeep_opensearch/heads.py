@@ -6,12 +6,12 @@ meanwhile, the commit is lost, and the append begins anew with a read.
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Iterable
 from time import monotonic
 from typing import TypeVar
 
+from agentkeep.spi.ids import greatest_drawn, is_drawn
 from msgspec.structs import replace
 
 from agentkeep_opensearch.documents import Loaded
@@ -20,7 +20,6 @@ _SECONDS = 5.0
 """A head is used for so long. Later another process may well have appended, as the turns of a session may go to any
 process, and a commit that is lost costs more than a read. After a lost commit no head is used for as long."""
 _KNOWN_SESSIONS = 1_000
-_CORES_ID = re.compile("[0-9a-f]{32}").fullmatch
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -36,12 +35,12 @@ def remember(known: OrderedDict[K, V], key: K, value: V, most: int) -> None:
 
 def newest_id(known: str | None, ids: Iterable[str]) -> str | None:
     """The greatest id of the form of core's own, which begin with the time. None stays None: not known."""
-    return None if known is None else max((known, *filter(_CORES_ID, ids)))
+    return None if known is None else max(known, greatest_drawn(ids) or "")
 
 
 def are_new(ids: Iterable[str], newest: str | None) -> bool:
     """Whether no session can hold these ids that never held a greater id of core's form than `newest` (IDEM-2)."""
-    return newest is not None and all(_CORES_ID(each) and each > newest for each in ids)
+    return newest is not None and all(is_drawn(each) and each > newest for each in ids)
 
 
 class Heads:

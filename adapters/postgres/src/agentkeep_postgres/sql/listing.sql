@@ -133,8 +133,11 @@ SELECT 'agent_name' AS name, count(*) AS size FROM (SELECT {from_sessions} {by_u
 -- name: smallest_status
 SELECT 'status' AS name, count(*) AS size FROM (SELECT {from_sessions} {by_updated_at} {is_status} ORDER BY s.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
 
+-- name: labels_of_rarest
+FROM {prefix}labels AS l WHERE {prefix}key_in({by_updated_at} {is_labels}
+
 -- name: smallest_labels
-SELECT 'labels' AS name, count(*) AS size FROM (SELECT FROM {prefix}labels AS l WHERE {prefix}key_in({by_updated_at} {is_labels} ORDER BY l.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
+SELECT 'labels' AS name, count(*) AS size FROM (SELECT {labels_of_rarest} ORDER BY l.updated_at LIMIT (SELECT :common::bigint)) AS first_ones
 
 -- name: or_smaller_owner
 ) AS best CROSS JOIN LATERAL (
@@ -143,7 +146,7 @@ SELECT 'labels' AS name, count(*) AS size FROM (SELECT FROM {prefix}labels AS l 
 
 -- name: or_smaller_labels
 ) AS best CROSS JOIN LATERAL (
-    SELECT 'labels' AS name, count(*) AS size FROM (SELECT FROM {prefix}labels AS l WHERE {prefix}key_in({by_updated_at} {is_labels} ORDER BY l.updated_at LIMIT best.size) AS first_ones
+    SELECT 'labels' AS name, count(*) AS size FROM (SELECT {labels_of_rarest} ORDER BY l.updated_at LIMIT best.size) AS first_ones
 ) AS other
 
 -- name: or_smaller_agent_name

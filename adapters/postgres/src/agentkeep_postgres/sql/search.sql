@@ -30,11 +30,14 @@ AND ARRAY[m.tenant || E'\x1f', m.tenant || E'\x1f' || m.session_id] @> ARRAY[:te
 AND ARRAY[m.tenant || E'\x1f', m.tenant || E'\x1f' || m.session_id]
     @> ARRAY[{prefix}as_key(:tenant::text || E'\x1f' || :session_id::text)]
 
+-- name: from_mine
+FROM {prefix}sessions AS mine
+WHERE mine.listed AND {prefix}key_in('updated', mine.tenant || E'\x1f' || mine.user_id) = :tenant::text || E'\x1f' || :owner::text
+
 -- name: index_owner
 AND ARRAY[m.tenant || E'\x1f', m.tenant || E'\x1f' || m.session_id] @> ARRAY[{prefix}as_key(:tenant::text || E'\x1f')]
 AND ARRAY[m.tenant || E'\x1f', m.tenant || E'\x1f' || m.session_id] && ARRAY(
-    SELECT :tenant::text || E'\x1f' || mine.id FROM {prefix}sessions AS mine
-    WHERE mine.listed AND {prefix}key_in('updated', mine.tenant || E'\x1f' || mine.user_id) = :tenant::text || E'\x1f' || :owner::text
+    SELECT :tenant::text || E'\x1f' || mine.id {from_mine}
 )
 
 -- name: index_word_1
@@ -58,8 +61,7 @@ AND m.tenant = :tenant::text AND m.session_id = :session_id::text
 
 -- name: scan_owner
 AND m.tenant = :tenant::text AND m.session_id = ANY (ARRAY(
-    SELECT mine.id FROM {prefix}sessions AS mine
-    WHERE mine.listed AND {prefix}key_in('updated', mine.tenant || E'\x1f' || mine.user_id) = :tenant::text || E'\x1f' || :owner::text
+    SELECT mine.id {from_mine}
 ))
 
 -- name: only_role

@@ -7,8 +7,8 @@
 -- keys are plain and are made last, because among equal costs the newest index wins.
 
 -- The key of an index. `p_index` does nothing but tell the keys of several indexes apart. The cost is not the function's:
--- it keeps the planner (of PostgreSQL 14 to 18) from every plan that would call it for each row. STRICT: so a comparison implies
--- that the key is not NULL, as the indexes' conditions ask.
+-- it keeps the planner (of PostgreSQL 14 to 18) from every plan that would call it for each row. STRICT: so a comparison
+-- implies that the key is not NULL, as the indexes' conditions ask.
 CREATE FUNCTION {prefix}key_in(p_index text, p_key anyelement) RETURNS anyelement
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 1000000000 AS $$
 BEGIN
@@ -48,7 +48,7 @@ CREATE TABLE {prefix}sessions (
 
 -- `idle_ttl` is in microseconds. `expires_at` is the earlier of `ends_at` and the last use plus `idle_ttl`.
 -- `has_labels`: whether an append must bring rows of `labels` up to date.
--- `listed`: false once listings have passed the session after it expired. Then it is in no index that they read (READ-5).
+-- `listed`: false once listings have passed the session after it expired. Then it is in no part of an index that they read (READ-5).
 -- `watched_until`: appends notify only while somebody watches, because commits with NOTIFY wait for each other.
 
 -- One index for each filter that can lead a listing, in both orders (READ-5). No id holds the separator U+001F.
