@@ -229,7 +229,7 @@ class TestRun:
                     await asyncio.sleep(0.001)
 
             counting = asyncio.create_task(count())
-            await keep.arun(lambda: asyncio.sleep(0.05))
+            await keep.arun(lambda: asyncio.sleep(0.3))
             counting.cancel()
             return [turns, await keep.arun(keep.asynchronous.sessions.count())]
 

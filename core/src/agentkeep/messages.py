@@ -32,6 +32,7 @@ from agentkeep.errors import Conflict, InvalidInput
 from agentkeep.models import Appended, Hit, Message, NewMessage, Page
 from agentkeep.protocol import MessageRepository, SupportsSearch, SupportsWatch
 from agentkeep.records import HitRecord, MessageRange, Scope, SearchQuery, Stored
+from agentkeep.spi.resend import one_call
 from agentkeep.spi.text import message_text, query_words
 
 _ITERATE_PAGE = 500
@@ -117,20 +118,17 @@ class Messages:
         check_id(session_id, "session_id")
         check_id(id, "id")
         check_update(fields)
-        for _ in range(_REPLACE_TRIES):
-            stored = await repository.get(self._scope, session_id, id)
-            message = updated_message(decode_message(session_id, stored), fields)
-            draft = message_draft(message, self._shared.capabilities)
-            expected = content_key(stored.role, stored.payload.encode())
-            replaced = await repository.replace(self._scope, session_id, draft, expected=expected)
-            if replaced is not None:
-                return decode_message(session_id, replaced)
-        raise Conflict(
-            "content",
-            f"message {id!r} changed {_REPLACE_TRIES} times while it was being updated",
-            expected="the content that was read",
-            actual="other content",
-        )
+        with one_call():
+            for _ in range(_REPLACE_TRIES):
+                stored = await repository.get(self._scope, session_id, id)
+                message = updated_message(decode_message(session_id, stored), fields)
+                draft = message_draft(message, self._shared.capabilities)
+                expected = content_key(stored.role, stored.payload.encode())
+                replaced = await repository.replace(self._scope, session_id, draft, expected=expected)
+                if replaced is not None:
+                    return decode_message(session_id, replaced)
+        why = f"message {id!r} changed {_REPLACE_TRIES} times while it was being updated"
+        raise Conflict("content", why, expected="the content that was read", actual="other content")
 
     async def list(
         self,
@@ -237,8 +235,9 @@ class Messages:
 
     async def pop(self, session_id: str) -> Message | None:
         """Remove and return the newest message; None if there is none. Raises `SessionNotFound`, `Corrupt`."""
-        await self.tail(session_id, 1)  # a message that can't be read stays (ERR-4)
-        record = await self._repository.pop(self._scope, session_id)
+        with one_call():
+            await self.tail(session_id, 1)  # a message that can't be read stays (ERR-4)
+            record = await self._repository.pop(self._scope, session_id)
         return None if record is None else decode_message(session_id, record)
 
     async def clear(self, session_id: str) -> int:

@@ -34,6 +34,7 @@ from agentkeep.errors import InvalidInput, SessionNotFound
 from agentkeep.models import Page, Resumed, Session
 from agentkeep.protocol import SessionRepository
 from agentkeep.records import Fork, Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
+from agentkeep.spi.resend import one_call
 
 Order = Literal["updated_at", "-updated_at", "created_at", "-created_at"]
 """What a listing is sorted by; with `-`, newest first."""
@@ -215,8 +216,9 @@ class Sessions:
             version=first_version(),
             changes=session_changes(update, self._scope, self._shared.capabilities) if update else None,
         )
-        self._decode(await repository.get(self._scope, id))  # no copy is made of what can't be read (ERR-4)
-        return self._decode(await repository.fork(self._scope, fork))
+        with one_call():
+            self._decode(await repository.get(self._scope, id))  # no copy is made of what can't be read (ERR-4)
+            return self._decode(await repository.fork(self._scope, fork))
 
     async def delete(self, id: str, *, expected_version: int | None = None) -> bool:
         """Remove a session and everything of it (SES-6). False if there was none.

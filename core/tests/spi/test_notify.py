@@ -209,6 +209,26 @@ async def test_close_stops_the_listener_before_it_returns() -> None:
     assert log == ["made", "listen a", "stop"]
 
 
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_what_a_listener_connects_while_it_is_stopped_is_stopped_too(is_away: bool) -> None:
+    """LIFE-2: by the time that `stopped` returns. A second watcher, who waits for its turn, connects nothing."""
+    log: list[str] = []
+    listener = Recorded(log)
+    listener.fails = lambda: is_away
+    notifier = Notifier(lambda: listener)
+    watchers = [notifier.join(A), notifier.join(B)]
+    listening = [asyncio.create_task(watcher.ready()) for watcher in watchers]
+    await asyncio.sleep(0)
+    notifier.close()
+    assert log == ["made", "listen a", "stop"]
+    await notifier.stopped()
+    assert log == ["made", "listen a", "stop", "stop"]
+    for ready in listening:
+        with pytest.raises(Closed):
+            await ready
+    assert log == ["made", "listen a", "stop", "stop"]
+
+
 class _UnderLock(dict[Key, set[Watcher]]):
     """Refuses what needs the lock. Without it one may only ask whether a session has watchers."""
 

@@ -33,7 +33,8 @@ for the first watcher and stopped after the last:
 
     self.notifier = Notifier(ServerListener)
 
-A listener whose connection fails calls `notifier.notify_all()`: the watchers then listen anew and read what was missed.
+A listener whose connection fails calls `notifier.notify_all()`: the watchers listen anew and read what was missed. The
+adapter's `close` calls `notifier.close()`, and awaits `notifier.stopped()` last.
 
 (WATCH-1, WATCH-2, LIFE-2, LIFE-3)
 """
@@ -75,7 +76,7 @@ class Listener(Protocol):
         ...
 
     def stop(self) -> None:
-        """End the connection at once. Nobody in this event loop watches any more."""
+        """End the connection at once: nobody here watches any more. Called again after a `listen` that ends later."""
         ...
 
 
@@ -128,14 +129,17 @@ class _Group:
     def __init__(self, listener: Listener | None) -> None:
         self.listener = listener
         self.size = 0
-        self._listening = asyncio.Lock()
+        self._is_over = False
+        self.listening = asyncio.Lock()
         self._failed_at: float | None = None
 
     async def listen(self, key: Key) -> bool:
         listener = self.listener
         if listener is None or listener.hears(key):
             return True
-        async with self._listening:
+        async with self.listening:
+            if self._is_over:
+                return False
             if listener.hears(key):  # another watcher was first
                 return True
             now = asyncio.get_running_loop().time()
@@ -146,9 +150,18 @@ class _Group:
             except PersistenceError:
                 self._failed_at = asyncio.get_running_loop().time()
                 return False
+            finally:
+                if self._is_over:  # what it connected since `stop` would stay open
+                    listener.stop()
             hears = listener.hears(key)
             self._failed_at = None if hears else now
             return hears
+
+    def stop(self) -> None:
+        """Nobody in this event loop watches any more."""
+        self._is_over = True
+        if self.listener is not None:
+            self.listener.stop()
 
 
 class Notifier:
@@ -161,6 +174,7 @@ class Notifier:
         self._is_closed = False
         self._watchers: dict[Key, set[Watcher]] = {}
         self._groups: dict[asyncio.AbstractEventLoop, _Group] = {}
+        self._stopping: dict[asyncio.AbstractEventLoop, _Group] = {}
 
     @property
     def has_watchers(self) -> bool:
@@ -204,11 +218,9 @@ class Notifier:
             if group.size == 0:
                 del self._groups[watcher.loop]
             is_last = all(other.loop is not watcher.loop for other in watchers)
-        if group.listener is None:
-            return
         if group.size == 0:
-            group.listener.stop()
-        elif is_last:
+            group.stop()
+        elif is_last and group.listener is not None:
             group.listener.forget(watcher.key)
 
     def notify(self, key: Key) -> None:
@@ -220,7 +232,9 @@ class Notifier:
 
     def notify_all(self) -> None:
         """Wake all watchers: notifications may have been lost, or nobody knows what changed. From any thread."""
-        self._wake(self._all())
+        with self._lock:
+            watchers = [watcher for watchers in self._watchers.values() for watcher in watchers]
+        self._wake(watchers)
 
     def open(self) -> None:
         """Let watchers in after a `close`. A new notifier is open."""
@@ -232,16 +246,18 @@ class Notifier:
             self._is_closed = True
             watchers = [watcher for watchers in self._watchers.values() for watcher in watchers]
             groups, self._groups, self._watchers = self._groups, {}, {}
+            self._stopping = groups
         for watcher in watchers:
             watcher.is_closed = True
         self._wake(watchers)
         for loop, group in groups.items():
-            if group.listener is not None:
-                _call(loop, group.listener.stop)
+            _call(loop, group.stop)
 
-    def _all(self) -> list[Watcher]:
-        with self._lock:
-            return [watcher for watchers in self._watchers.values() for watcher in watchers]
+    async def stopped(self) -> None:
+        """After `close`: wait until the listener of this event loop has ended what it was connecting (LIFE-2)."""
+        if group := self._stopping.pop(asyncio.get_running_loop(), None):
+            async with group.listening:
+                pass
 
     def _wake(self, watchers: Iterable[Watcher]) -> None:
         """One call for each event loop, however many watchers it has."""
@@ -256,11 +272,10 @@ class Notifier:
         closed = [loop for loop in self._groups if loop.is_closed()]
         for loop in closed:
             del self._groups[loop]
-        if closed:
-            for key, watchers in list(self._watchers.items()):
-                watchers -= {watcher for watcher in watchers if watcher.loop in closed}
-                if not watchers:
-                    del self._watchers[key]
+        for key, watchers in list(self._watchers.items()):
+            watchers -= {watcher for watcher in watchers if watcher.loop in closed}
+            if not watchers:
+                del self._watchers[key]
 
 
 def _wake_now(watchers: Iterable[Watcher]) -> None:

@@ -10,7 +10,7 @@ the rest, for every adapter alike:
 - Contention (a deadlock, a serialization failure) is tried again after pauses that grow, with jitter.
 - If a write may have happened, the error is `OutcomeUnknown`. This holds for every failure that follows a sending
   without an answer, an error reply included.
-- A deadline bounds all of this, the wait for a connection included.
+- A deadline bounds all of this, the wait for a connection included, and the statements of `one_call` together.
 
 How an adapter uses it:
 
@@ -35,7 +35,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import Enum
 from math import inf
 from typing import TypeVar
@@ -49,6 +51,51 @@ _log = logging.getLogger("agentkeep")
 _CONTENTION_TRIES = 8
 _CONTENTION_SECONDS = 0.01
 """The first pause is at most twice this long; each further one is up to twice as long as the one before."""
+
+
+class _SharedTime:
+    """Of the statements of one call. A task that was started in it, and outlives it, still has this in its context."""
+
+    deadline: float | None = None
+    """None before the first statement."""
+    is_over: bool = False
+
+
+_shared_time: ContextVar[_SharedTime | None] = ContextVar("agentkeep_shared_time", default=None)
+
+
+def _time_of_call() -> _SharedTime | None:
+    shared = _shared_time.get()
+    return None if shared is None or shared.is_over else shared
+
+
+@contextmanager
+def one_call() -> Generator[None]:
+    """For a call that sends several statements: they share the time that one has (FLT-5).
+
+    A block within another one shares its time.
+    """
+    if _time_of_call() is not None:
+        yield
+        return
+    shared = _SharedTime()
+    token = _shared_time.set(shared)
+    try:
+        yield
+    finally:
+        shared.is_over = True
+        _shared_time.reset(token)
+
+
+def end_of_call(seconds: float) -> float:
+    """When a call that may take `seconds` must have ended, by the event loop's clock: see `one_call`."""
+    end = asyncio.get_running_loop().time() + seconds
+    shared = _time_of_call()
+    if shared is None:
+        return end
+    if shared.deadline is None:
+        shared.deadline = end
+    return shared.deadline
 
 
 class Effect(Enum):
@@ -190,7 +237,7 @@ class Resend:
         with others, got no answer. So this is the second sending of a repeatable write, and there is no third.
         """
         if deadline is None and self._seconds is not None:
-            deadline = asyncio.get_running_loop().time() + self._seconds
+            deadline = end_of_call(self._seconds)
         call = _Call(effect, deadline)
         if after_lost:
             call.may_have_run = call.was_resent = call.needs_new_connection = True
