@@ -20,6 +20,7 @@ class TestPostgres(PostgresTroubles, PostgresStorage, AdapterConformance):
     server = POSTGRES
     one_connection: ClassVar[dict[str, Any]] = {"pool_size": 1}
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5, "connect_timeout": 0.5}
+    renews_silent_connections = True
     round_trips: ClassVar[dict[str, int]] = {"greeting": 4}  # whether there is TLS, who we are, two to prove it (SCRAM)
     has_schema, tables, corpora = True, ("sessions", "labels", "messages"), released(Path(__file__).parent / "corpora")
     driver, drivers = "asyncpg", (AsyncpgDriver, PsycopgDriver)

@@ -165,6 +165,7 @@ class PostgresAdapter:
         """Close the pool if it is ours, never the caller's (LIFE-2)."""
         self._notifier.close()
         await self._client.close()
+        await self._notifier.stopped()
 
     async def health(self) -> Health:
         """Ask the server. Raises `Unavailable`."""

@@ -62,7 +62,11 @@ class Client:
             )
 
     async def close(self) -> None:
-        """Close what was opened here. The connections of another event loop are closed in that loop, if it runs."""
+        """Close what was opened here. The connections of another event loop are closed in that loop, if it runs.
+
+        What is being connected for a cancelled call is closed too: it takes `connect_timeout` at most, and never longer
+        than a call.
+        """
         self._opened_in = None
         here = asyncio.get_running_loop()
         used: list[tuple[asyncio.AbstractEventLoop, OwnConnections | Leases]] = [*self._elsewhere.items()]
@@ -74,7 +78,7 @@ class Client:
             elif loop.is_running():
                 await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(connections.close(), loop))
         self._elsewhere.clear()
-        await self._closings.wait()
+        await self._closings.wait(self.seconds)
 
     async def read(self, statement: Statement, values: Mapping[str, object]) -> Sequence[Row]:
         """Rows of a statement that writes nothing."""

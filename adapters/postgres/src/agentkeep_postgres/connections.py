@@ -27,7 +27,7 @@ _CANCEL_SECONDS = 2.0
 
 
 class Closings:
-    """What still runs after its call has ended: the closing of connections whose calls were cancelled."""
+    """What still runs after its call has ended: connections of cancelled calls are closed, or made to the end."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -41,15 +41,18 @@ class Closings:
 
     async def close(self, connection: Any, attempt: Attempt) -> None:
         """Close the connection of a cancelled call, and wait for a while until the server has stopped."""
-        closing = self.start(self._driver.close(connection))
-        await asyncio.wait({closing}, timeout=min(_CANCEL_SECONDS, attempt.seconds_left))
+        await self.start_and_wait(self._driver.close(connection), attempt)
 
-    async def wait(self) -> None:
-        """Wait for those of this event loop."""
+    async def start_and_wait(self, work: Coroutine[Any, Any, None], attempt: Attempt) -> None:
+        """For a cancelled call. What has not ended after a while goes on without it."""
+        await asyncio.wait({self.start(work)}, timeout=min(_CANCEL_SECONDS, attempt.seconds_left))
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for those of this event loop, which may end next: then what is being connected would stay open."""
         here = asyncio.get_running_loop()
         unfinished = {task for task in self._tasks if task.get_loop() is here}
         if unfinished:
-            await asyncio.wait(unfinished, timeout=_CANCEL_SECONDS)
+            await asyncio.wait(unfinished, timeout=seconds)
 
 
 class OwnConnections:
@@ -104,7 +107,7 @@ class OwnConnections:
         try:
             return await asyncio.shield(connecting)
         except asyncio.CancelledError:
-            connecting.add_done_callback(self._take_back)
+            self._closings.start(self._take_back(connecting))
             raise
         except BaseException:
             self._places.release()
@@ -123,7 +126,8 @@ class OwnConnections:
                 raise
         return connection
 
-    def _take_back(self, connecting: asyncio.Future[Any]) -> None:
+    async def _take_back(self, connecting: asyncio.Future[Any]) -> None:
+        await asyncio.wait({connecting})
         if connecting.cancelled() or connecting.exception() is not None:
             self._places.release()
         else:

@@ -46,7 +46,7 @@ class Leases:
     def _run(self, work: Work[T], attempt: Attempt, check: bool) -> T:
         """Runs in a greenlet, in which `await_only` awaits."""
         pool = self._pool()
-        lease, connection = self._lease(pool, check=check, fresh=attempt.needs_new_connection)
+        lease, connection = self._lease(pool, attempt, check=check)
         reused = _USED in lease.info
         lease.info[_USED] = True
         restore = None
@@ -66,14 +66,14 @@ class Leases:
         self._return(pool, lease, is_broken=self._is_for_one_call(pool), restore=restore)
         return result
 
-    def _lease(self, pool: Pool, *, check: bool, fresh: bool) -> tuple[PoolProxiedConnection, Any]:
-        """A connection that is alive as far as the driver knows without asking the server (FLT-2); new if `fresh`."""
+    def _lease(self, pool: Pool, attempt: Attempt, *, check: bool) -> tuple[PoolProxiedConnection, Any]:
+        """A connection that is alive as far as the driver knows without asking the server (FLT-2)."""
         while True:
-            lease = self._take(pool)
+            lease = self._take(pool, attempt)
             connection = lease.driver_connection
             if _USED not in lease.info:
                 return lease, connection
-            if fresh:
+            if attempt.needs_new_connection:
                 self._driver.end(connection)
                 self._discard(pool, lease)
                 continue
@@ -87,13 +87,13 @@ class Leases:
                 return lease, connection
             self._discard(pool, lease)
 
-    def _take(self, pool: Pool) -> PoolProxiedConnection:
+    def _take(self, pool: Pool, attempt: Attempt) -> PoolProxiedConnection:
         idle: Callable[[], int] = getattr(pool, "checkedin", int)
         if self._empty == 0 and idle() > 0:
             return pool.connect()
         # This may make a connection. A call that is cancelled meanwhile must not interrupt that: asyncpg leaves an
         # exception which asyncio logs, and psycopg leaves the connection open (FLT-3).
-        lease = await_only(self._connect(pool))
+        lease = await_only(self._connect(pool, attempt))
         if self._empty > 0 and _USED not in lease.info:
             self._empty -= 1
         return lease
@@ -101,20 +101,28 @@ class Leases:
     async def connect(self) -> PoolProxiedConnection:
         return await self._connect(self._pool())
 
-    async def _connect(self, pool: Pool) -> PoolProxiedConnection:
-        """Connect to the end. If the caller is cancelled, the connection goes back to the pool when it is made."""
+    async def _connect(self, pool: Pool, attempt: Attempt | None = None) -> PoolProxiedConnection:
+        """Connect to the end. If the caller is cancelled, the connection goes back to the pool when it is made.
+
+        The cancelled call of an `attempt` waits for that a while, so that the pool is full when it ends (FLT-3).
+        """
         connecting = asyncio.ensure_future(greenlet_spawn(pool.connect))
         try:
             return await asyncio.shield(connecting)
         except asyncio.CancelledError:
-            connecting.add_done_callback(lambda done: self._take_back(pool, done))
+            taking_back = self._take_back(pool, connecting)
+            if attempt is None:
+                self._closings.start(taking_back)
+            else:
+                await self._closings.start_and_wait(taking_back, attempt)
             raise
 
-    def _take_back(self, pool: Pool, connecting: asyncio.Future[PoolProxiedConnection]) -> None:
-        if connecting.cancelled() or connecting.exception() is not None:
+    async def _take_back(self, pool: Pool, connecting: asyncio.Future[PoolProxiedConnection]) -> None:
+        try:
+            lease = await connecting
+        except Exception:  # there is no connection, and nobody waits for it
             return
-        lease = connecting.result()
-        self._closings.start(greenlet_spawn(lease.invalidate if self._is_for_one_call(pool) else lease.close))
+        await greenlet_spawn(lease.invalidate if self._is_for_one_call(pool) else lease.close)
 
     def _return(
         self, pool: Pool, lease: PoolProxiedConnection, *, is_broken: bool, restore: Callable[[], None] | None

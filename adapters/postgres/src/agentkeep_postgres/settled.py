@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from agentkeep.errors import PersistenceError, SessionNotFound
 from agentkeep.records import Scope
+from agentkeep.spi.resend import one_call
 
 from agentkeep_postgres.client import Client
 from agentkeep_postgres.drivers import Row
@@ -33,19 +34,21 @@ class SettledReads:
         self, statement: str, scope: Scope, session_id: str, values: Mapping[str, object]
     ) -> Sequence[Row]:
         """The rows of a statement that returns some if the session lives. Raises `SessionNotFound`."""
-        rows = await self._client.read(self._sql[statement], values)
-        if not rows and await self._wait_for_writes(scope, [session_id]):
+        with one_call():
             rows = await self._client.read(self._sql[statement], values)
+            if not rows and await self._wait_for_writes(scope, [session_id]):
+                rows = await self._client.read(self._sql[statement], values)
         if not rows:
             raise SessionNotFound(session_id)
         return rows
 
     async def sessions(self, statement: str, scope: Scope, values: Mapping[str, object]) -> Sequence[Row]:
         """The rows of a statement whose first column says that a session has expired, without these and that column."""
-        rows = await self._client.read(self._sql[statement], values)
-        expired = [row[1] for row in rows if row[0]]
-        if expired and await self._wait_for_writes(scope, expired):
+        with one_call():
             rows = await self._client.read(self._sql[statement], values)
+            expired = [row[1] for row in rows if row[0]]
+            if expired and await self._wait_for_writes(scope, expired):
+                rows = await self._client.read(self._sql[statement], values)
         return [row[1:] for row in rows if not row[0]]
 
     async def _wait_for_writes(self, scope: Scope, ids: Sequence[str]) -> bool:
@@ -58,11 +61,12 @@ class SettledReads:
 
         If it met expired sessions, they leave the indexes of listings first, so later reads do not meet them (READ-5).
         """
-        rows = await self._client.read(*call)
-        for _ in range(_READINGS):
-            if not rows[0][0] or not await self._unless_refused("unlist_expired", {"limit": _UNLISTED_AT_ONCE}):
-                break
+        with one_call():
             rows = await self._client.read(*call)
+            for _ in range(_READINGS):
+                if not rows[0][0] or not await self._unless_refused("unlist_expired", {"limit": _UNLISTED_AT_ONCE}):
+                    break
+                rows = await self._client.read(*call)
         return [row[1:] for row in rows if row[1] is not None]
 
     async def _unless_refused(self, statement: str, values: Mapping[str, object]) -> Sequence[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentkeep.records import Scope, SessionQuery
+from agentkeep.spi.resend import one_call
 
 from agentkeep_postgres.client import Client
 from agentkeep_postgres.listing import candidates, conditions, values_of
@@ -18,8 +19,10 @@ class Sweep:
 
     async def matching(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
         """Remove up to `limit` matching sessions; fewer only if no more match (COST-3)."""
+        unchanged = ("only_unchanged",) if query.labels else ()
+        checked = (*conditions(scope, query), *unchanged)
         statement = self._sql.joined(
-            "candidates_begin", *candidates(scope, query), "candidates_end", *conditions(scope, query), "locked_end"
+            "candidates_begin", *candidates(scope, query), "candidates_end", *checked, "locked_end"
         )
         return await self._remove(statement, values_of(scope, query), limit)
 
@@ -33,15 +36,16 @@ class Sweep:
         return await self._remove(self._sql.joined(*removal_of_expired(within)), values, limit)
 
     async def _remove(self, statement: Statement, values: dict[str, object], limit: int) -> int:
-        """Again if another process was first with some of the candidates, for there may be more."""
+        """Again if another call was first with some of the candidates: there may be more, and some may still match."""
         removed = 0
-        while True:
-            wanted = limit - removed
-            rows = await self._client.write(statement, {**values, "limit": wanted})
-            now, found = rows[0]
-            removed += now
-            if found < wanted or removed == limit:
-                return removed
+        with one_call():
+            while True:
+                wanted = limit - removed
+                rows = await self._client.write(statement, {**values, "limit": wanted})
+                now, found = rows[0]
+                removed += now
+                if (found < wanted and now == found) or removed == limit:
+                    return removed
 
 
 def removal_of_expired(within: Sequence[str]) -> Sequence[str]:

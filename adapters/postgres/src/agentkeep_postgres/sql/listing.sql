@@ -32,7 +32,7 @@ SELECT {prefix}unlist_expired(:limit::bigint)
 SELECT s.*
 
 -- name: select_keys
-SELECT s.tenant, s.id
+SELECT s.tenant, s.id, s.version
 
 -- name: select_count
 SELECT count(*)

@@ -12,6 +12,11 @@ WITH candidates AS MATERIALIZED (
         SELECT s.tenant, s.id FROM {prefix}sessions AS s
         WHERE s.tenant = candidate.tenant AND s.id = candidate.id
 
+-- name: only_unchanged
+-- When a row was changed while we waited for its lock, the server looks at its newest version again, but at other tables as
+-- they were before. So the rows of `labels` do not tell if a session still has them. Each change of them adds to the version.
+AND s.version = candidate.version
+
 -- name: locked_end
         FOR UPDATE
     ) AS s
