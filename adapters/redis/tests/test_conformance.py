@@ -19,6 +19,7 @@ class TestRedis(RedisTroubles, RedisStorage, AdapterConformance):
     server = servers.REDIS
     one_connection: ClassVar[dict[str, Any]] = {"max_connections": 1}
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5}
+    renews_silent_connections = True
     round_trips: ClassVar[dict[str, int]] = {"listing": 2}
     has_schema, corpora, clients = True, released(Path(__file__).parent / "corpora"), (ServerClient, ClusterClient)
     small_steps: ClassVar[dict[str, int]] = {

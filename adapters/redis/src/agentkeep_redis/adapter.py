@@ -135,6 +135,7 @@ class RedisAdapter:
             with suppress(PersistenceError):
                 await self._index.close()
         await self._client.close()
+        await self._notifier.stopped()
 
     async def health(self) -> Health:
         client, key = self._client, self._keys.schema()

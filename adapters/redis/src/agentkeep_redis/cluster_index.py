@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from agentkeep.errors import OutcomeUnknown, PersistenceError, Unavailable
-from agentkeep.spi.resend import Effect
+from agentkeep.spi.resend import Effect, one_call
 
 from agentkeep_redis.client import RedisClient, checked
 from agentkeep_redis.driver import Reply
@@ -65,6 +65,10 @@ class ClusterIndex:
         self._sending: asyncio.Task[None] | None = None
 
     async def write(self, write: Write, *, kind: Kind = "w", defer: bool = False) -> Reply:
+        with one_call():
+            return await self._write(write, kind, defer=defer)
+
+    async def _write(self, write: Write, kind: Kind, *, defer: bool) -> Reply:
         tenant = write.scope.tenant
         token = secrets.token_hex(_TOKEN_BYTES // 2)
         await self._leave_intent(tenant, write.session_id, token, kind)

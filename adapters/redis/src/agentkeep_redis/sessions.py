@@ -21,7 +21,7 @@ from agentkeep.records import (
 )
 from agentkeep.spi.decode import decode, session_name
 from agentkeep.spi.outcomes import forked_at, forked_session
-from agentkeep.spi.resend import Effect
+from agentkeep.spi.resend import Effect, one_call
 
 from agentkeep_redis.client import RedisClient
 from agentkeep_redis.driver import Reply
@@ -101,12 +101,18 @@ class RedisSessions:
     async def list(
         self, scope: Scope, query: SessionQuery, order: SessionOrder, *, limit: int, after: SessionPosition | None
     ) -> list[SessionRecord]:
-        return [stored.record for stored in await self._listing.page(scope, query, order, limit, after)]
+        with one_call():
+            return [stored.record for stored in await self._listing.page(scope, query, order, limit, after)]
 
     async def count(self, scope: Scope, query: SessionQuery) -> int:
-        return await self._listing.count(scope, query)
+        with one_call():
+            return await self._listing.count(scope, query)
 
     async def fork(self, scope: Scope, fork: Fork) -> SessionRecord:
+        with one_call():
+            return await self._fork(scope, fork)
+
+    async def _fork(self, scope: Scope, fork: Fork) -> SessionRecord:
         """The parent is read with its log at one instant, and the copy is stored at another: on a cluster they are on
         different servers."""
         last = _ALL if fork.at_seq is None else fork.at_seq
@@ -144,6 +150,10 @@ class RedisSessions:
         return True
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
+        with one_call():
+            return await self._delete_many(scope, query, limit)
+
+    async def _delete_many(self, scope: Scope, query: SessionQuery, limit: int) -> int:
         """Each only if it has not changed since it was found to match; what has changed is looked at again."""
         order = SessionOrder("created_at", descending=False)
         removed = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentkeep.errors import PersistenceError
 from agentkeep.records import Scope
-from agentkeep.spi.resend import Effect
+from agentkeep.spi.resend import Effect, one_call
 
 from agentkeep_redis.client import RedisClient, checked
 from agentkeep_redis.facets import user_facet
@@ -27,6 +27,10 @@ class Sweeper:
 
     async def sweep(self, scope: Scope | None, limit: int) -> int:
         """How many expired sessions of a scope, or of all tenants, were removed. Fewer than `limit`: none is left."""
+        with one_call():
+            return await self._sweep(scope, limit)
+
+    async def _sweep(self, scope: Scope | None, limit: int) -> int:
         if scope is not None:
             return await self._sweep_tenant(scope, limit)
         left = self._tenants_left = self._tenants_left or await self.tenants()
