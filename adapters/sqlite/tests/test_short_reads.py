@@ -84,15 +84,29 @@ async def test_a_statement_that_finds_nothing_for_long_is_interrupted(
                 await reads.run(lambda db: db.all("SELECT 1"))
 
 
-async def test_after_a_slow_read_the_next_ones_go_to_a_thread_at_once(file: Path, read_on: list[str]) -> None:
+async def test_the_more_reads_are_slow_the_more_of_the_next_ones_go_to_a_thread_at_once(
+    file: Path, read_on: list[str]
+) -> None:
+    here, thread = threading.current_thread().name, "agentkeep-sqlite"
+
+    async def read(keep: Keep, count: int, longest: float) -> list[str]:
+        read_on.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(short_reads, "_LONGEST", longest)
+            for _ in range(count):
+                await _seqs(keep, 1)
+        return read_on.copy()
+
     async with connect(f"sqlite:///{file}") as keep:
         await _fill(keep, 1)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(short_reads, "_LONGEST", 0.0)
-            await _seqs(keep, 1)
-        for _ in range(101):
-            await _seqs(keep, 1)
-    assert read_on == ["agentkeep-sqlite"] * 101 + [threading.current_thread().name]
+        assert await read(keep, 1, 0.0) == [thread]
+        assert await read(keep, 3, 60.0) == [thread, here, here]  # one late read costs the next one alone
+        await read(keep, sum(2**doubled + 1 for doubled in range(8)), 0.0)
+        await read(keep, 130, 0.0)  # no pause is longer than 128: the last of these was tried again
+        assert await read(keep, 128, 60.0) == [thread] * 128
+        assert await read(keep, 200, 60.0) == [here] * 200  # reads in time bring the loop's thread back
+        await read(keep, 1, 0.0)
+        assert await read(keep, 2, 60.0) == [thread, here]
 
 
 async def test_a_task_that_only_reads_lets_others_run(file: Path) -> None:

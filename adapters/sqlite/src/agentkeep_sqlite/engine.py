@@ -85,8 +85,7 @@ class EngineConnection:
 
     @contextmanager
     def snapshot(self) -> Generator[None]:
-        driver: Any = self._connection.connection.driver_connection
-        if driver.in_transaction:
+        if _has_begun(self._connection):
             yield
             return
         self.run("BEGIN")
@@ -244,12 +243,17 @@ def _do_nothing(db: Connection) -> None:
 
 def _begin(connection: SQLAlchemyConnection, db: EngineConnection) -> None:
     """BEGIN IMMEDIATE, whatever the engine's own hooks have begun: an empty deferred transaction holds no lock."""
+    if _has_begun(connection):
+        db.run("ROLLBACK")
+    db.run("BEGIN IMMEDIATE")
+
+
+def _has_begun(connection: SQLAlchemyConnection) -> bool:
+    """Whether SQLite is in a transaction. An engine's own hook may send BEGIN as soon as SQLAlchemy begins one."""
     if not connection.in_transaction():
         connection.begin()
     driver: Any = connection.connection.driver_connection
-    if driver.in_transaction:
-        db.run("ROLLBACK")
-    db.run("BEGIN IMMEDIATE")
+    return driver.in_transaction
 
 
 def _parameters(values: Values) -> Any:

@@ -152,8 +152,8 @@ class SQLiteMessages:
             return 0
         if excess >= count:
             return self._tables.remove_messages(db, key)
-        kept = db.one(self._sql["seq_after_step"], {"key": key, "step": excess})
-        return 0 if kept is None else self._tables.remove_messages(db, key, before=kept[0])
+        first_kept = db.all(self._sql["seq_after_step"], {"key": key, "step": excess})[0][0]
+        return self._tables.remove_messages(db, key, before=first_kept)
 
     async def replace(
         self, scope: Scope, session_id: str, message: MessageDraft, *, expected: str

@@ -55,6 +55,11 @@ class Search:
         return hits
 
     def _find(self, scope: Scope, query: SearchQuery, db: Connection) -> tuple[list[HitRecord], bool]:
+        """All statements read one moment: a hit is still there, with the words, when its message is read."""
+        with db.snapshot():
+            return self._find_at_once(scope, query, db)
+
+    def _find_at_once(self, scope: Scope, query: SearchQuery, db: Connection) -> tuple[list[HitRecord], bool]:
         self._tables.check_settled(db)
         indexed_to, newest = db.all(self._sql["index_state"])[0]
         values = {
@@ -101,9 +106,7 @@ class Search:
         rows = db.all(self._sql["hits"], {"keys": json.dumps([hit.key for hit in hits])})
         by_key = {row[0]: row[1:] for row in rows}
         return [
-            HitRecord(hit.session_id, message_record(hit.session_id, by_key[hit.key]), float(hit.score))
-            for hit in hits
-            if hit.key in by_key
+            HitRecord(hit.session_id, message_record(hit.session_id, by_key[hit.key]), float(hit.score)) for hit in hits
         ]
 
     def replace(self, db: Connection, values: dict[str, Any]) -> None:

@@ -18,8 +18,10 @@ _LONGEST = 0.002
 """Seconds for which a short read may keep the event loop. One row that is longer than that is read to its end."""
 _INSTRUCTIONS = 2_000
 """SQLite's instructions between two looks at the clock, for a statement that passes many rows before it finds one."""
-_PAUSE = 100
-"""Reads that go to a thread at once after one took too long: the file may be on a slow disk."""
+_LONGEST_PAUSE = 128
+"""Reads that go to a thread at once after one took too long: 1 at first, twice as many after each further one, up to
+this number, and one less after each read in time. So a file on a slow disk keeps the loop for `_LONGEST` in 1 of 129
+reads, and one late read on a fast disk costs nothing: a fixed pause of 100 made the next 100 take twice as long."""
 
 
 class NotShort(Exception):
@@ -57,6 +59,7 @@ class ShortReads:
         self._db = TimedConnection(driver)
         self._times = times
         self._lock = threading.Lock()
+        self._pause = 0
         self._reads_to_pass = 0
 
     async def run(self, work: Work[T]) -> T:
@@ -76,11 +79,14 @@ class ShortReads:
         db.now, db.settled = self._times()
         db.deadline = monotonic() + _LONGEST
         try:
-            return work(db)
+            result = work(db)
         except (sqlite3.Error, Unsettled, NotShort) as error:
             if db.is_too_late():  # between two rows, or interrupted within a statement
-                self._reads_to_pass = _PAUSE
+                self._pause = min(max(1, 2 * self._pause), _LONGEST_PAUSE)
+                self._reads_to_pass = self._pause
             raise NotShort from error
+        self._pause = max(0, self._pause - 1)
+        return result
 
     def close(self) -> None:
         """Waits for a read of another thread's loop."""
