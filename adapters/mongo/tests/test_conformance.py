@@ -36,8 +36,8 @@ class TestMongo(MongoTroubles, MongoStorage, AdapterConformance):  # what `docke
 
 
 class TestMongoReplicaSet(TestMongo):  # of one member: change streams, and reads of what a majority has
-    one_in, server = 24, servers.MONGO
+    one_in, server, draws_long_tests = 24, servers.MONGO, False
 
 
 class TestMongoSet(TestMongo):  # three members tell their own addresses, so a proxy can't stand before them
-    one_in, server, wire = 24, servers.MONGO_SET, "without"
+    one_in, server, draws_long_tests, wire = 24, servers.MONGO_SET, False, "without"

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 Call = Callable[[View], Awaitable[Any]]
 
-_IDLE = timedelta(seconds=3)
+_IDLE = timedelta(seconds=5)
 _BY_QUERY = ("_is_among", "_is_counted", "_is_active")
 """These see the former end: they ask an index of what a majority has (the adapter's page says so)."""
 
@@ -66,8 +66,10 @@ async def test_who_reads_a_session_waits_for_a_write_that_a_majority_does_not_ha
         Keep(MongoAdapter.from_url(dsn, prefix=prefix)) as keep,
         Keep(MongoAdapter.from_url(dsn, prefix=prefix)) as other,
     ):
+        await asyncio.gather(
+            *(keep.messages.append(name, [said(id="m")], create={"idle_ttl": _IDLE}) for name in _LOOKS)
+        )
         for name in _LOOKS:
-            await keep.messages.append(name, [said(id="m")], create={"idle_ttl": _IDLE})
             assert await _LOOKS[name](other, name)
         await asyncio.sleep(_IDLE.total_seconds() * 0.5)
         async with _without_a_majority(dsn):

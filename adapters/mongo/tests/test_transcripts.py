@@ -19,8 +19,9 @@ def test_in_and_out(dsn: str, prefix: str, transcripts: Path) -> None:
 
 
 def test_through_other_databases_and_back(
-    dsn: str, prefix: str, transcripts: Path, tmp_path: Path, request: pytest.FixtureRequest
+    dsn: str, prefix: str, some_transcripts: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    """Each trajectory is imported five times and exported five times, so not all of them are every day."""
     postgres = dsn_of(POSTGRES, request.config)
     urls = [
         f"sqlite:///{tmp_path}/first.db",
@@ -29,7 +30,7 @@ def test_through_other_databases_and_back(
         f"{dsn}&prefix={prefix}b",
         f"sqlite:///{tmp_path}/last.db",
     ]
-    run_command(urls[0], "import", str(transcripts))
+    run_command(urls[0], "import", str(some_transcripts))
     exports = [run_command(urls[0], "export")]
     for url in urls[1:]:
         file = tmp_path / f"{len(exports)}.jsonl"

@@ -141,6 +141,7 @@ class MongoAdapter:
     async def close(self) -> None:
         self._notifier.close()
         await self._client.close()
+        await self._notifier.stopped()
 
     async def health(self) -> Health:
         async with self._client.call():

@@ -13,11 +13,12 @@ from functools import partial
 from typing import Final, TypeVar
 
 from agentkeep.errors import Closed, ConfigurationError, OutcomeUnknown, PersistenceError, Refused, Unavailable
-from agentkeep.spi.resend import Attempt, Cause, Effect, Resend
+from agentkeep.spi.resend import Attempt, Cause, Effect, Resend, end_of_call
 from agentkeep.spi.together import Sending
 from pymongo.topology_description import TopologyDescription
 
 from agentkeep_mongo import concerns
+from agentkeep_mongo.closing import close_driver
 from agentkeep_mongo.concerns import Collections, Driver, collections_of
 from agentkeep_mongo.errors import DRIVER_ERRORS, cause_of, error_of, was_not_sent
 
@@ -106,8 +107,7 @@ class Client:
             await self._none_left.wait()
         driver, self._driver, self._collections = self._driver, None, None
         if driver is not None and self._owned:
-            with suppress(*DRIVER_ERRORS):
-                await driver.close()
+            await close_driver(driver)
 
     @asynccontextmanager
     async def call(self, sending: Sending | None = None) -> AsyncGenerator[None]:
@@ -117,7 +117,7 @@ class Client:
         """
         self.check_usable()
         if sending is None:
-            sending = Sending(_running_loop().time() + self.seconds)
+            sending = Sending(end_of_call(self.seconds))
         call = _Call(may_have_written=sending.after_lost)
         token = _current.set(call)
         self._under_way += 1

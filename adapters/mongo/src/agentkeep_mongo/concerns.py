@@ -32,6 +32,7 @@ class Collections(NamedTuple):
     schema: Collection
     seen: Collection
     """The sessions as a majority has them, for what callers read (ORD-5)."""
+    seen_messages: Collection
     seen_search: Collection
 
 
@@ -45,6 +46,7 @@ def collections_of(client: Driver, database: str, prefix: str) -> Collections:
         staged=found[f"{prefix}_staged"],
         schema=found[f"{prefix}_schema"],
         seen=found.get_collection(f"{prefix}_sessions", read_concern=_OF_A_MAJORITY),
+        seen_messages=found.get_collection(f"{prefix}_messages", read_concern=_OF_A_MAJORITY),
         seen_search=found.get_collection(f"{prefix}_search", read_concern=_OF_A_MAJORITY),
     )
 

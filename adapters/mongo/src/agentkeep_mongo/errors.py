@@ -30,6 +30,9 @@ _TOO_LATE = frozenset({50, 64, 202, 262})
 _CONTENTION = frozenset({112, 246, 24})
 """WriteConflict, SnapshotUnavailable, LockTimeout."""
 
+_TOO_LARGE = frozenset({4568, 10334})
+"""What a `$lookup` found exceeds 100 MB, or the document with it 16 MiB (seen on 6.0.5)."""
+
 _BY_CODE: dict[int, type[ConfigurationError | SchemaMissing | Unavailable | Refused]] = {
     13: ConfigurationError,  # Unauthorized
     18: ConfigurationError,  # AuthenticationFailed
@@ -54,6 +57,11 @@ def code_of(error: BaseException) -> int | None:
 
 def is_duplicate(error: BaseException) -> bool:
     return code_of(error) == DUPLICATE_KEY
+
+
+def is_too_large(error: BaseException) -> bool:
+    """Whether a read failed because its result does not fit into one document."""
+    return error.__cause__ is not None and code_of(error.__cause__) in _TOO_LARGE
 
 
 def duplicates(error: driver.BulkWriteError) -> list[int] | None:

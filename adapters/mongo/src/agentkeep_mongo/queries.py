@@ -17,7 +17,7 @@ HEAD: Document = {"life": 1, "segments": 1, "floor": 1, "unsettled": 1}
 """What a reader must know of a session to judge its messages."""
 _READ: Document = {"first": 1, "at": 1, "messages": {"id": 1, "role": 1, "payload": 1, "at": 1}}
 """What a reader needs of a batch."""
-_MOVED: Document = {"_id": 0, "q": "$_id.q", "e": 1, "id": 1, "role": 1, "payload": 1, "at": 1}
+MOVED: Document = {"_id": 0, "q": "$_id.q", "e": 1, "id": 1, "role": 1, "payload": 1, "at": 1}
 _PENDING: Document = {
     **{name: f"$messages.{name}" for name in ("id", "role", "payload")},
     "at": {"$ifNull": ["$messages.at", "$at"]},
@@ -51,6 +51,7 @@ def window(key: str, scope: Scope, wanted: MessageRange, collection: str, *, ext
     """A living session with its messages of a range: `moved` of their own collection, and the `batches` that hold some.
 
     `extra`: how many more documents to read, because some may be leftovers. `whole`: with the session's own fields.
+    The result is one document. If the moved messages take more than 16 MiB the server refuses it: see `without_moved`.
     """
     side: Literal[1, -1] = -1 if wanted.newest_first else 1
     before = _ABOVE_ALL if wanted.before is None else Int64(wanted.before)
@@ -59,7 +60,7 @@ def window(key: str, scope: Scope, wanted: MessageRange, collection: str, *, ext
         {"$match": {"$expr": {"$and": [{"$gt": ["$_id", _id(key, "$$low")]}, {"$lt": ["$_id", _id(key, before)]}]}}},
         {"$sort": {"_id": side}},
         {"$limit": limit},
-        {"$project": _MOVED},
+        {"$project": MOVED},
     ]
     return [
         {"$match": {"_id": key, **of_scope(scope), **ALIVE}},
@@ -83,7 +84,7 @@ def tail(key: str, scope: Scope, limit: int, collection: str, *, whole: bool) ->
         {"$match": {"_id": {"$gt": {"s": key}, "$lt": {"s": key, "l": MaxKey()}}}},
         {"$sort": {"_id": -1}},
         {"$limit": limit},
-        {"$project": {**_MOVED, "l": "$_id.l"}},
+        {"$project": {**MOVED, "l": "$_id.l"}},
     ]
     return [
         {"$match": {"_id": key, **of_scope(scope), **ALIVE}},
@@ -96,6 +97,13 @@ def tail(key: str, scope: Scope, limit: int, collection: str, *, whole: bool) ->
         {"$unionWith": {"coll": collection, "pipeline": moved}},
         {"$limit": limit + 1},
     ]
+
+
+def without_moved(pipeline: Pipeline) -> Pipeline:
+    """The same with `moved` empty, and with all that tells whether a moved message was cut off or replaced."""
+    found: Pipeline = [{"$set": {"moved": []}} if "$lookup" in stage else stage for stage in pipeline]
+    last = found[-1].get("$project")
+    return found if last is None else [*found[:-1], {"$project": {**last, "cuts": 1}}]
 
 
 _HAS_NO_GAPS: Document = {"$eq": ["$message_count", {"$subtract": ["$last_seq", "$floor"]}]}
@@ -162,7 +170,7 @@ def by_ids(key: str, scope: Scope, ids: Sequence[str], collection: str) -> Pipel
     fields = {"role": "$$m.role", "payload": "$$m.payload", "at": {"$ifNull": ["$$m.at", "$$this.at"]}}
     return [
         {"$match": {"_id": key, **of_scope(scope), **ALIVE}},
-        _lookup_ids(key, ids, collection, _MOVED),
+        _lookup_ids(key, ids, collection, MOVED),
         {"$set": {"pending": _hits(ids, fields)}},
         {"$project": {**HEAD, "moved": 1, "pending": 1}},
     ]

@@ -6,21 +6,27 @@ One request reads both as of one moment. What is left over from a crash in the r
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
-from agentkeep.errors import SessionNotFound
+from agentkeep.errors import PersistenceError, SessionNotFound
 from agentkeep.records import MessageRange, MessageRecord, Scope
 from agentkeep.spi.decode import decode_all, message_name, session_name
+from pymongo import ASCENDING, DESCENDING
 
 from agentkeep_mongo import queries, statements
 from agentkeep_mongo.client import Client
 from agentkeep_mongo.commit import pause
 from agentkeep_mongo.concerns import Collections, Document
-from agentkeep_mongo.documents import Life, batch_messages, message_record, session_key
+from agentkeep_mongo.documents import Life, Segment, batch_messages, message_record, session_key
 from agentkeep_mongo.ends import read_surely
+from agentkeep_mongo.errors import is_too_large
 from agentkeep_mongo.moving import Mover
 from agentkeep_mongo.state import admitted
+
+_OF_MOVED = ("life", "segments", "floor", "cuts")
+"""As long as these stay the same, a session holds the same moved messages, with the same contents."""
 
 
 class Window(NamedTuple):
@@ -46,10 +52,11 @@ class Reading:
         key = session_key(scope.tenant, session_id)
         extra = 0
         while True:
-            found = await self._settled(
+            found = await self._whole_or_apart(
                 scope,
                 session_id,
                 lambda to, extra=extra: queries.window(key, scope, wanted, to.messages.name, extra=extra, whole=whole),
+                wanted,
                 latest=latest,
             )
             moved = admitted(found, found["moved"])
@@ -81,8 +88,43 @@ class Reading:
     async def by_ids(self, scope: Scope, session_id: str, ids: Sequence[str]) -> list[MessageRecord]:
         """Raises `SessionNotFound`."""
         key = session_key(scope.tenant, session_id)
-        found = await self._settled(scope, session_id, lambda to: queries.by_ids(key, scope, ids, to.messages.name))
+        found = await self._whole_or_apart(
+            scope, session_id, lambda to: queries.by_ids(key, scope, ids, to.messages.name), ids
+        )
         return _records(session_id, [*admitted(found, found["moved"]), *found["pending"]])
+
+    async def _whole_or_apart(
+        self,
+        scope: Scope,
+        session_id: str,
+        pipeline: Callable[[Collections], statements.Pipeline],
+        wanted: MessageRange | Sequence[str],
+        *,
+        latest: bool = False,
+    ) -> Document:
+        """The one document of a pipeline. If it would be too large, the moved messages come by a request of their own.
+
+        They are read between two reads of the session. If it was the same in both, all is of one moment.
+        """
+        try:
+            return await self._settled(scope, session_id, pipeline, latest=latest)
+        except PersistenceError as error:
+            if not is_too_large(error):
+                raise
+
+        def smaller(to: Collections) -> statements.Pipeline:
+            return queries.without_moved(pipeline(to))
+
+        before = await self._settled(scope, session_id, smaller, latest=latest)
+        tries = 0
+        while True:
+            moved = await self._client.read(partial(moved_in, before, wanted, latest))
+            found = await self._settled(scope, session_id, smaller, latest=latest)
+            if all(found[name] == before[name] for name in _OF_MOVED):
+                return {**found, "moved": moved}
+            before = found
+            tries += 1
+            await pause(tries)
 
     async def _settled(
         self,
@@ -119,6 +161,21 @@ class Reading:
             await self._mover.settle(Life(found["_id"], found["life"]))
             tries += 1
             await pause(tries)
+
+
+async def moved_in(
+    session: Document, wanted: MessageRange | Sequence[str], latest: bool, to: Collections
+) -> list[Document]:
+    """The moved messages that a session holds, of a range or of some ids, as a cursor returns them."""
+    collection = to.messages if latest else to.seen_messages
+    life, segments = Life(session["_id"], session["life"]), [Segment(*each) for each in session["segments"]]
+    if not isinstance(wanted, MessageRange):
+        of_ids = {"_id.s": life.key, "_id.l": life.id, "id": {"$in": list(wanted)}}
+        return await collection.find(of_ids, queries.MOVED).to_list()
+    after = max(wanted.after, int(session["floor"]))
+    of_range = queries.visible(life, segments, after=after, before=wanted.before)
+    side = DESCENDING if wanted.newest_first else ASCENDING
+    return await collection.find(of_range, queries.MOVED).sort("_id", side).limit(wanted.limit).to_list()
 
 
 def _pending(session_id: str, found: Document) -> list[Document]:
