@@ -80,6 +80,16 @@ async def test_counts(filled: Keep, adapter: OpenSearchAdapter) -> None:
     }
 
 
+@pytest.mark.parametrize(("scope", "query"), [(Scope("default", "bob"), {}), (Scope("default"), {"user_id": "bob"})])
+async def test_a_users_search_counts_no_message_of_another(
+    filled: Keep, adapter: OpenSearchAdapter, scope: Scope, query: Any
+) -> None:
+    """ISO-1. Nor do the hits of others take places of its limit."""
+    assert await _found(adapter, scope, limit=1, **query) == ["m4"]
+    result = await adapter.analysis.search(scope, AnalysisQuery(counts=("role",), **query))
+    assert result.counts["role"] == {"user": 1}
+
+
 async def test_highlights_mark_what_matches(filled: Keep, adapter: OpenSearchAdapter) -> None:
     result = await adapter.analysis.search(Scope("default"), AnalysisQuery(text="cancel", language="english"))
     assert [hit.highlights for hit in result.hits] == [["my flights were **cancelled** yesterday"]]

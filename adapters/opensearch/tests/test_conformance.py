@@ -20,10 +20,12 @@ class TestOpenSearch(OpenSearchTroubles, OpenSearchStorage, AdapterConformance):
     server, nightly_runs_all, one_in, families = servers.OPENSEARCH, True, 6, _EVERYDAY
     one_connection: ClassVar[dict[str, Any]] = {"max_connections": 1}
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5}
+    renews_silent_connections = True
     round_trips: ClassVar[dict[str, int]] = {
         "append": 2,
         "append with ids": 3,
         "append with create": 3,
+        "append beside later ids": 3,  # without the load only while all ids that it holds are earlier (ADR 8)
         "read": 2,
         "listing": 2,
     }
@@ -57,8 +59,8 @@ class TestOpenSearch(OpenSearchTroubles, OpenSearchStorage, AdapterConformance):
 
 
 class TestOpenSearchOldest(TestOpenSearch):
-    one_in, server = 60, servers.OPENSEARCH_OLDEST
+    one_in, server, draws_long_tests = 60, servers.OPENSEARCH_OLDEST, False
 
 
 class TestOpenSearchCluster(TestOpenSearch):
-    one_in, server = 60, servers.OPENSEARCH_CLUSTER
+    one_in, server, draws_long_tests = 60, servers.OPENSEARCH_CLUSTER, False

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from agentkeep import Keep, NewMessage
-from agentkeep_conformance import failover
 from agentkeep_conformance.failover import check_logs, told_while
 from agentkeep_conformance.servers.opensearch import request as ask
 from agentkeep_conformance.storage.opensearch import stored_bytes
@@ -34,8 +32,7 @@ async def test_nothing_acknowledged_is_lost_and_nothing_doubled(keep: Keep, dsn:
         with next_release():
             asyncio.run(open_three())
 
-    with patch.object(failover, "PROCESSES", _PROCESSES):
-        told = await told_while([dsn], prefix, fail, 2)
+    told = await told_while([dsn], prefix, fail, 2, processes=_PROCESSES)
     check_ended(dsn, prefix)
     found = await check_logs(keep, told[dsn])
     assert not any(each.not_written or each.unknown for each in told[dsn])

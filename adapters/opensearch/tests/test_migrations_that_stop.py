@@ -10,6 +10,7 @@ from unittest.mock import patch
 import pytest
 from agentkeep import Keep, NewMessage, SessionNotFound
 from agentkeep.errors import PersistenceError, Unavailable
+from agentkeep_conformance.outcomes import TIER
 from agentkeep_conformance.servers.opensearch import request as ask
 from agentkeep_opensearch import OpenSearchAdapter, migrating
 from agentkeep_opensearch.client import Client
@@ -19,6 +20,9 @@ from .migrations import check_ended, migrate, next_release, requests_seen
 pytestmark = pytest.mark.anyio
 
 _MOST_REQUESTS = 60
+_STEP, _EVERYDAY_STEP = 5, 10
+"""A migration that is killed and one that finishes it take some seconds: each fifth request nightly, else each tenth.
+The last one that is tried is the same in both tiers."""
 _SHORT = {"timeout": 3}
 
 
@@ -43,10 +47,13 @@ def killed_before(number: int) -> Generator[None]:
         yield
 
 
-async def test_a_migration_that_was_killed_is_finished_by_the_next_process(dsn: str, prefix: str) -> None:
-    """Before every fifth of its requests. A process of this release goes on in between, or gets an error."""
+async def test_a_migration_that_was_killed_is_finished_by_the_next_process(
+    dsn: str, prefix: str, request: pytest.FixtureRequest
+) -> None:
+    """Before some of its requests. A process of this release goes on in between, or gets an error."""
     ended = False
-    for number in range(2, _MOST_REQUESTS, 5):
+    step = _STEP if request.config.stash[TIER] == "nightly" else _EVERYDAY_STEP
+    for number in range(step - 3, _MOST_REQUESTS, step):
         part = f"{prefix}x{number}"
         async with Keep(OpenSearchAdapter.from_url(dsn, prefix=part, **_SHORT)) as keep:
             for session in ("s", "gone", "kept"):

@@ -17,8 +17,9 @@ from msgspec.structs import replace
 from opensearchpy import AsyncOpenSearch
 
 from agentkeep_opensearch.analysis import Analysis
-from agentkeep_opensearch.client import Client, DriverClient
+from agentkeep_opensearch.client import Client
 from agentkeep_opensearch.commit import Store
+from agentkeep_opensearch.driver import DriverClient
 from agentkeep_opensearch.listing import Listing, Refresher
 from agentkeep_opensearch.messages import OpenSearchMessages
 from agentkeep_opensearch.migrating import is_migrating
@@ -139,6 +140,7 @@ class OpenSearchAdapter:
         self._notifier.notifier.close()
         self._is_open = False
         await self._client.close()
+        await self._notifier.notifier.stopped()
 
     async def health(self) -> Health:
         with self._client.call():

@@ -18,9 +18,10 @@ from agentkeep.errors import InvalidInput
 from agentkeep.records import MessageRecord, Scope
 from msgspec import Struct
 
-from agentkeep_opensearch.client import Client, Reply
+from agentkeep_opensearch.client import Client
 from agentkeep_opensearch.commit import Store
 from agentkeep_opensearch.documents import micros
+from agentkeep_opensearch.driver import Reply
 from agentkeep_opensearch.facts import text_of
 from agentkeep_opensearch.listing import Refresher
 from agentkeep_opensearch.search import meant_hits

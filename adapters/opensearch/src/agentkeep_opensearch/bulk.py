@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 from agentkeep.errors import OutcomeUnknown, PersistenceError, Refused
+from agentkeep.spi.resend import Effect
 
-from agentkeep_opensearch.client import CONFLICT, Client, Effect, Reply, encode
+from agentkeep_opensearch.client import Client, encode
 from agentkeep_opensearch.documents import Message, Session
+from agentkeep_opensearch.driver import CONFLICT, Reply
 from agentkeep_opensearch.errors import error_of, reply_error
 from agentkeep_opensearch.facts import facts_of
 from agentkeep_opensearch.statements import message_key, pointer_key

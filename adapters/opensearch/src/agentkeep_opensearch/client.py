@@ -3,73 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import logging
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar
 
-import aiohttp
-import aiohttp.payload
 import msgspec
 from agentkeep.errors import Closed, ConfigurationError, LimitExceeded, PersistenceError, Unavailable
-from agentkeep.spi.resend import Attempt, Effect, Resend
-from opensearchpy import AsyncOpenSearch
-from opensearchpy.exceptions import ConnectionError, TransportError
+from agentkeep.spi.resend import Attempt, Effect, Resend, end_of_call
 
-from agentkeep_opensearch.errors import ServerError, cause_of, error_of, reply_error, server_error
+from agentkeep_opensearch.driver import ABSENT, CONFLICT, DriverClient, Reply, close_client, perform
+from agentkeep_opensearch.errors import ServerError, cause_of, error_of, reply_error
 
-CONFLICT = 409
-_ABSENT = 404
 GRACE_SECONDS = 2.0
 """How long a cancelled write waits for its reply."""
 _BAD_OPTION = ("illegal_argument_exception", "mapper_parsing_exception")
 """What OpenSearch calls an index's setting or analyzer that it does not know."""
 _PAUSE = 0.1
-_LONGER_THAN_ANY_CALL = 86_400
-"""Seconds for opensearch-py, whose own timeouts are not used: each call has a deadline here."""
 
 _deadline: ContextVar[float | None] = ContextVar("agentkeep_opensearch_deadline", default=None)
-_is_ours: ContextVar[bool] = ContextVar("agentkeep_opensearch_is_ours", default=False)
 
 T = TypeVar("T")
-Reply = dict[str, Any]
-_LARGE = 1024 * 1024
-
-
-class _Large(bytes):
-    """A body over 1 MiB. aiohttp warns of plain bytes of that size, and reads a stream in parts."""
-
-
-class _LargePayload(aiohttp.BytesIOPayload):
-    def __init__(self, value: bytes, *args: Any, **kwargs: Any) -> None:
-        super().__init__(io.BytesIO(value), *args, **kwargs)
-
-
-aiohttp.payload.PAYLOAD_REGISTRY.register(_LargePayload, _Large, order=aiohttp.payload.Order.try_first)
-
 encode = msgspec.json.Encoder().encode
-
-
-def _not_ours(record: logging.LogRecord) -> bool:
-    """opensearch-py logs bodies, so the content of messages; nothing of our requests may be logged (ERR-3)."""
-    return not _is_ours.get()
-
-
-for _name in ("opensearch", "opensearchpy.trace"):
-    logging.getLogger(_name).addFilter(_not_ours)
-
-
-class DriverClient(NamedTuple):
-    """A client of opensearch-py, and whether we made it."""
-
-    client: AsyncOpenSearch
-    server: str
-    """Names the server in errors, without a password."""
-    limit: int
-    """Requests at a time."""
-    owned: bool = False
 
 
 class Client:
@@ -113,12 +68,7 @@ class Client:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         driver, self._driver = self._driver, None
         if driver is not None and driver.owned:
-            with suppress(Exception):
-                await driver.client.close()
-            # opensearch-py 3.2 closes only the connections to hosts that it believes to be alive
-            for connection in getattr(driver.client.transport.connection_pool, "orig_connections", ()):
-                with suppress(Exception):
-                    await connection.close()
+            await close_client(driver.client)
 
     @contextmanager
     def call(self) -> Generator[None]:
@@ -129,7 +79,7 @@ class Client:
             raise ConfigurationError("this opensearch adapter was opened in another event loop: make one in each loop")
         token = None
         if _deadline.get() is None:
-            token = _deadline.set(self._loop.time() + self._seconds)
+            token = _deadline.set(end_of_call(self._seconds))
         self._calls += 1
         try:
             yield
@@ -173,20 +123,27 @@ class Client:
         data = body if body is None or isinstance(body, bytes) else encode(body)
         if data is not None:
             self.check_length(len(data))
-            data = _Large(data) if len(data) > _LARGE else data
+
+        was_silent = False
 
         async def send(attempt: Attempt) -> Reply:
+            nonlocal was_silent
             async with self._limit:
                 driver = self._driver_in_use()
                 attempt.sending(reused=True)
-                sending = _perform(driver.client, method, path, data, params)
-                return await (sending if effect is Effect.READ else _to_the_end(sending, attempt))
+                make = self._make if was_silent and driver.owned else None
+                sending = perform(driver.client, method, path, data, params, instead=make)
+                try:
+                    return await (sending if effect is Effect.READ else _to_the_end(sending, attempt))
+                except asyncio.CancelledError:  # by its time too
+                    was_silent = True
+                    raise
 
         deadline = self.deadline  # of the call; a request may be one of several
         reply = await self.past_block(lambda: self._resend.run(effect, send, deadline=deadline))
         status = reply.get("status")
-        if status == _ABSENT and "error" in reply:
-            failed = reply_error(_ABSENT, reply)
+        if status == ABSENT and "error" in reply:
+            failed = reply_error(ABSENT, reply)
             if failed.kind == "document_missing_exception":
                 return {"status": CONFLICT}
             if not may_be_absent:
@@ -271,27 +228,3 @@ def _ignore_error(task: asyncio.Future[Any]) -> None:
     """Nobody waits for it any more; asyncio logs an error that nobody asked for."""
     if not task.cancelled():
         task.exception()
-
-
-async def _perform(
-    client: AsyncOpenSearch, method: str, path: str, body: bytes | None, params: Mapping[str, Any] | None
-) -> Reply:
-    """Once, whatever the driver's own settings for retries are."""
-    given: dict[str, Any] = {**(params or {}), "request_timeout": _LONGER_THAN_ANY_CALL, "ignore": (_ABSENT, CONFLICT)}
-    kind = "application/x-ndjson" if path.endswith(("_bulk", "_msearch")) else "application/json"
-    token = _is_ours.set(True)
-    try:
-        reply = await client.transport.perform_request(
-            method, path, params=given, body=body, headers={"content-type": kind}
-        )
-    except ConnectionError:
-        raise
-    except TransportError as error:
-        failed = server_error(error)
-        raise failed from None
-    finally:
-        _is_ours.reset(token)
-    return cast("Reply", reply) if isinstance(reply, dict) else {}
-
-
-__all__ = ["GRACE_SECONDS", "Client", "DriverClient", "Effect", "Reply", "ServerError", "encode", "is_conflict"]

@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 from agentkeep.errors import Corrupt, OutcomeUnknown, Refused, SessionNotFound, Unavailable
 from agentkeep.records import Scope
 from agentkeep.spi.decode import message_name
+from agentkeep.spi.resend import Effect
 from msgspec.structs import replace
 
 from agentkeep_opensearch.bulk import GONE, check_fits, index_items, send
-from agentkeep_opensearch.client import Client, Effect, Reply, is_conflict
+from agentkeep_opensearch.client import Client, is_conflict
 from agentkeep_opensearch.documents import (
     Loaded,
     Message,
@@ -27,6 +28,7 @@ from agentkeep_opensearch.documents import (
     whole_source,
     with_token,
 )
+from agentkeep_opensearch.driver import Reply
 from agentkeep_opensearch.heads import Heads, remember
 from agentkeep_opensearch.pointers import Pointed, pointed_of
 from agentkeep_opensearch.statements import Names, load, message_key, pointer_key, session_key
@@ -39,8 +41,7 @@ _KNOWN_SESSIONS = 10_000
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.2
 _OF_NO_DOCUMENT = (2**62, 1)
 """Numbers with which a commit is lost."""
-MESSAGES = ("pending", "log")
-"""What a reader of the session's own fields leaves out."""
+MESSAGES = ("pending", "log")  # what a reader of the session's own fields leaves out
 
 
 class Lost(Exception):

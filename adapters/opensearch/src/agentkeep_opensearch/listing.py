@@ -11,9 +11,10 @@ from typing import Any
 from agentkeep.records import Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
 
 from agentkeep_opensearch import other_orders
-from agentkeep_opensearch.client import Client, Reply, encode
+from agentkeep_opensearch.client import Client, encode
 from agentkeep_opensearch.commit import MESSAGES, Store
 from agentkeep_opensearch.documents import DEAD, Loaded, micros, session_of
+from agentkeep_opensearch.driver import Reply
 from agentkeep_opensearch.errors import error_of, reply_error
 from agentkeep_opensearch.extending import end_all
 

@@ -13,7 +13,8 @@ from agentkeep.errors import PersistenceError, Refused, SchemaMissing, Unavailab
 from agentkeep.spi.resend import Effect
 
 from agentkeep_opensearch.bulk import GONE, removal_item, send
-from agentkeep_opensearch.client import Client, Reply
+from agentkeep_opensearch.client import Client
+from agentkeep_opensearch.driver import Reply
 from agentkeep_opensearch.statements import Names
 
 _LEASE_SECONDS = 60

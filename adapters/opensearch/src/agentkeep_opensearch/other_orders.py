@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from agentkeep.records import SessionOrder, SessionPosition
 
-from agentkeep_opensearch.client import Reply
 from agentkeep_opensearch.documents import micros
+from agentkeep_opensearch.driver import Reply
 
 _FIRST_LOOK = 2_000
 """Sessions of each shard."""

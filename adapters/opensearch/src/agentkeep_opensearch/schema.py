@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from agentkeep.errors import ConfigurationError, Corrupt, SchemaMissing
 from agentkeep.spi.schema import SchemaVersion, missing_steps
 
-from agentkeep_opensearch.client import Client, Reply
+from agentkeep_opensearch.client import Client
+from agentkeep_opensearch.driver import Reply
 from agentkeep_opensearch.migrating import Migration, Plan, finish
 from agentkeep_opensearch.statements import Names, load_json
 

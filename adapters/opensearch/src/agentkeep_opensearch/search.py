@@ -7,15 +7,18 @@ three letters find words of one or two.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from agentkeep.errors import PersistenceError
 from agentkeep.records import HitRecord, Scope, SearchQuery
 
 from agentkeep_opensearch import log
-from agentkeep_opensearch.client import Client, Reply
+from agentkeep_opensearch.client import Client
 from agentkeep_opensearch.commit import Store
 from agentkeep_opensearch.documents import Message, Session, stored_message
+from agentkeep_opensearch.driver import Reply
 from agentkeep_opensearch.extending import end_all
 from agentkeep_opensearch.listing import Refresher
 from agentkeep_opensearch.statements import session_key
@@ -24,6 +27,8 @@ _LETTERS = 3
 _MOST_CLAUSES = 200
 _MOST_SHOULD = 10
 _PAGE = 100
+_KEPT = "1m"
+"""How long the server keeps a point in time after each page, if nobody deletes it."""
 _WITHOUT = ("pending", "state", "metadata", "labels")
 
 
@@ -41,29 +46,50 @@ class Search:
         if query.session_id is not None:
             await self._store.get(scope, query.session_id, without=_WITHOUT)
         await self._refresher.refresh()
-        hits: list[HitRecord] = []
-        after: list[Any] | None = None
-        while len(hits) < query.limit:
-            page = await self._page(scope, query, after)
-            hits += await self._true_hits(scope, query, page)
-            if len(page) < _PAGE:
-                break
-            after = page[-1]["sort"]
+        path = f"/{self._store.names.messages}/_search"
+        page = await self._page(scope, query, path, {}, _routing(scope, query))
+        hits = await self._true_hits(scope, query, page)
+        if len(page) == _PAGE and len(hits) < query.limit:
+            hits = await self._hits_of_one_moment(scope, query)
         return hits[: query.limit]
 
-    async def _page(self, scope: Scope, query: SearchQuery, after: list[Any] | None) -> list[Reply]:
+    async def _hits_of_one_moment(self, scope: Scope, query: SearchQuery) -> list[HitRecord]:
+        """From the first page on: each refresh changes scores, so pages of several moments would leave out messages."""
+        hits: list[HitRecord] = []
+        after: dict[str, Any] = {}
+        async with self._point_in_time(_routing(scope, query)) as moment:
+            while len(hits) < query.limit:
+                page = await self._page(scope, query, "/_search", {"pit": moment, **after}, {})
+                hits += await self._true_hits(scope, query, page)
+                if len(page) < _PAGE:
+                    break
+                after = {"search_after": page[-1]["sort"]}
+        return hits
+
+    @asynccontextmanager
+    async def _point_in_time(self, routing: Mapping[str, str]) -> AsyncGenerator[dict[str, str]]:
+        path = f"/{self._store.names.messages}/_search/point_in_time"
+        params = {"keep_alive": _KEPT, "allow_partial_pit_creation": "false", **routing}
+        found = await self._client.request("POST", path, params=params)
+        try:
+            yield {"id": found["pit_id"], "keep_alive": _KEPT}
+        finally:
+            with suppress(PersistenceError):  # it ends by itself
+                body = {"pit_id": [found["pit_id"]]}
+                await self._client.request("DELETE", "/_search/point_in_time", body, may_be_absent=True)
+
+    async def _page(
+        self, scope: Scope, query: SearchQuery, path: str, part: Mapping[str, Any], params: Mapping[str, str]
+    ) -> list[Reply]:
         body = {
             "query": {"bool": {"filter": _filters(scope, query), **_word_clauses(query.words)}},
             "sort": [{"_score": "desc"}, {"created_at": "desc"}, {"order": "asc"}],
             "size": _PAGE,
             "track_total_hits": False,
+            **part,
         }
-        if after is not None:
-            body["search_after"] = after
-        params = {"allow_partial_search_results": "false"}
-        if query.session_id is not None:
-            params["routing"] = session_key(scope.tenant, query.session_id)
-        reply = await self._client.request("POST", f"/{self._store.names.messages}/_search", body, params=params)
+        params = {"allow_partial_search_results": "false", **params}
+        reply = await self._client.request("POST", path, body, params=params)
         return reply["hits"]["hits"]
 
     async def _true_hits(self, scope: Scope, query: SearchQuery, page: Sequence[Reply]) -> list[HitRecord]:
@@ -104,6 +130,10 @@ async def meant_hits(
         ):
             hits.append((hit, session, stored_message(record.id, source)))
     return hits
+
+
+def _routing(scope: Scope, query: SearchQuery) -> dict[str, str]:
+    return {} if query.session_id is None else {"routing": session_key(scope.tenant, query.session_id)}
 
 
 def _filters(scope: Scope, query: SearchQuery) -> list[Any]:

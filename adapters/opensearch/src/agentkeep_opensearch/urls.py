@@ -25,7 +25,7 @@ from opensearchpy import AsyncHttpConnection, AsyncOpenSearch, AWSV4SignerAsyncA
 from opensearchpy.exceptions import SerializationError
 from opensearchpy.serializer import JSONSerializer
 
-from agentkeep_opensearch.client import DriverClient
+from agentkeep_opensearch.driver import DriverClient
 
 
 def _as_text(name: str, value: Any) -> str:
