@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -9,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from agentkeep_conformance.enrolment import Enrolment
+from agentkeep_conformance.outcomes import TIER
 
 _BESIDE = Path(__file__).parents[1] / "shared" / "data" / "airline-transcripts.json"
 
@@ -39,6 +41,22 @@ def transcripts() -> Path:
             pytest.fail(f"AGENTKEEP_REQUIRE_TRANSCRIPTS=1, and there is no {path.name}: set AGENTKEEP_TRANSCRIPTS")
         pytest.skip("the airline transcripts are not here: AGENTKEEP_TRANSCRIPTS names their file")
     return path
+
+
+_EVERYDAY_STEP, _FEW = 5, 20
+
+
+@pytest.fixture
+def some_transcripts(transcripts: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """Each fifth trajectory, for a test beside one that takes all of them; nightly all of them."""
+    if request.config.stash[TIER] == "nightly":
+        return transcripts
+    trajectories = json.loads(transcripts.read_bytes())[::_EVERYDAY_STEP]
+    if len(trajectories) <= _FEW:
+        pytest.fail(f"{len(trajectories)} trajectories show little: there are too few in {transcripts.name}")
+    file = tmp_path / "some.json"
+    file.write_text(json.dumps(trajectories), encoding="utf-8")
+    return file
 
 
 _SERVERS = {"postgres": "POSTGRES", "redis": "REDIS", "mongo": "MONGO", "opensearch": "OPENSEARCH"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,11 +17,11 @@ from agentkeep import PersistenceAdapter
 from agentkeep.capabilities import Durability
 from agentkeep_conformance import AdapterConformance
 from agentkeep_conformance.enrolment import OverClient, Trouble
+from agentkeep_conformance.storage.engines import over_engine
 from agentkeep_conformance.storage.sqlite_troubles import forbidden, locked, no_room
 from agentkeep_sqlite import SQLiteAdapter, adapter
 from agentkeep_sqlite.statements import Statements, load_statements
 from over import plant
-from sqlalchemy.ext.asyncio import create_async_engine
 
 
 class OverSQLite(AdapterConformance):
@@ -36,18 +36,8 @@ class OverSQLite(AdapterConformance):
         with closing(sqlite3.connect(_file(dsn, namespace))) as connection, connection:
             connection.execute("UPDATE agentkeep_schema SET version = ?, oldest = ?", (version, oldest))
 
-    @asynccontextmanager
-    async def over_client(self, dsn: str, namespace: str) -> AsyncGenerator[OverClient]:
-        engine = create_async_engine(f"sqlite+aiosqlite:///{_file(dsn, namespace)}")
-        pool = engine.pool
-
-        async def client_works() -> bool:
-            return engine.pool is pool
-
-        try:
-            yield OverClient(self.adapter(engine), client_works)
-        finally:
-            await engine.dispose()
+    def over_client(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[OverClient]:
+        return over_engine(f"sqlite+aiosqlite:///{_file(dsn, namespace)}", self.adapter)
 
     @asynccontextmanager
     async def refuse_writes(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:

@@ -16,6 +16,7 @@ class OverWire(AdapterConformance):
     server = WireServer()
     one_connection: ClassVar[dict[str, Any]] = {"pool_size": 1}
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.3}
+    renews_silent_connections = True
 
     adapter: ClassVar[type[WireAdapter]] = WireAdapter
     link: ClassVar[type[Link]] = Link

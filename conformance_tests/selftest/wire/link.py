@@ -14,18 +14,23 @@ from .frames import VERBS, pack_request, read_frame, unpack_answer
 
 
 class Interrupted(Exception):
-    """The connection failed. `sent`: the server may have heard of the request."""
+    """The connection failed. `sent`: the server may have heard of the request.
 
-    def __init__(self, cause: BaseException, *, sent: bool) -> None:
+    `stale`: a connection that had been idle stayed silent to a read, so it may have died meanwhile.
+    """
+
+    def __init__(self, cause: BaseException, *, sent: bool, stale: bool = False) -> None:
         super().__init__(str(cause) or type(cause).__name__)
         self.cause = cause
         self.sent = sent
+        self.stale = stale
 
 
 class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self.was_used = False
 
     @property
     def usable(self) -> bool:
@@ -77,12 +82,18 @@ class Link:
         try:
             return await self.ask(verb, scope, arguments)
         except Interrupted as first:
-            if again is None or isinstance(first.cause, TimeoutError):
+            if again is None or (isinstance(first.cause, TimeoutError) and not first.stale):
                 raise self.lost(verb, first, sent=first.sent) from first.cause
+            self.forget_idle()
             try:
                 return await self.ask(verb, scope, again)
             except Interrupted as second:
                 raise self.lost(verb, second, sent=first.sent or second.sent) from second.cause
+
+    def forget_idle(self) -> None:
+        """A connection failed just now, and others that were idle may have failed with it."""
+        while self.idle:
+            self.idle.pop().abort()
 
     def _check_loop(self) -> None:
         if self._loop is None:
@@ -97,22 +108,24 @@ class Link:
 
     async def ask(self, verb: str, scope: Scope | None, arguments: tuple[Any, ...]) -> Any:
         frame = pack_request(verb, self.namespace, scope, arguments)
-        sent = False
+        sent = stale = False
         try:
             async with asyncio.timeout(self.timeout), self.free:
                 connection = await self.take()
-                sent = True
+                sent, stale = True, connection.was_used and not VERBS[verb].writes
                 try:
-                    body = await connection.ask(frame)
+                    async with asyncio.timeout(self.timeout / 2 if stale else None):
+                        body = await connection.ask(frame)
                 except BaseException:
                     connection.abort()
                     raise
                 if self._loop is None:  # closed meanwhile
                     connection.abort()
                 else:
+                    connection.was_used = True
                     self.idle.append(connection)
         except (OSError, EOFError) as error:  # a timeout is an OSError
-            raise Interrupted(error, sent=sent) from error
+            raise Interrupted(error, sent=sent, stale=stale) from error
         error, result = unpack_answer(verb, body)
         if error is not None:
             raise from_wire(error, result)

@@ -63,6 +63,11 @@ def needs_two_loops(test: _Test) -> _Test:
     return pytest.mark.needs_two_loops(test)
 
 
+def takes_long(test: _Test) -> _Test:
+    """Say that a test takes long on a slow server. See `Enrolment.draws_long_tests`."""
+    return pytest.mark.takes_long(test)
+
+
 def needs(hook: str, otherwise: str) -> Callable[[_Test], _Test]:
     """Say that a test acts through an attribute of the enrolment, one of `Enrolment`.
 

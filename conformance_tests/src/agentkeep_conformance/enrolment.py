@@ -39,6 +39,8 @@ class OverClient:
     adapter: PersistenceAdapter
     client_works: Callable[[], Awaitable[bool]]
     """Whether the caller's client still works."""
+    taken: Callable[[], int] | None = None
+    """How many of the client's connections are in use, if it tells."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,12 @@ class Enrolment:
     The nightly tier, `agentkeep-conformance run`, and a command that names this class run all of them.
     """
 
+    draws_long_tests: ClassVar[bool] = True
+    """False: the sample has tests that are marked `takes_long` only for a clause that no other test has.
+
+    For a further topology of a server whose sample, or whole suite, has such tests already.
+    """
+
     wire: ClassVar[Literal["with", "without", "only"]] = "with"
     """Whether it runs the tests that act on the wire. "without" is for a topology that a proxy can't stand before."""
 
@@ -91,6 +99,9 @@ class Enrolment:
 
     short_timeout: ClassVar[dict[str, Any]] = {}
     """Options of `open` that make a call give up after half a second or so. Empty: a call may take 90 seconds."""
+
+    renews_silent_connections: ClassVar[bool] = False
+    """True: after a connection that died unheard a read goes out over a new one. Some drivers can't be told to."""
 
     round_trips: ClassVar[dict[str, int]] = {}
     """What COST-1 allows this database instead of 1, if it has a wire: for "append", "append with ids", "read",
@@ -200,6 +211,10 @@ class Enrolment:
 
     def hold_writes(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[Trouble]:
         """Every write waits at the server until the trouble ends: somebody holds a lock, or the server has paused."""
+        raise NotImplementedError
+
+    def hold_commits(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[Trouble]:
+        """Every write does its work, with the locks that it takes, and then waits before its commit until the end."""
         raise NotImplementedError
 
     def roll_back_once(self, dsn: str, namespace: str) -> AbstractAsyncContextManager[Trouble]:

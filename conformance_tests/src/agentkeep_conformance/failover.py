@@ -42,13 +42,13 @@ class Told(msgspec.Struct):
 
 
 async def told_while(
-    urls: Sequence[str], prefix: str, fail: Callable[[], None], seconds: float
+    urls: Sequence[str], prefix: str, fail: Callable[[], None], seconds: float, *, processes: int = PROCESSES
 ) -> dict[str, list[Told]]:
     """What the processes were told, by URL; each URL has as many of them.
 
     `fail` is called when all of them append, which they go on to do for `seconds`.
     """
-    async with _writers(urls, prefix) as writers, asyncio.timeout(_LONGEST_RUN):
+    async with _writers(urls, prefix, processes) as writers, asyncio.timeout(_LONGEST_RUN):
         for _, writer in writers:
             assert await _line(writer) == b"ready"
         await asyncio.to_thread(fail)
@@ -80,10 +80,12 @@ async def check_logs(keep: Keep, told: Sequence[Told]) -> int:
 
 
 @asynccontextmanager
-async def _writers(urls: Sequence[str], prefix: str) -> AsyncGenerator[list[tuple[str, asyncio.subprocess.Process]]]:
+async def _writers(
+    urls: Sequence[str], prefix: str, processes: int
+) -> AsyncGenerator[list[tuple[str, asyncio.subprocess.Process]]]:
     writers: list[tuple[str, asyncio.subprocess.Process]] = []
     try:
-        for number in range(PROCESSES):
+        for number in range(processes):
             url = urls[number % len(urls)]
             writers.append((url, await _start(url, prefix, number)))
         yield writers

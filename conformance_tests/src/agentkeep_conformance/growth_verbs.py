@@ -9,10 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from agentkeep import Keep
-from agentkeep.transfer import restore
-from msgspec.structs import replace
 
-from agentkeep_conformance.samples import said, whole
+from agentkeep_conformance.samples import restore_as, said
 
 Call = Callable[[Keep, int], Awaitable[object]]
 """A call among many sessions and in long logs; the number makes its ids new."""
@@ -61,8 +59,7 @@ async def delete_user(keep: Keep, number: int) -> None:
 
 
 async def restore_and_delete(keep: Keep, number: int) -> None:
-    session, messages = await whole(keep, "kept")
-    await restore(keep, replace(session, id="back"), [replace(message, session_id="back") for message in messages])
+    await restore_as(keep, keep, "kept", "back")
     await keep.sessions.delete("back")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from agentkeep import NewMessage, OutcomeUnknown, SessionNotFound, Unavailable, View
+from agentkeep import Appended, NewMessage, OutcomeUnknown, SessionNotFound, Unavailable, View
 
 World = dict[str, Any]
 """Every session of a tenant with its messages, by session id."""
@@ -46,7 +46,7 @@ WRITES: dict[str, Operation] = {
     "get_or_create": Operation(lambda keep: keep.sessions.get_or_create("new", user_id="u1"), repeatable=True),
     "update": Operation(lambda keep: keep.sessions.update("s", title="new", status="completed")),
     "update counters": Operation(lambda keep: keep.sessions.update("s", add={"n": 2})),
-    "update the ends": Operation(lambda keep: keep.sessions.update("s", ttl=3_600, idle_ttl=60)),
+    "update the ends": Operation(lambda keep: keep.sessions.update("s", ttl=7_200, idle_ttl=3_600)),
     "touch": Operation(lambda keep: keep.sessions.touch("s")),
     "fork": Operation(lambda keep: keep.sessions.fork("s", at_seq=3, new_id="new")),
     "fork with an update": Operation(
@@ -134,13 +134,29 @@ def _plain(row: msgspec.Struct) -> dict[str, Any]:
     return plain | {"id": _CHOSEN.sub("chosen", fields["id"])}
 
 
+def _plain_result(result: Any) -> Any:
+    """Without what differs from tenant to tenant, and without `new` and `version` of an append.
+
+    `new` is 0 if the answer was lost and the caller gave ids (see `Appended`).
+    """
+    if isinstance(result, Appended):
+        return {"messages": [_plain(message) for message in result], "last_seq": result.last_seq}
+    return _plain(result) if isinstance(result, msgspec.Struct) else result
+
+
 @dataclass(frozen=True)
 class Expectation:
-    """An operation and what the data is before and after it."""
+    """An operation, what the data is before and after it, and what it returns."""
 
     operation: Operation
     before: World
     after: World
+    result: Any
+
+    async def run(self, keep: View) -> None:
+        """Do the operation. If no error says otherwise, it returns what it returns undisturbed (ERR-2)."""
+        found = _plain_result(await self.operation.run(keep))
+        assert found == self.result, "it succeeded, and says of itself what is not so"
 
     def check(self, found: World, error: BaseException | None) -> None:
         """ERR-2: success means after, `Unavailable` before, `OutcomeUnknown` one of both; no other error will do.
@@ -172,5 +188,5 @@ async def expectation(keep: View, name: str) -> Expectation:
     operation = WRITES[name]
     await furnish(keep)
     before = await world_of(keep)
-    await operation.run(keep)
-    return Expectation(operation, before, await world_of(keep))
+    result = _plain_result(await operation.run(keep))
+    return Expectation(operation, before, await world_of(keep), result)

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 
-from agentkeep_conformance import unwritten
+from agentkeep_conformance import heap, unwritten
 from agentkeep_conformance.child_server import use_child_server
 from agentkeep_conformance.clauses import CLAUSES, clauses_of, faults_of, tests_of
 from agentkeep_conformance.enrolment import Enrolment, KnownFailure, Tier, name_of
@@ -72,9 +72,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "proves(*clauses): the clauses of the contract that a test proves")
     config.addinivalue_line("markers", "needs_wire: the test acts on the socket between adapter and server")
     config.addinivalue_line("markers", "needs_files: the test acts on the files of an embedded database")
-    config.addinivalue_line(
-        "markers", "needs_two_loops: the test has two instances at once, each in its own event loop"
-    )
+    config.addinivalue_line("markers", "needs_two_loops: the test has two instances, each in its own event loop")
+    config.addinivalue_line("markers", "takes_long: the samples of some enrolments leave the test out")
     config.addinivalue_line("markers", "needs(hook, otherwise): the test acts through a hook of the enrolment")
     use_child_server()
     config.stash[EVIDENCE] = Evidence()
@@ -83,6 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SEED] = _seed(config)
     config.pluginmanager.register(_Recorder(config), "agentkeep-conformance-recorder")
     config.pluginmanager.register(unwritten, "agentkeep-conformance-unwritten")
+    config.pluginmanager.register(heap, "agentkeep-conformance-heap")
 
 
 def _seed(config: pytest.Config) -> int:
@@ -141,8 +141,9 @@ def _not_sampled(enrolled: Sequence[tuple[pytest.Item, type[Enrolment]]], config
     sampled = [each for each in enrolled if _function(each[0]).__module__ != each[1].__module__]
     sampled = [(item, suite) for item, suite in sampled if not is_named(suite, config)]
     sampled = [(item, suite) for item, suite in sampled if _not_applicable(item, suite) is None]
-    candidates = [Candidate(item, suite, _test_id(item), _clauses(item)) for item, suite in sampled]
-    return left_out(candidates, config.stash[SEED])
+    return left_out(
+        [Candidate(item, suite, _test_id(item), _clauses(item)) for item, suite in sampled], config.stash[SEED]
+    )
 
 
 def _acts_on_the_wire(item: pytest.Item) -> bool:

@@ -15,6 +15,8 @@ Drawn = dict[str, Any]
 USERS = ["u1", "U1", "u%"]
 """Two that differ by case alone, and one that is a wildcard elsewhere."""
 SESSIONS = ["s", "S", " s ", "s%"]
+COPY = "fork"
+"""Only forks and restored sessions have this id, beside those above."""
 MESSAGES = ["m", "M", "m ", "m:1", "*"]
 AGENTS = ["support", "support ", "sales"]
 ORDERS = ["updated_at", "-updated_at", "created_at", "-created_at"]

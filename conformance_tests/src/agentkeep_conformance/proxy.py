@@ -107,6 +107,11 @@ class Proxy:
         self.released.set()
         self.released = asyncio.Event()
 
+    def silence(self) -> None:
+        """The connections that there are died, and nobody heard: what is sent on them waits for the next `restore`."""
+        for link in self._links:
+            link.is_silent = True
+
     def cut(self, besides: Collection[object] = ()) -> None:
         """Break all connections that there are, except those of an earlier `links`."""
         for link in self._links.difference(besides):
@@ -179,6 +184,7 @@ class _Link:
         self._from_server, self._to_server = server
         self._server_spoke_last = True
         self._due: Plan | None = None
+        self.is_silent = False
         self.stop = asyncio.Event()
         self.ended = asyncio.Event()
 
@@ -205,6 +211,8 @@ class _Link:
                     self._proxy.traffic.round_trips += 1
                     self._due = self._proxy.strike(packet) or self._due
                 self._proxy.traffic.sent += len(packet)
+                if self.is_silent:
+                    await self._proxy.released.wait()
                 if self._due is not None and not await self._request_goes_on(self._due):
                     return
                 self._to_server.write(packet)

@@ -10,14 +10,14 @@ from typing import Any
 from agentkeep import NewMessage, PersistenceError
 
 from agentkeep_conformance import programs as a
-from agentkeep_conformance import rules_of_time, rules_restoring
+from agentkeep_conformance import rules_of_time, rules_repeating, rules_restoring
 from agentkeep_conformance.agreement import agree, value_of
 from agentkeep_conformance.machine import Pair
 from agentkeep_conformance.programs import Draw, Drawn
 from agentkeep_conformance.samples import PATIENCE_SECONDS
 
 
-class Programs(rules_restoring.Restoring, rules_of_time.Time):
+class Programs(rules_repeating.Repeating, rules_restoring.Restoring, rules_of_time.Time):
     """Fresh tenants, an empty model, and steps that compare every answer."""
 
     def furnish(self, tenant: int = 0) -> None:
@@ -84,12 +84,6 @@ class Programs(rules_restoring.Restoring, rules_of_time.Time):
         self.appends.append((id, messages, options))
         self.do(pair, "messages.append", id, messages, **options)
         self.same_session(self.whole_tenant(view), id)
-
-    def repeat_an_append(self, view: Any, which: int) -> None:
-        if self.appends:
-            id, messages, options = self.appends[-1 - which % len(self.appends)]
-            self.do(self.pair(view), "messages.append", id, messages, **options)
-            self.same_session(self.whole_tenant(view), id)
 
     def redact(self, view: Any, id: str, message: str, which: int, fields: Drawn) -> None:
         pair = self.pair(view)
@@ -217,13 +211,13 @@ STEPS: dict[str, tuple[int, Callable[[Draw], Drawn]]] = {
     "fork": (
         5,
         lambda d: {
-            "new_id": d.one([*a.SESSIONS, "fork"]),
+            "new_id": d.one([*a.SESSIONS, a.COPY]),
             "at_seq": d.number(0, 8) if d.chance(0.5) else None,
             "fields": d.updated_fields() if d.chance(0.4) else None,
         },
     ),
     **rules_restoring.STEPS,
-    "delete": (2, lambda d: {"lag": d.expected()}),
+    "delete": (2, lambda d: {"lag": d.one([None, None, 0, 0, 1, "none yet"])}),
     "remove": (
         3,
         lambda d: {"user": d.one(a.USERS), "filters": d.filters(), "how": d.one(["count", "count", "some", "user"])},
@@ -237,7 +231,7 @@ STEPS: dict[str, tuple[int, Callable[[Draw], Drawn]]] = {
             "last_seq": d.expected(),
         },
     ),
-    "repeat_an_append": (5, lambda d: {"which": d.number(0, 9)}),
+    **rules_repeating.STEPS,
     "redact": (4, lambda d: {"message": d.one(a.MESSAGES), "which": d.number(0, 5), "fields": d.message_fields()}),
     "cut": (6, lambda d: {"verb": d.one(["truncate", "trim", "clear", "pop", "pop"]), "n": d.number(0, 6)}),
     "read": (6, lambda d: {"n": d.number(1, 6), "whole_turns": d.chance(0.7)}),

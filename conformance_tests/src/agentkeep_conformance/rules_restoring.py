@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agentkeep import View
-from agentkeep.transfer import restore
-from msgspec.structs import replace
-
 from agentkeep_conformance import programs as a
 from agentkeep_conformance.machine import ComparingMachine
 from agentkeep_conformance.programs import Draw, Drawn
-from agentkeep_conformance.samples import whole
+from agentkeep_conformance.samples import restore_as
 
 
 class Restoring(ComparingMachine):
@@ -25,7 +21,7 @@ class Restoring(ComparingMachine):
         if held is None:
             return
         _, outcome = self.both(
-            _restored(source.real, target.real, id, new_id), lambda: target.model.sessions.restore(held, new_id)
+            restore_as(source.real, target.real, id, new_id), lambda: target.model.sessions.restore(held, new_id)
         )
         self.met["sessions.restore", "", outcome] += 1
         self.same_session(target, new_id)
@@ -33,13 +29,7 @@ class Restoring(ComparingMachine):
         self.same_place(target, new_id)
 
 
-async def _restored(source: View, target: View, id: str, new_id: str) -> None:
-    session, messages = await whole(source, id)
-    messages = [replace(message, session_id=new_id) for message in messages]
-    await restore(target, replace(session, id=new_id), messages)
-
-
 STEPS: dict[str, tuple[int, Callable[[Draw], Drawn]]] = {
-    "restore": (3, lambda d: {"new_id": d.one([*a.SESSIONS, "fork"]), "elsewhere": d.chance(0.6)}),
+    "restore": (3, lambda d: {"new_id": d.one([*a.SESSIONS, a.COPY]), "elsewhere": d.chance(0.6)}),
 }
 """As in `rules`."""

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from agentkeep import Message, NewMessage, Session, View
+from agentkeep.transfer import restore
+from msgspec.structs import replace
 
 _T = TypeVar("_T")
 _POLL_SECONDS = 0.02
@@ -59,6 +61,13 @@ async def log(keep: View, session_id: str) -> list[Message]:
 async def whole(keep: View, session_id: str) -> tuple[Session, list[Message]]:
     """Everything that can be seen of a session, to be compared before and after."""
     return await keep.sessions.get(session_id), await log(keep, session_id)
+
+
+async def restore_as(source: View, target: View, id: str, new_id: str) -> None:
+    """Put a session, as it stands in `source`, into `target` under another id."""
+    session, messages = await whole(source, id)
+    messages = [replace(message, session_id=new_id) for message in messages]
+    await restore(target, replace(session, id=new_id), messages)
 
 
 async def at_once(calls: Iterable[Coroutine[Any, Any, _T]], *, width: int = 32) -> list[_T]:

@@ -17,13 +17,17 @@ class Candidate(NamedTuple):
     name: str
     clauses: Sequence[str]
 
+    @property
+    def is_unwanted(self) -> bool:
+        return not self.suite.draws_long_tests and self.item.get_closest_marker("takes_long") is not None
+
 
 def left_out(candidates: Sequence[Candidate], seed: int) -> set[pytest.Item]:
     """All that are not drawn. An enrolment of every day keeps the first test of each clause that has none drawn."""
-    drawn = [each for each in candidates if _is_drawn(each, seed)]
+    drawn = [each for each in candidates if _is_drawn(each, seed) and not each.is_unwanted]
     seen = {(each.suite, clause) for each in drawn for clause in each.clauses}
     chosen = {each.item for each in drawn}
-    for each in candidates:
+    for each in sorted(candidates, key=lambda each: each.is_unwanted):
         missing = {(each.suite, clause) for clause in each.clauses} - seen
         if missing and each.suite.everyday:
             chosen.add(each.item)

@@ -13,6 +13,7 @@ from agentkeep_conformance.families.archive import Archive
 from agentkeep_conformance.families.beside_expired import BesideExpired
 from agentkeep_conformance.families.bound_cursors import BoundCursors
 from agentkeep_conformance.families.bounded_steps import BoundedSteps
+from agentkeep_conformance.families.bulk_races import BulkRaces
 from agentkeep_conformance.families.cancellation import Cancellation
 from agentkeep_conformance.families.capabilities import CapabilitiesDeclared
 from agentkeep_conformance.families.clocks import Clocks
@@ -38,6 +39,7 @@ from agentkeep_conformance.families.forks import Forks
 from agentkeep_conformance.families.growth import Growth
 from agentkeep_conformance.families.handing_on import HandingOn
 from agentkeep_conformance.families.held_commits import HeldCommits
+from agentkeep_conformance.families.held_races import HeldRaces
 from agentkeep_conformance.families.held_writes import HeldWrites
 from agentkeep_conformance.families.idempotency import Idempotency
 from agentkeep_conformance.families.indexed_words import IndexedWords
@@ -49,6 +51,7 @@ from agentkeep_conformance.families.lifecycle import LifeCycle
 from agentkeep_conformance.families.listing_costs import ListingCosts
 from agentkeep_conformance.families.lookups import Lookups, Redactions
 from agentkeep_conformance.families.loops import Loops
+from agentkeep_conformance.families.lost_answers import LostAnswers
 from agentkeep_conformance.families.messages import Messages
 from agentkeep_conformance.families.moving import Moving
 from agentkeep_conformance.families.namesakes import Namesakes
@@ -63,6 +66,7 @@ from agentkeep_conformance.families.resending import Resending
 from agentkeep_conformance.families.schema_versions import SchemaVersions
 from agentkeep_conformance.families.search_narrowed import SearchNarrowed
 from agentkeep_conformance.families.search_words import SearchWords
+from agentkeep_conformance.families.searches_beside_writes import SearchesBesideWrites
 from agentkeep_conformance.families.searching import Searching
 from agentkeep_conformance.families.secrets import Secrets
 from agentkeep_conformance.families.sessions import Sessions
@@ -75,6 +79,7 @@ from agentkeep_conformance.families.sync_verbs import SyncVerbs
 from agentkeep_conformance.families.timeouts import Timeouts
 from agentkeep_conformance.families.troubles import Troubles
 from agentkeep_conformance.families.ttl import TimeToLive
+from agentkeep_conformance.families.unfinished import Unfinished
 from agentkeep_conformance.families.upgrade import Upgrade
 from agentkeep_conformance.families.versions import Versions
 from agentkeep_conformance.families.views import Views
@@ -124,6 +129,7 @@ class AdapterConformance(
     TimeToLive,
     Expiry,
     ExpiryRaces,
+    HeldRaces,
     HeldWrites,
     HeldCommits,
     KnownSessions,
@@ -131,6 +137,7 @@ class AdapterConformance(
     Declarations,
     Errors,
     ErrorValues,
+    SearchesBesideWrites,
     Secrets,
     Archive,
     Stateful,
@@ -144,6 +151,7 @@ class AdapterConformance(
     Troubles,
     Crashes,
     PowerCuts,
+    BulkRaces,
     Cancellation,
     SeveralCallers,
     Noise,
@@ -160,6 +168,8 @@ class AdapterConformance(
     BoundedSteps,
     Wrapped,
     HandingOn,
+    LostAnswers,
+    Unfinished,
     Upgrade,
     SchemaVersions,
 ):

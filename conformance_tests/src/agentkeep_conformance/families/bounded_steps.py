@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from agentkeep import Keep
 
-from agentkeep_conformance.clauses import needs, needs_files, proves
+from agentkeep_conformance.clauses import needs, needs_files, proves, takes_long
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.searching import searches
 from agentkeep_conformance.families.ttl import expired
@@ -40,6 +40,7 @@ REMOVALS: dict[str, Callable[[Keep], Awaitable[Any]]] = {
 
 
 class BoundedSteps:
+    @takes_long
     @proves("COST-3")
     @needs("longest_step", _OWN_STEPS)
     async def test_a_count_takes_no_longer_steps_among_many(self, database: Database) -> None:
@@ -57,6 +58,7 @@ class BoundedSteps:
         for name, steps in longest.items():
             _check(name, steps)
 
+    @takes_long
     @proves("COST-3", "SRCH-1")
     @needs("longest_step", _OWN_STEPS)
     async def test_search_upkeep_takes_no_longer_steps_after_a_large_import(self, database: Database) -> None:
@@ -76,6 +78,7 @@ class BoundedSteps:
         for name, longest in steps.items():
             _check(name, longest)
 
+    @takes_long
     @proves("COST-3")
     @needs("longest_step", _OWN_STEPS)
     @pytest.mark.parametrize("verb", ["delete_many", "sweep"])
@@ -89,6 +92,8 @@ class BoundedSteps:
                 if verb == "sweep":
                     await expired(keep, f"s{count - 1}")
                     await expired(keep, "s0")
+                # Some adapters bring their index up to date in the next call, by a bound of its own.
+                await keep.sessions.count()
 
                 async def remove() -> None:
                     await (keep.sweep() if verb == "sweep" else keep.sessions.delete_many(user_id="u"))
@@ -97,6 +102,7 @@ class BoundedSteps:
                 assert await keep.sessions.count() == 0
         _check(verb, longest)
 
+    @takes_long
     @proves("COST-3")
     @needs("longest_step", _OWN_STEPS)
     @needs_files

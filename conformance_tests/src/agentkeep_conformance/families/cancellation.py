@@ -10,9 +10,12 @@ import pytest
 from agentkeep import Keep
 
 from agentkeep_conformance.cancelling import When, awaits_of, was_cancelled
-from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
+from agentkeep_conformance.families.faults import bench_of, within
 from agentkeep_conformance.operations import READS, WRITES, expectation, furnish, world_of
+from agentkeep_conformance.proxy import Fault
+from agentkeep_conformance.racing import outcomes
 
 _PATIENCE = 60
 """Seconds that a call may wait for a connection: longer means that a cancelled one took it along."""
@@ -70,6 +73,24 @@ class Cancellation:
             failed = [result for result in results if isinstance(result, BaseException)]
             assert all(isinstance(result, asyncio.CancelledError) for result in failed)
             assert len(failed) <= 1
+
+    @proves("FLT-3", "FLT-4")
+    @needs_wire
+    async def test_a_call_cancelled_while_it_connects_in_vain_leaves_its_place_free(self, database: Database) -> None:
+        """Its connection was lost, the new one gets no answer, the caller leaves, and then the server goes away."""
+        async with bench_of(database, **database.enrolment.one_connection) as bench:
+            victim, _ = await bench.furnished()
+            for name in ("touch", "append"):
+                bench.proxy.cut()
+                plan = bench.proxy.arm(Fault.STALL_REQUEST)
+                call = asyncio.create_task(_coroutine(WRITES[name].run(victim)))
+                await asyncio.wait({call, asyncio.create_task(plan.struck.wait())}, return_when=asyncio.FIRST_COMPLETED)
+                call.cancel()
+                await asyncio.sleep(0.05)
+                bench.proxy.refuse()
+                await outcomes([call])
+                bench.proxy.restore()
+                assert (await within(victim.sessions.get("s"))).id == "s"
 
     @proves("FLT-3", "LIFE-1")
     async def test_a_cancelled_open_can_be_repeated(self, database: Database) -> None:

@@ -11,7 +11,7 @@ from agentkeep.capabilities import MIN_MESSAGE_BYTES, Durability
 from agentkeep.transfer import restore
 from msgspec.structs import replace
 
-from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.clauses import proves, takes_long
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.samples import log, said, seqs, whole
 
@@ -172,7 +172,7 @@ class CapabilitiesDeclared:
 
     @proves("FID-4")
     async def test_every_message_of_a_session_may_become_a_long_one(self, keep: Keep) -> None:
-        ids = [f"m{number}" for number in range(40)]
+        ids = [f"m{number}" for number in range(70)]  # together more than any document or message of a database holds
         text = of_bytes(250_000)
         await keep.sessions.create("s")
         await keep.messages.append("s", [said("short", id=id) for id in ids])
@@ -180,6 +180,23 @@ class CapabilitiesDeclared:
             await keep.messages.update("s", id, content=text)
         assert [(message.id, message.content == text) for message in await log(keep, "s")] == [(id, True) for id in ids]
         assert (await keep.messages.append("s", [said("after")])).last_seq == len(ids) + 1
+
+    @takes_long
+    @proves("FID-4", "READ-1")
+    async def test_several_of_the_largest_messages_come_back_together(self, keep: Keep) -> None:
+        """Three of 8 MiB are larger than one document of a database, or one reply, may be."""
+        text = of_bytes(keep.capabilities.max_message_bytes)[1:]
+        for id in "abc":
+            await keep.messages.append("s", [said(id + text, id=id)], create={})
+        await keep.sessions.fork("s", new_id="copy")
+        for name in ("s", "copy"):
+            pages = [(await keep.messages.list(name, newest_first=newest)).items for newest in (False, True)]
+            some = (await keep.messages.get_many(name, ["a", "b", "c"])).values()
+            resumed = (await keep.sessions.resume(name, tail=3)).messages
+            for found in (*pages, list(some), resumed, await keep.messages.tail(name, 3), await log(keep, name)):
+                assert sorted((each.id, each.content == each.id + text) for each in found) == [
+                    (id, True) for id in "abc"
+                ]
 
     @proves("FID-4")
     @pytest.mark.parametrize("count", [1, 600])

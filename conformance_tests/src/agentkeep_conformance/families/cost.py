@@ -14,10 +14,17 @@ from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.faults import bench_of
 from agentkeep_conformance.proxy import Proxy
 
-_LIMITS = {"append": 3, "append with ids": 4, "append with create": 3, "read": 2, "listing": 2}
+_LIMITS = {
+    "append": 3,
+    "append with ids": 4,
+    "append with create": 3,
+    "append beside later ids": 3,
+    "read": 2,
+    "listing": 2,
+}
 """COST-1: more no database is allowed; each may declare less, and is held to it."""
 
-_AS = {"append with create": "append", "listing": "read"}
+_AS = {"append with create": "append", "append beside later ids": "append", "listing": "read"}
 """What is not declared may take as much as another kind."""
 
 _CALLS = 100
@@ -51,6 +58,19 @@ class Cost:
                 ids = [f"{number}.{part}" if kind == "append with ids" else None for part in range(batch)]
                 await keep.messages.append("s", [NewMessage(role="user", id=id, content="x" * 50) for id in ids])
             assert bench.proxy.traffic.round_trips <= _CALLS * allowed(database, kind)
+
+    @proves("COST-1")
+    @needs_wire
+    async def test_an_append_costs_no_more_beside_later_ids_of_the_callers(self, database: Database) -> None:
+        """Those have the form of the ids that core draws, as `uuid4().hex` has."""
+        async with bench_of(database) as bench:
+            keep, _ = await bench.furnished()
+            for number in range(_CALLS):
+                await keep.messages.append("s", [NewMessage(role="user", id=f"{'f' * 20}{number:012x}", content="x")])
+            bench.proxy.reset()
+            for _ in range(_CALLS):
+                await _append(keep, "s")
+            assert bench.proxy.traffic.round_trips <= _CALLS * allowed(database, "append beside later ids")
 
     @proves("COST-1", "READ-3")
     @needs_wire

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from agentkeep import AlreadyExists, Appended, Conflict, InvalidInput, Keep, LimitExceeded, SessionNotFound
+from agentkeep import AlreadyExists, Appended, Conflict, InvalidInput, Keep, LimitExceeded, Session, SessionNotFound
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
@@ -153,6 +153,29 @@ class Creating:
             assert len(losers) == 7
             assert await log(twin, f"s{round_}") == list(winner)
 
+    @proves("SES-1", "SES-4", "SES-7")
+    @pytest.mark.parametrize("verb", ["create", "append"])
+    async def test_of_racing_callers_over_a_long_expired_session_one_makes_it_anew(
+        self, database: Database, keep: Keep, twin: Keep, verb: str
+    ) -> None:
+        """What removes the old messages takes a while, and must not remove what another caller has made meanwhile."""
+        for round_ in range(rounds_of(database, 3)):
+            name = f"s{round_}"
+            await _expired_of(keep, name, messages=600)
+            callers = [keep, twin, keep]
+            await asyncio.gather(*(caller.sessions.find(name) for caller in callers))  # each has its connection now
+            if verb == "create":
+                found = await outcomes([caller.sessions.create(name, title=f"{n}") for n, caller in enumerate(callers)])
+                winners = [each for each in found if isinstance(each, Session)]
+                assert len(winners) == 1, found
+                assert [type(each) for each in found if each not in winners] == [AlreadyExists] * 2
+                assert await whole(twin, name) == (winners[0], [])
+            else:
+                appends = [caller.messages.append(name, [said(f"{n}")], create={}) for n, caller in enumerate(callers)]
+                landed = [message for stored in await asyncio.gather(*appends) for message in stored]
+                assert await log(twin, name) == sorted(landed, key=lambda message: message.seq)
+                assert sorted(seqs(landed)) == [1, 2, 3]
+
     @proves("ISO-4", "SES-1")
     @pytest.mark.parametrize("verb", ["get_or_create", "append"])
     @pytest.mark.parametrize("owner", [None, "ann", "bob"])
@@ -193,3 +216,13 @@ class Creating:
             await bob.messages.append("anns", [said()])
         await keep.for_tenant("other").messages.append("s", [said()], create={"title": "theirs"})
         assert (await keep.sessions.get("s")).title is None
+
+
+async def _expired_of(keep: Keep, name: str, *, messages: int) -> None:
+    """A session that had so many messages."""
+
+    async def fill(life: timedelta) -> None:
+        await keep.messages.append(name, numbered(messages), create={"metadata": {"k": "v"}, "ttl": life})
+
+    await filled_in_time(fill)
+    await expired(keep, name)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from agentkeep import Keep
 
 from agentkeep_conformance import growth_verbs as verbs
-from agentkeep_conformance.clauses import needs, proves
+from agentkeep_conformance.clauses import needs, proves, takes_long
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.growth_verbs import Call
 from agentkeep_conformance.samples import at_once, said
@@ -75,6 +75,7 @@ async def run(keep: Keep, calls: Sequence[Call], first: int) -> None:
 
 
 class Growth:
+    @takes_long
     @proves("COST-4", "READ-3", "SES-5", "SRCH-1")
     async def test_calls_are_no_more_work_once_the_database_has_grown(self, database: Database) -> None:
         """Of an embedded database all of its work; beside a server our own share."""
@@ -82,6 +83,7 @@ class Growth:
         for kind, (few, many) in costs.items():
             assert many <= few * 1.5 + _ROUNDS * 50, f"{kind}: {few} steps in a small database, {many} in a large one"
 
+    @takes_long
     @proves("COST-4", "READ-5")
     @needs("work", "it has no account of the database's own steps")
     async def test_listings_are_no_more_steps_once_the_database_has_grown(self, database: Database) -> None:
@@ -90,6 +92,7 @@ class Growth:
             more = _ROUNDS * _COUNTED_STEPS
             assert many <= few * 1.5 + more, f"{kind}: {few} steps in a small database, {many} in a large one"
 
+    @takes_long
     @proves("COST-4", "READ-5", "COST-1")
     @needs("server_work", "it has no server that tells what it did")
     async def test_the_server_does_no_more_once_the_database_has_grown(self, database: Database) -> None:

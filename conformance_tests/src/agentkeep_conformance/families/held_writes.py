@@ -19,7 +19,7 @@ from agentkeep_conformance.clauses import needs, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.expiry_races import SESSION_READS, SessionRead
 from agentkeep_conformance.families.faults import error_of
-from agentkeep_conformance.families.troubles import bench_of
+from agentkeep_conformance.families.troubles import Bench, bench_of
 from agentkeep_conformance.samples import PATIENCE_SECONDS, HandClock, said, until
 
 _IDLE = timedelta(seconds=1)
@@ -84,20 +84,31 @@ class HeldWrites:
     @needs("hold_writes", "it has no hook that lets writes wait at the server")
     async def test_a_write_that_the_server_holds_over_the_end_brings_no_session_back(self, database: Database) -> None:
         async with bench_of(database, database.enrolment.hold_writes) as bench:
-            views = [bench.witness, bench.victim]
-            for name in WRITES:
-                await _store(views[0], name, _HELD_IDLE)
-            end = monotonic() + _HELD_IDLE.total_seconds()
-            await asyncio.sleep(_HELD_IDLE.total_seconds() * 0.6)
-            async with bench.trouble.during():
-                writing = [asyncio.create_task(error_of(write(bench.victim, name))) for name, write in WRITES.items()]
-                await asyncio.sleep(end + _MEANWHILE - monotonic())
-                reading = {name: _look(views, name) for name in WRITES}
-                looks = [look for of_one in reading.values() for look in of_one.values()]
-                await asyncio.wait(looks, timeout=_MEANWHILE * len(WRITES))
-            await asyncio.gather(*writing)
-            for name, of_one in reading.items():
-                await _check(name, of_one, views)
+            await _held_over_the_end(bench)
+
+    @proves("TTL-1")
+    @needs("hold_commits", "it has no hook that lets writes wait at the server before their commit")
+    async def test_nor_does_one_that_only_waits_to_commit(self, database: Database) -> None:
+        """It has judged that the session lives, and was right; readers wait for it or never see it again."""
+        async with bench_of(database, database.enrolment.hold_commits) as bench:
+            await _held_over_the_end(bench)
+
+
+async def _held_over_the_end(bench: Bench) -> None:
+    views = [bench.witness, bench.victim]
+    for name in WRITES:
+        await _store(views[0], name, _HELD_IDLE)
+    end = monotonic() + _HELD_IDLE.total_seconds()
+    await asyncio.sleep(_HELD_IDLE.total_seconds() * 0.6)
+    async with bench.trouble.during():
+        writing = [asyncio.create_task(error_of(write(bench.victim, name))) for name, write in WRITES.items()]
+        await asyncio.sleep(end + _MEANWHILE - monotonic())
+        reading = {name: _look(views, name) for name in WRITES}
+        looks = [look for of_one in reading.values() for look in of_one.values()]
+        await asyncio.wait(looks, timeout=_MEANWHILE * len(WRITES))
+    await asyncio.gather(*writing)
+    for name, of_one in reading.items():
+        await _check(name, of_one, views)
 
 
 async def _stop_after_the_beginning(clock: StoppingClock, views: Sequence[Keep], name: str) -> None:

@@ -11,7 +11,7 @@ from agentkeep import Keep
 
 from agentkeep_conformance.clauses import needs_two_loops, proves
 from agentkeep_conformance.database import Database
-from agentkeep_conformance.families.interleaving import all_lines, batch, is_told, others, with_one
+from agentkeep_conformance.families.interleaving import all_lines, batch, delete, is_told, others, with_one
 from agentkeep_conformance.interleaved import Pair
 from agentkeep_conformance.samples import ids, log, said
 
@@ -23,10 +23,26 @@ def search(keep: Keep, name: str) -> Awaitable[Any]:
     return keep.messages.search("text", session_id=name)
 
 
+def search_all(keep: Keep, name: str) -> Awaitable[Any]:
+    return keep.messages.search("text")
+
+
+def redact(keep: Keep, name: str) -> Awaitable[Any]:
+    return keep.messages.update(name, "m", content="gone")
+
+
 async def is_redacted(keep: Keep, name: str, first: Any, second: Any) -> None:
+    """The search found the text that it asked for, or nothing."""
+    assert [hit.message.content for hit in first] in ([], ["text"]), first
     assert [message.content for message in await log(keep, name)] == ["gone"]
     assert [hit.message.id for hit in await keep.messages.search("gone", session_id=name)] == ["m"]
     assert not await search(keep, name)
+
+
+async def is_deleted(keep: Keep, name: str, first: Any, second: Any) -> None:
+    assert second is True
+    assert [hit.message.content for hit in first] in ([], ["text"]), first
+    assert not await keep.messages.search("text")
 
 
 async def is_rewound(keep: Keep, name: str, first: Any, second: Any) -> None:
@@ -53,10 +69,10 @@ async def _one_of_user(keep: Keep, name: str) -> None:
 
 
 PAIRS: dict[str, Pair] = {
-    "create": Pair(lambda keep, name: keep.messages.search("text"), with_one, is_told, others),
-    "redaction": Pair(
-        search, lambda keep, name: keep.messages.update(name, "m", content="gone"), is_redacted, with_one
-    ),
+    "create": Pair(search_all, with_one, is_told, others),
+    "redaction": Pair(search, redact, is_redacted, with_one),
+    "redaction of all": Pair(search_all, redact, is_redacted, with_one),
+    "delete": Pair(search_all, delete, is_deleted, with_one),
     "rewind": Pair(
         search, lambda keep, name: keep.messages.append(name, batch("a"), truncate_after=4), is_rewound, _six
     ),

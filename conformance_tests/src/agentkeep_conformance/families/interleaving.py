@@ -125,6 +125,14 @@ async def lives_anew(keep: Keep, name: str, first: Any, second: Any) -> None:
     assert seqs(await keep.messages.append(name, [said()])) == [1]
 
 
+async def is_found_by_its_user(keep: Keep, name: str, first: Any, second: Any) -> None:
+    """Whoever came last: the messages are found under the session's user, and under no other."""
+    session = await keep.sessions.get(name)
+    for user_id in ("a", "b") if keep.capabilities.search else ():
+        hits = await keep.messages.search("from", session_id=name, user_id=user_id)
+        assert len(hits) == (session.message_count if session.user_id == user_id else 0), (user_id, session.user_id)
+
+
 async def _of_user(keep: Keep, name: str) -> None:
     await keep.sessions.create(name, user_id=name)
 
@@ -162,6 +170,10 @@ async def _nothing(keep: Keep, name: str) -> None:
 
 def append(who: str) -> Call:
     return lambda keep, name: keep.messages.append(name, batch(who))
+
+
+def give_to(user_id: str) -> Call:
+    return lambda keep, name: keep.sessions.update(name, user_id=user_id)
 
 
 def turn(keep: Keep, name: str) -> Awaitable[Any]:
@@ -239,6 +251,9 @@ PAIRS: dict[str, Pair] = {
     "pop": Pair(
         lambda keep, name: keep.messages.pop(name), lambda keep, name: keep.messages.pop(name), takes_two, _filled
     ),
+    "two changes of user": Pair(give_to("a"), give_to("b"), is_found_by_its_user, _filled),
+    "change of user and append": Pair(give_to("a"), append("b"), is_found_by_its_user, _filled),
+    "append and change of user": Pair(append("b"), give_to("a"), is_found_by_its_user, _filled),
     "delete and append": Pair(delete, append("a"), ends),
     "delete": Pair(delete, delete, one_removes),
     "fork": Pair(lambda keep, name: keep.sessions.fork(name), turn, copies_whole),
@@ -247,7 +262,7 @@ PAIRS: dict[str, Pair] = {
 
 
 class Interleaving:
-    @proves("ORD-2", "ORD-4", "ORD-6", "IDEM-1", "CNT-1", "CNT-2", "SES-1", "SES-2", "SES-5", "ERR-1")
+    @proves("ORD-2", "ORD-4", "ORD-6", "IDEM-1", "CNT-1", "CNT-2", "SES-1", "SES-2", "SES-5", "SRCH-1", "ERR-1")
     @needs_two_loops
     @pytest.mark.parametrize("name", PAIRS)
     async def test_a_call_may_come_between_any_two_lines_of_another(self, database: Database, name: str) -> None:

@@ -125,12 +125,21 @@ class KnownSessions:
     ) -> None:
         stranger = await database.keep()
         changing = twin if who == "another keep" else keep
-        known = await at_once([_written(keep, name) for name in APPENDS])
-        unknown = await at_once([_written(keep, f"{name} again") for name in APPENDS])
+        appends = _appends_of_today(database, change, changing is keep)
+        known = await at_once([_written(keep, name) for name in appends])
+        unknown = await at_once([_written(keep, f"{name} again") for name in appends])
         await at_once([_change(CHANGES[change], changing, each.name) for each in (*known, *unknown)])
-        for name, ours, theirs in zip(APPENDS, known, unknown, strict=True):
+        for name, ours, theirs in zip(appends, known, unknown, strict=True):
             found = await _outcome(APPENDS[name](keep, ours), twin, ours.name)
             assert found == await _outcome(APPENDS[name](stranger, theirs), twin, theirs.name), name
+
+
+def _appends_of_today(database: Database, change: str, is_same: bool) -> list[str]:
+    """Every day each append follows a change by one of the two keeps, and the seed says by which. By night by both."""
+    if database.tier == "nightly":
+        return list(APPENDS)
+    first = (database.seed + list(CHANGES).index(change) + is_same) % 2
+    return list(APPENDS)[first::2]
 
 
 async def _written(keep: Keep, name: str) -> Before:

@@ -77,6 +77,20 @@ def open_files_below(folder: str) -> list[str]:
     return held
 
 
+USES: dict[str, tuple[int, int]] = {"one task": (1, 1), "opened by three": (3, 1), "closed by three": (1, 3)}
+"""How many tasks open one instance at once, and how many close it."""
+
+
+async def use(keep: Keep, openers: int) -> None:
+    await asyncio.gather(*(keep.open() for _ in range(openers)))
+    await keep.messages.append("s", [said()], create={})
+    assert len(await keep.messages.tail("s", 1)) == 1
+
+
+async def closed_by(keep: Keep, closers: int) -> None:
+    await asyncio.gather(*(keep.close() for _ in range(closers)))
+
+
 async def count_sessions(keep: View) -> int:
     """In a child process: how many sessions are there."""
     return await keep.sessions.count()
@@ -135,24 +149,26 @@ class LifeCycle:
 
     @proves("LIFE-2")
     @needs_files
-    async def test_a_closed_instance_holds_no_file_open(self, database: Database) -> None:
-        keep = await database.keep()
-        await keep.messages.append("s", [said()], create={})
-        assert len(await keep.messages.tail("s", 1)) == 1
-        await keep.close()
+    @pytest.mark.parametrize("who", USES)
+    async def test_a_closed_instance_holds_no_file_open(self, database: Database, who: str) -> None:
+        openers, closers = USES[who]
+        keep = Keep(database.unopened())
+        await use(keep, openers)
+        await closed_by(keep, closers)
         assert not open_files_below(database.dsn)
 
     @proves("LIFE-2")
     @needs_wire
-    async def test_a_closed_instance_holds_no_connection_open(self, database: Database) -> None:
+    @pytest.mark.parametrize("who", USES)
+    async def test_a_closed_instance_holds_no_connection_open(self, database: Database, who: str) -> None:
         address = database.enrolment.server.address
         assert address is not None
+        openers, closers = USES[who]
         async with Proxy(*address) as proxy:
             keep = Keep(database.enrolment.open(proxy.through(database.dsn), database.namespace))
-            await keep.open()
-            await keep.messages.append("s", [said()], create={})
+            await use(keep, openers)
             assert proxy.connections > 0
-            await keep.close()
+            await closed_by(keep, closers)
             await _no_connection(proxy)
 
     @proves("LIFE-2", "WATCH-1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -24,7 +25,11 @@ _CANCELLED = ["append a batch", "append a turn", "update", "delete"]
 _MOMENTS = [(at, when) for at in (1, 2, 3, 5) for when in When]
 
 
-async def _cancel_everywhere(keep: Keep) -> None:
+def _nothing() -> None:
+    pass
+
+
+async def _cancel_everywhere(keep: Keep, after_each: Callable[[], None] = _nothing) -> None:
     """Cancel writes at their first awaits, alone and while others wait for the same connection."""
     await furnish(keep.for_tenant("warm"))
     for name in _CANCELLED:
@@ -33,11 +38,13 @@ async def _cancel_everywhere(keep: Keep) -> None:
             view = keep.for_tenant(f"{name} {at} {when.name}")
             await furnish(view)
             await was_cancelled(awaited(WRITES[name].run(view)), at, when)
+            after_each()
             calls = [asyncio.create_task(awaited(WRITES["touch"].run(view))) for _ in range(4)]
             await asyncio.sleep(0)
             for call in calls:
                 call.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
+            after_each()
             assert (await view.sessions.get("x")).id == "x"
 
 
@@ -60,12 +67,17 @@ class Noise:
 
     @proves("FLT-3", "LIFE-2")
     @needs("over_client", "it takes no client of the caller's")
-    async def test_cancelled_calls_on_the_callers_client_leave_nothing_in_the_log(
+    async def test_cancelled_calls_leave_the_callers_client_as_it_was_and_nothing_in_the_log(
         self, database: Database, caplog: pytest.LogCaptureFixture
     ) -> None:
+        """Its pool is full when the caller sees the cancellation, and not some time later."""
         async with database.enrolment.over_client(database.dsn, database.namespace) as over:
+
+            def pool_is_full() -> None:
+                assert over.taken is None or over.taken() == 0, "a call that has ended holds a connection"
+
             async with Keep(over.adapter) as keep:
-                await _cancel_everywhere(keep)
+                await _cancel_everywhere(keep, pool_is_full)
             assert await over.client_works()
         assert await _noise(caplog) == []
 

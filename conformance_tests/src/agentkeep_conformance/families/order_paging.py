@@ -9,7 +9,7 @@ import pytest
 from agentkeep import InvalidInput, Keep, Message, Page, Session, SessionNotFound, View
 from agentkeep.sessions import Order
 
-from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.clauses import proves, takes_long
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.samples import HandClock, at_once, everything, ids, numbered, said, seqs
 
@@ -47,6 +47,7 @@ async def with_messages(keep: View, count: int) -> None:
 
 
 class OrderAndPaging:
+    @takes_long
     @proves("READ-2", "READ-1")
     @pytest.mark.parametrize("order", ORDERS)
     async def test_a_thousand_ties_are_each_met_once(self, database: Database, keep: Keep, order: Order) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from agentkeep import Keep, SchemaTooNew
 
-from agentkeep_conformance.clauses import needs, proves
+from agentkeep_conformance.clauses import needs, proves, takes_long
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.upgrade import NO_SCHEMA
 from agentkeep_conformance.samples import numbered, said, seqs, whole
 
 
 class SchemaVersions:
+    @takes_long
     @proves("LIFE-4", "LIFE-1")
     @needs("store_schema_version", NO_SCHEMA)
     @pytest.mark.parametrize("oldest", ["this release's", "an earlier one's"])

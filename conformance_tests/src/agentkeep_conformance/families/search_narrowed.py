@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import pytest
-from agentkeep import Keep, NewMessage, View
+from agentkeep import Keep, NewMessage, SessionUpdate, View, transfer
+from msgspec.structs import replace
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.searching import found, searches
+from agentkeep_conformance.samples import log, said, whole
+from agentkeep_conformance.small_steps import small_steps
 from agentkeep_conformance.tables import IDS
 
 _LONG = "w" * 3_000
@@ -41,6 +45,12 @@ FILTERS: dict[str, dict[str, Any]] = {
 _SESSIONS = {"mine": ("u1", "a1", "user"), "theirs": ("u2", "a2", "tool"), "nobody's": (None, None, "assistant")}
 
 
+async def store_query(keep: Keep, row: str) -> None:
+    """What a query of the table finds and what it doesn't, in two tenants."""
+    for view in (keep, keep.for_tenant("other")):
+        await _store(view, *QUERIES[row])
+
+
 async def _store(keep: View, query: str, without: str) -> None:
     """In each session: a text without the query's last word, the best text, then weaker ones of as many words."""
     words = query.split()
@@ -52,26 +62,49 @@ async def _store(keep: View, query: str, without: str) -> None:
         await keep.messages.append(name, batch)
 
 
+async def _restore(keep: View) -> None:
+    session, messages = await whole(keep, "s")
+    await keep.sessions.delete("s")
+    await transfer.restore(keep, replace(session, user_id="new", agent_name="new"), messages)
+
+
+_NEW: SessionUpdate = {"user_id": "new", "agent_name": "new"}
+_HANDED_ON: dict[str, Callable[[View], Awaitable[object]]] = {
+    "update": lambda keep: keep.sessions.update("s", **_NEW),
+    "update of the user": lambda keep: keep.sessions.update("s", user_id="new"),
+    "update of the agent": lambda keep: keep.sessions.update("s", agent_name="new"),
+    "append": lambda keep: keep.messages.append("s", [said("needle", id="last")], update=_NEW),
+    "fork": lambda keep: keep.sessions.fork("s", new_id="copy", update=_NEW),
+    "fork of a part": lambda keep: keep.sessions.fork("s", at_seq=5, new_id="copy", update=_NEW),
+    "restore": _restore,
+}
+"""A session of the user and agent "old" comes to "new", or a copy does."""
+
+
+async def means_the_same_under_each_filter(keep: Keep, row: str) -> None:
+    """After `store_query`."""
+    query, _ = QUERIES[row]
+    backwards = " ".join(reversed(query.split()))
+    for name, filters in FILTERS.items():
+        sessions = ["mine"] if filters else list(_SESSIONS)
+        wanted = sorted(
+            f"{session} {id}" for session in sessions for id in ("best", "weak0", "weak1", "weak2", "weak3")
+        )
+        assert await found(keep, query, **filters) == wanted, name
+        assert await found(keep, backwards.upper(), **filters) == wanted, name
+        assert await found(keep, f"{query} absent", **filters) == [], name
+    own = keep.for_user("u1")
+    assert await found(own, query) == await found(keep, query, user_id="u1")
+    assert await found(own, query, agent_name="a2") == await found(own, query, user_id="u2") == []
+
+
 class SearchNarrowed:
     @proves("SRCH-1", "ISO-1")
     @pytest.mark.parametrize("row", QUERIES)
     async def test_each_query_means_the_same_under_each_filter(self, database: Database, keep: Keep, row: str) -> None:
         if await searches(database, keep):
-            query, without = QUERIES[row]
-            await _store(keep, query, without)
-            await _store(keep.for_tenant("other"), query, without)
-            backwards = " ".join(reversed(query.split()))
-            for name, filters in FILTERS.items():
-                sessions = ["mine"] if filters else list(_SESSIONS)
-                wanted = sorted(
-                    f"{session} {id}" for session in sessions for id in ("best", "weak0", "weak1", "weak2", "weak3")
-                )
-                assert await found(keep, query, **filters) == wanted, name
-                assert await found(keep, backwards.upper(), **filters) == wanted, name
-                assert await found(keep, f"{query} absent", **filters) == [], name
-            own = keep.for_user("u1")
-            assert await found(own, query) == await found(keep, query, user_id="u1")
-            assert await found(own, query, agent_name="a2") == await found(own, query, user_id="u2") == []
+            await store_query(keep, row)
+            await means_the_same_under_each_filter(keep, row)
 
     @proves("SRCH-1")
     @pytest.mark.parametrize("row", ["two letters", "a word", "a third word", "a short third word"])
@@ -86,6 +119,27 @@ class SearchNarrowed:
                     hits = await keep.messages.search(query, limit=limit, **filters)
                     assert [hit.message.id for hit in hits] == [hit.message.id for hit in all_hits[:limit]], name
                     assert all(hit.message.id.endswith("best") for hit in hits[:best]), name
+
+    @proves("SRCH-1", "ISO-1")
+    @pytest.mark.parametrize("way", _HANDED_ON)
+    async def test_messages_are_found_under_the_user_and_agent_that_their_session_came_to(
+        self, database: Database, keep: Keep, twin: Keep, way: str
+    ) -> None:
+        """Also those that an adapter put elsewhere before, with what it then knew of their session."""
+        if await searches(database, keep):
+            with small_steps(database.enrolment.small_steps):
+                await keep.sessions.create("s", user_id="old", agent_name="old")
+                for number in range(7):
+                    await keep.messages.append("s", [said("needle", id=f"{number} {part}") for part in (1, 2)])
+                assert len(await found(keep, "needle", user_id="old", limit=100)) == 14
+                await _HANDED_ON[way](keep)
+                for view in (keep, twin):
+                    for name in ("user_id", "agent_name"):
+                        for value in ("old", "new"):
+                            filters = cast("Any", {name: value})
+                            kept = (await view.sessions.list(**filters)).items
+                            wanted = [message.id for each in kept for message in await log(view, each.id)]
+                            assert await found(view, "needle", limit=100, **filters) == sorted(wanted), (name, value)
 
     @proves("SRCH-1", "ISO-2")
     @pytest.mark.parametrize("word", ["q", "needle"])

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from agentkeep import Keep
 
-from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.clauses import proves, takes_long
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.machine import IDLE_TTL, Bench
@@ -39,6 +39,7 @@ class Step(NamedTuple):
 
 
 class Stateful:
+    @takes_long
     @proves("ORD-1", "ORD-5", "ORD-6", "IDEM-1", "IDEM-3", "CNT-1", "CNT-2", "SES-1", "SES-2", "SES-5", "SES-7")
     @proves("READ-2", "READ-4", "READ-5", "TTL-1", "TTL-3", "ISO-1", "ISO-2", "ISO-4", "FID-5")
     async def test_random_programs_agree_with_the_model(self, database: Database) -> None:

@@ -12,7 +12,7 @@ from agentkeep import Keep, OutcomeUnknown, Unavailable
 from agentkeep.keep import View
 from agentkeep.records import Scope, SessionQuery
 
-from agentkeep_conformance.clauses import needs_wire, proves
+from agentkeep_conformance.clauses import needs_wire, proves, takes_long
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.faults import bench_of, error_of
 from agentkeep_conformance.families.ttl import expired
@@ -68,6 +68,7 @@ class Steps:
         assert removed == [5, 1, 3, 3, 0]
         assert [session.id for session in (await keep.sessions.list()).items] == ["stays"]
 
+    @takes_long
     @proves("COST-3", "ORD-4")
     @pytest.mark.parametrize("through", ["same", "other"])
     @pytest.mark.parametrize("verb", REMOVALS)
@@ -99,6 +100,7 @@ class Steps:
             assert during >= 2, f"{during} appends landed while {removed} sessions went"
         assert written == list(range(4, 4 + len(written)))
 
+    @takes_long
     @proves("ERR-2", "COST-3", "FLT-2")
     @needs_wire
     @pytest.mark.parametrize("verb", ["delete_many", "sweep"])

@@ -7,11 +7,11 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from agentkeep import OutcomeUnknown, PersistenceError, Unavailable
+from agentkeep import OutcomeUnknown, PersistenceError, Unavailable, View
 
 from agentkeep_conformance.clauses import needs, needs_wire, proves
 from agentkeep_conformance.database import Database
-from agentkeep_conformance.families.faults import Bench, bench_of, error_of, news_travels
+from agentkeep_conformance.families.faults import Bench, bench_of, error_of, news_travels, within
 from agentkeep_conformance.operations import READS, WRITES, furnish, world_of
 from agentkeep_conformance.samples import Verb
 
@@ -39,7 +39,100 @@ WAITING: list[Verb] = [READS["messages.tail"], WRITES["touch"].run, WRITES["appe
 """Calls that wait for one another: for a connection, and appends perhaps for the one that is under way."""
 
 
+_AT_ONCE = 6
+"""So many calls that an adapter with a pool has several connections, which are idle afterwards."""
+_CONNECTING_SECONDS, _CONNECTING_TURNS = 0.5, 4
+"""For each answer, of which drivers need up to four to connect; a call is cancelled after each but the last of them."""
+_LATE = 1.25
+"""Of the timeout: after that no call may still succeed."""
+_MOMENT = 0.001
+"""A life that is over before the next call."""
+
+
+async def _watch(keep: View) -> None:
+    async for _message in keep.messages.watch("s", after_seq=0):
+        pass
+
+
 class Timeouts:
+    @proves("FLT-2", "FLT-5")
+    @needs_wire
+    @_needs_timeout
+    @needs("renews_silent_connections", "its driver has no way to ask for a new connection")
+    @pytest.mark.parametrize("name", ["get", "messages.tail", "list"])
+    async def test_many_connections_that_died_unheard_cost_a_read_one_silent_retry(
+        self, database: Database, name: str
+    ) -> None:
+        """A firewall forgets them all at once, so the second try may not take the next one of them."""
+        options = {option: 4 * seconds for option, seconds in database.enrolment.short_timeout.items()}
+        async with bench_of(database, **options) as bench:
+            victim, witness = await bench.furnished()
+            expected = await READS[name](witness)
+            await asyncio.gather(*(READS[name](victim) for _ in range(_AT_ONCE)))
+            bench.proxy.silence()
+            assert await READS[name](victim) == expected
+
+    @proves("FLT-5", "LIFE-2")
+    @needs_wire
+    @_needs_timeout
+    async def test_closing_ends_although_the_connections_died_unheard(self, database: Database) -> None:
+        async with bench_of(database, **database.enrolment.short_timeout) as bench:
+            victim, _ = await bench.furnished()
+            await asyncio.gather(*(READS["get"](victim) for _ in range(_AT_ONCE)))
+            bench.proxy.silence()
+            await within(bench.victim.close())
+
+    @proves("LIFE-2", "FLT-3")
+    @needs_wire
+    @pytest.mark.parametrize(
+        ("call", "is_cancelled"),
+        [
+            pytest.param(READS["get"], True, id="cancelled get"),
+            pytest.param(_watch, True, id="cancelled watch"),
+            pytest.param(_watch, False, id="watch"),
+        ],
+    )
+    async def test_closing_closes_what_is_being_connected(
+        self, database: Database, call: Verb, is_cancelled: bool
+    ) -> None:
+        """Nobody waits for that connection any more, and the event loop may end with `close`."""
+        async with bench_of(database) as bench:
+            victim, _ = await bench.furnished()
+            for turns in range(1, _CONNECTING_TURNS):
+                bench.proxy.cut()
+                await news_travels(bench.proxy)
+                bench.proxy.delay = _CONNECTING_SECONDS
+                running = asyncio.ensure_future(error_of(call(victim)))
+                await asyncio.sleep(turns * _CONNECTING_SECONDS)
+                if is_cancelled:
+                    running.cancel()
+                    await asyncio.wait({running})
+                await within(bench.victim.close())
+                await asyncio.sleep(_CONNECTING_SECONDS / 2)  # until the proxy heard of it: sooner than the next answer
+                assert not bench.proxy.links, f"{len(bench.proxy.links)} connections are open after {turns} answers"
+                await asyncio.wait({running})
+                bench.proxy.delay = 0
+                await bench.victim.open()
+                await victim.sessions.get("s")
+
+    @proves("LIFE-2", "FLT-3")
+    @needs_wire
+    async def test_opening_that_is_cancelled_leaves_no_connection(self, database: Database) -> None:
+        async with bench_of(database) as bench:
+            await bench.victim.close()
+            await news_travels(bench.proxy)
+            for turns in range(_CONNECTING_TURNS):
+                bench.proxy.delay = _CONNECTING_SECONDS
+                opening = asyncio.ensure_future(bench.victim.open())
+                await asyncio.sleep((turns + 0.5) * _CONNECTING_SECONDS)
+                opening.cancel()
+                await asyncio.wait({opening})
+                await within(bench.victim.close())
+                await asyncio.sleep(_CONNECTING_SECONDS / 2)
+                assert not bench.proxy.links, f"{len(bench.proxy.links)} connections are open after {turns} answers"
+                bench.proxy.delay = 0
+            await bench.victim.open()
+
     @proves("FLT-5", "ERR-2")
     @needs_wire
     @_needs_timeout
@@ -95,11 +188,46 @@ class Timeouts:
                 expected = await bench.expected(name)
                 victim, witness = await bench.furnished()
                 bench.proxy.delay = _HELD_SECONDS
-                error = await error_of(WRITES[name].run(victim))
+                error = await error_of(expected.run(victim))
                 bench.proxy.delay = 0
                 bench.proxy.cut()
                 assert error is not None
                 expected.check(await world_of(witness), error)
+
+    @proves("FLT-5")
+    @needs_wire
+    @_needs_timeout
+    @pytest.mark.parametrize("slow", [0.75, 0.45], ids=["two are too slow", "three are too slow"])
+    async def test_answers_that_are_slow_together_are_too_slow(self, database: Database, slow: float) -> None:
+        """Each answer alone comes in time: it takes that part of the timeout. All answers of a call share its time.
+
+        A read over a used connection may wait for half of the timeout before it takes another one, hence the second.
+        Sessions that have just expired make some calls ask more than once.
+        """
+        options = {option: 2 * seconds for option, seconds in database.enrolment.short_timeout.items()}
+        seconds = max(options.values())
+        calls: dict[str, Verb] = {**READS, **{name: write.run for name, write in WRITES.items()}}
+        async with bench_of(database, **options) as bench:
+
+            async def is_late(name: str, victim: View) -> bool:
+                started = monotonic()
+                error = await error_of(calls[name](victim))
+                return error is None and monotonic() - started > _LATE * seconds
+
+            late: list[str] = []
+            for start in range(0, len(calls), _AT_ONCE):
+                names = list(calls)[start : start + _AT_ONCE]
+                furnished = [await bench.furnished() for _ in names]
+                for _, witness in furnished:
+                    await witness.sessions.create("expired", user_id="u1", metadata={"k": 1}, ttl=_MOMENT)
+                bench.proxy.delay = slow * seconds
+                found = await asyncio.gather(
+                    *(is_late(name, victim) for name, (victim, _) in zip(names, furnished, strict=True))
+                )
+                bench.proxy.delay = 0
+                late += [name for name, was_late in zip(names, found, strict=True) if was_late]
+                await self._works(bench)
+            assert late == []
 
     @proves("FLT-5")
     @_needs_timeout

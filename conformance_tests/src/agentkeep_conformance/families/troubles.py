@@ -142,7 +142,7 @@ class Troubles:
                 expected = await expectation(bench.witness.for_tenant(f"expected {name}"), name)
                 victim, witness = await bench.furnished(name)
                 async with bench.trouble.during():
-                    error = await error_of(WRITES[name].run(victim))
+                    error = await error_of(expected.run(victim))
                 expected.check(await world_of(witness), error)
                 assert error is None or not name.startswith("append"), f"{name}: {error!r}"
 

@@ -14,7 +14,7 @@ from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.families.ttl import expired, filled_in_time
-from agentkeep_conformance.samples import numbered, said, whole
+from agentkeep_conformance.samples import numbered, restore_as, said, whole
 
 Birth = Callable[[View], Awaitable[Any]]
 
@@ -36,6 +36,14 @@ STALE: dict[str, Callable[[View, int], Awaitable[Any]]] = {
     "delete": lambda keep, version: keep.sessions.delete("s", expected_version=version),
 }
 """What a writer may do that still has a version of an earlier life."""
+
+
+COPIES: dict[str, Callable[[View, str], Awaitable[Any]]] = {
+    "a fork": lambda keep, new_id: keep.sessions.fork("s", new_id=new_id),
+    "a fork with an update": lambda keep, new_id: keep.sessions.fork("s", new_id=new_id, update={"title": "t"}),
+    "a restored session": lambda keep, new_id: restore_as(keep, keep, "s", new_id),
+}
+"""Ways by which the messages of session "s" get into another session."""
 
 
 class Versions:
@@ -156,3 +164,20 @@ class Versions:
             assert (last.version, last.last_seq, last.new) == (session.version, session.last_seq, 2)
         with pytest.raises(Conflict):
             await keep.messages.append("s", [said()], expected_version=last.version - 1)
+
+    @proves("SES-2", "SES-5", "IDEM-1")
+    @pytest.mark.parametrize("way", COPIES)
+    async def test_what_a_repetition_in_a_copy_returns_is_what_the_next_may_expect(
+        self, keep: Keep, twin: Keep, way: str
+    ) -> None:
+        """The copied messages are as old as the copy: the version that they had elsewhere is none of its versions."""
+        await keep.sessions.create("s")
+        for number in range(3):
+            await keep.messages.append("s", numbered(1, start=number + 1), update={"current_step": f"{number}"})
+        await COPIES[way](keep, "copy")
+        copy = await keep.sessions.get("copy")
+        for instance, count in ((keep, 1), (twin, 3)):
+            again = await instance.messages.append("copy", numbered(count))
+            assert (again.version, again.last_seq, again.new) == (copy.version, count, 0)
+        next = await twin.messages.append("copy", [said()], expected_version=again.version, expected_last_seq=3)
+        assert (next.version, next.last_seq, next.new) == (copy.version, 4, 1)

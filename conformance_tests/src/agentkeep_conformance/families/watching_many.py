@@ -11,7 +11,7 @@ import pytest
 from agentkeep import Keep, Message, SessionNotFound
 from agentkeep.keep import View
 
-from agentkeep_conformance.clauses import needs_wire, proves
+from agentkeep_conformance.clauses import needs_wire, proves, takes_long
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.watching import met_so_far, watches, watching
 from agentkeep_conformance.proxy import Proxy
@@ -116,6 +116,7 @@ class WatchingMany:
                     assert seqs(await met_so_far(met, 12)) == list(range(1, 13))
                     assert seqs(await met_so_far(other, 10)) == list(range(3, 13))
 
+    @takes_long
     @proves("WATCH-2")
     async def test_an_append_is_no_more_work_with_watchers_of_other_sessions(self, database: Database) -> None:
         adapter = database.unopened()

@@ -12,7 +12,7 @@ from agentkeep import Conflict, Keep, PersistenceAdapter
 from agentkeep.records import MessageRange, Scope
 from agentkeep.wrappers import Wrapper
 
-from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.clauses import proves, takes_long
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.operations import READS, WRITES, furnish, world_of
 from agentkeep_conformance.samples import FULL_SESSION, numbered, said, seqs, whole
@@ -27,6 +27,7 @@ WRAPPERS: dict[str, Callable[[PersistenceAdapter], PersistenceAdapter]] = {
 
 
 class Wrapped:
+    @takes_long
     @proves("WRAP-1")
     @pytest.mark.parametrize("wrapper", WRAPPERS)
     async def test_each_verb_does_the_same_through_a_wrapper(

@@ -8,8 +8,13 @@ from typing import Any
 
 from agentkeep import PersistenceAdapter
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import Pool, QueuePool
 
 from agentkeep_conformance.enrolment import OverClient
+
+
+def _taken(pool: Pool) -> Callable[[], int] | None:
+    return pool.checkedout if isinstance(pool, QueuePool) else None
 
 
 @asynccontextmanager
@@ -26,6 +31,6 @@ async def over_engine(
         return engine.pool is pool and answer.scalar_one() == 1
 
     try:
-        yield OverClient(adapter_of(engine), client_works)
+        yield OverClient(adapter_of(engine), client_works, _taken(pool))
     finally:
         await engine.dispose()

@@ -35,6 +35,20 @@ $$
 """A sequence counts on if the transaction is rolled back."""
 
 
+_WAIT = """
+CREATE FUNCTION {prefix}waits() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtext('{prefix}'));
+    RETURN NULL;
+END
+$$
+"""
+_WAIT_AT_COMMIT = """
+CREATE CONSTRAINT TRIGGER {prefix}waits AFTER INSERT OR UPDATE OR DELETE ON {table} DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION {prefix}waits()
+"""
+
+
 class PostgresTroubles(Enrolment):
     """For an enrolment on one PostgreSQL server whose URL is that of a superuser."""
 
@@ -55,6 +69,10 @@ class PostgresTroubles(Enrolment):
     @asynccontextmanager
     async def hold_writes(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
         yield Trouble(dsn, partial(_locked, dsn, namespace))
+
+    @asynccontextmanager
+    async def hold_commits(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
+        yield Trouble(dsn, partial(_uncommitted, dsn, namespace))
 
     @asynccontextmanager
     async def roll_back_once(self, dsn: str, namespace: str) -> AsyncGenerator[Trouble]:
@@ -174,3 +192,16 @@ async def _locked(dsn: str, namespace: str) -> AsyncGenerator[None]:
         await connection.execute(f"LOCK TABLE {tables} IN EXCLUSIVE MODE".encode())
         yield
         await connection.rollback()
+
+
+@asynccontextmanager
+async def _uncommitted(dsn: str, namespace: str) -> AsyncGenerator[None]:
+    """A deferred trigger runs when the transaction has done everything else."""
+    tables = await asyncio.to_thread(_tables, dsn, namespace)
+    triggers = [_WAIT_AT_COMMIT.format(prefix=namespace, table=table) for table in tables]
+    await _run(dsn, _WAIT.format(prefix=namespace), *triggers)
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [namespace])
+        yield
+        await connection.rollback()
+    await _run(dsn, f"DROP FUNCTION {namespace}waits CASCADE")
