@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+import psutil
 from agentkeep_conformance.servers import MONGO_STANDALONE, OPENSEARCH, POSTGRES, REDIS
 from agentkeep_conformance.servers.chosen import ChosenServer
 from agentkeep_conformance.servers.model import NotRun
@@ -34,6 +35,8 @@ class Backend(NamedTuple):
     remove: Callable[[str], None]
     size: Callable[[str], int]
     """Bytes that a namespace takes; of Redis all of the server."""
+    pids: tuple[int, ...] = ()
+    """Of the server's processes if we started them; those that they start themselves are left out."""
 
 
 def _nothing(namespace: str) -> None:
@@ -100,12 +103,19 @@ def _size_of_opensearch(namespace: str) -> int:
     )
 
 
-def is_there(server: ChosenServer) -> bool:
+def started(server: ChosenServer) -> tuple[int, ...] | None:
+    """The processes that we started for a server; None if it can't be had."""
+    before = _children()
     try:
-        return bool(server.dsn)
+        assert server.dsn
     except NotRun as reason:
         print(f"left out: {reason}", file=sys.stderr)
-        return False
+        return None
+    return tuple(_children() - before)
+
+
+def _children() -> set[int]:
+    return {child.pid for child in psutil.Process().children()}
 
 
 @contextmanager
@@ -116,19 +126,19 @@ def backends(names: list[str]) -> Generator[list[Backend]]:
         if "sqlite" in names:
             server = f"SQLite {sqlite3.sqlite_version}"
             found.append(Backend("sqlite", server, folder, _nothing, _nothing, _size_of_files(folder)))
-        if "redis" in names and is_there(REDIS):
+        if "redis" in names and (pids := started(REDIS)) is not None:
             server = f"Redis {REDIS.version()}"
-            found.append(Backend("redis", server, REDIS.dsn, _nothing, _empty_redis, _memory_of_redis))
-        if "postgres" in names and is_there(POSTGRES):
+            found.append(Backend("redis", server, REDIS.dsn, _nothing, _empty_redis, _memory_of_redis, pids))
+        if "postgres" in names and (pids := started(POSTGRES)) is not None:
             server = f"PostgreSQL {POSTGRES.version()}"
             make, drop = _postgres("CREATE SCHEMA {}"), _postgres("DROP SCHEMA {} CASCADE")
-            found.append(Backend("postgres", server, POSTGRES.dsn, make, drop, _postgres(_POSTGRES_SIZE)))
-        if "mongo" in names and is_there(MONGO_STANDALONE):
+            found.append(Backend("postgres", server, POSTGRES.dsn, make, drop, _postgres(_POSTGRES_SIZE), pids))
+        if "mongo" in names and (pids := started(MONGO_STANDALONE)) is not None:
             server = f"MongoDB {MONGO_STANDALONE.version()}, standalone"
             size = _collections_of_mongo(lambda database, name: int(database.command("collStats", name)["totalSize"]))
-            found.append(Backend("mongo", server, MONGO_STANDALONE.dsn, _nothing, _drop_mongo, size))
-        if "opensearch" in names and is_there(OPENSEARCH):
+            found.append(Backend("mongo", server, MONGO_STANDALONE.dsn, _nothing, _drop_mongo, size, pids))
+        if "opensearch" in names and (pids := started(OPENSEARCH)) is not None:
             server = f"OpenSearch {OPENSEARCH.version()}, one node"
             url = OPENSEARCH.dsn
-            found.append(Backend("opensearch", server, url, _nothing, _drop_opensearch, _size_of_opensearch))
+            found.append(Backend("opensearch", server, url, _nothing, _drop_opensearch, _size_of_opensearch, pids))
         yield found

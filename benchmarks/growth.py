@@ -1,7 +1,8 @@
 """How Agentkeep's calls cost in long sessions and among many. `run.py --growth` starts it; it prints one line of JSON.
 
-Latencies are medians in microseconds. `stored` is asked of the parent by a line "size", so that one process knows how
-each database counts its bytes.
+Latencies are medians in microseconds. All sizes are filled first, and then measured in turn, call by call: if a machine
+is slow for a while, it slows all of them. `stored` is asked of the parent by a line "size", so that one process knows
+how each database counts its bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import resource
 import sys
 import tempfile
 import tracemalloc
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -21,7 +23,7 @@ from typing import Any
 from agentkeep import Keep, NewMessage
 from agentkeep.transfer import import_files, open_file
 from candidate import fill
-from measure import latency
+from measure import Act, in_turn
 from ours import Agentkeep, make
 
 TEXT = "x" * 400
@@ -33,46 +35,54 @@ AT_ONCE = 64
 Found = dict[str, dict[str, float]]
 
 
+def by_size(sizes: list[int], rows: dict[str, dict[int, float]]) -> Found:
+    return {str(size): {name: row[size] for name, row in rows.items()} for size in sizes}
+
+
 async def by_length(candidate: Agentkeep, lengths: list[int], calls: int) -> Found:
-    """One session grows; what an append and a read of its end cost at each length."""
-    found: Found = {}
-    await candidate.create("long")
-    length = 0
-    for target in lengths:
-        await fill(candidate, "long", target - length, TEXT)
-        found[str(target)] = {
-            "append": await latency(calls, lambda: candidate.append("long", [TEXT])),
-            "last 50": await latency(calls, lambda: candidate.newest("long", 50)),
-        }
-        length = target + calls + max(1, calls // 10)
-    return found
+    """A session of each length: what an append and a read of its end cost."""
+    for length in lengths:
+        await candidate.create(f"long {length}")
+        await fill(candidate, f"long {length}", length, TEXT)
+    acts: dict[str, Callable[[int], Act]] = {
+        "append": lambda length: lambda: candidate.append(f"long {length}", [TEXT]),
+        "last 50": lambda length: lambda: candidate.newest(f"long {length}", 50),
+    }
+    rows = {name: await in_turn(calls, {length: act(length) for length in lengths}) for name, act in acts.items()}
+    return by_size(lengths, rows)
 
 
-async def by_sessions(keep: Keep, counts: list[int], calls: int) -> Found:
-    """The number of sessions grows, `SESSIONS_OF_A_USER` of each user; each kind of metadata has a tenth of them."""
-    found: Found = {}
+async def by_sessions(keeps: dict[int, Keep], calls: int) -> Found:
+    """So many sessions in each, `SESSIONS_OF_A_USER` of each user; each kind of metadata has a tenth of them."""
+    for count, keep in keeps.items():
+        await _create(keep, range(count))
     chosen = random.Random(1)
-    there = 0
-    for target in counts:
-        await _create(keep, range(there, target))
-        there = target
 
-        def any_id(most: int = target) -> str:
-            return f"s{chosen.randrange(most)}"
+    def any_id(most: int) -> str:
+        return f"s{chosen.randrange(most)}"
 
-        def any_user(most: int = target) -> str:
-            return f"u{chosen.randrange(most // SESSIONS_OF_A_USER)}"
+    def any_user(most: int) -> str:
+        return f"u{chosen.randrange(most // SESSIONS_OF_A_USER)}"
 
-        calls_of: dict[str, Callable[[], Awaitable[Any]]] = {
-            "get": lambda: keep.sessions.get(any_id()),
-            "append": lambda: keep.messages.append(any_id(), [NewMessage(role="user", content=TEXT)]),
-            "list 20 of a user": lambda: keep.sessions.list(user_id=any_user(), limit=20),
-            "list 20 of a kind": lambda: keep.sessions.list(metadata={"kind": f"k{chosen.randrange(KINDS)}"}, limit=20),
-            "list 20 of all": lambda: keep.sessions.list(limit=20),
-        }
-        for _ in range(2):  # the first pass meets a server that still merges and flushes what it was filled with
-            found[str(target)] = {name: await latency(calls, call) for name, call in calls_of.items()}
-    return found
+    def any_kind() -> dict[str, Any]:
+        return {"kind": f"k{chosen.randrange(KINDS)}"}
+
+    acts: dict[str, Callable[[Keep, int], Act]] = {
+        "get": lambda keep, most: lambda: keep.sessions.get(any_id(most)),
+        "append": lambda keep, most: lambda: keep.messages.append(any_id(most), [new_message()]),
+        "list 20 of a user": lambda keep, most: lambda: keep.sessions.list(user_id=any_user(most), limit=20),
+        "list 20 of a kind": lambda keep, _: lambda: keep.sessions.list(metadata=any_kind(), limit=20),
+        "list 20 of all": lambda keep, _: lambda: keep.sessions.list(limit=20),
+    }
+    rows: dict[str, dict[int, float]] = {}
+    for _ in range(2):  # the first pass meets a server that still merges and flushes what it was filled with
+        for name, act in acts.items():
+            rows[name] = await in_turn(calls, {count: act(keep, count) for count, keep in keeps.items()})
+    return by_size(list(keeps), rows)
+
+
+def new_message() -> NewMessage:
+    return NewMessage(role="user", content=TEXT)
 
 
 async def _create(keep: Keep, numbers: range) -> None:
@@ -102,11 +112,11 @@ async def imported(keep: Keep) -> float:
     return sessions * length / took
 
 
-async def iterated(keep: Keep) -> tuple[int, int]:
-    """Messages of the long session, and the peak of Python's memory while they are iterated."""
+async def iterated(keep: Keep, session: str) -> tuple[int, int]:
+    """Messages of a session, and the peak of Python's memory while they are iterated."""
     tracemalloc.start()
     count = 0
-    async for _ in keep.messages.iterate("long"):
+    async for _ in keep.messages.iterate(session):
         count += 1
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -118,21 +128,29 @@ def _size() -> int:
     return int(sys.stdin.readline())
 
 
-async def main(backend: str, url: str, namespace: str, lengths: str, counts: str, calls: str) -> None:
-    candidate = make(backend, url, namespace)
+async def main(backend: str, url: str, namespaces: str, lengths: str, counts: str, calls: str) -> None:
+    """`namespaces`: one for the long sessions, and one for each count."""
+    first, *others = json.loads(namespaces)
+    candidate = make(backend, url, first)
     await candidate.open()
     try:
         before = _size()
         found: dict[str, Any] = {"length": await by_length(candidate, json.loads(lengths), int(calls))}
         after = _size()
-        messages, peak = await iterated(candidate.keep)
-        found |= {"messages": messages, "stored": (after - before) / messages, "peak": peak}
+        stored = [await candidate.keep.messages.count(f"long {length}") for length in json.loads(lengths)]
+        messages, peak = await iterated(candidate.keep, f"long {json.loads(lengths)[-1]}")
+        found |= {"messages": messages, "stored": (after - before) / sum(stored), "peak": peak}
         found["imported"] = await imported(candidate.keep)
-        found["sessions"] = await by_sessions(candidate.keep, json.loads(counts), int(calls))
-        found["resident"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        print(json.dumps(found))
     finally:
         await candidate.close()
+    async with AsyncExitStack() as stack:
+        keeps = {
+            count: await stack.enter_async_context(make(backend, url, namespace).keep)
+            for count, namespace in zip(json.loads(counts), others, strict=True)
+        }
+        found["sessions"] = await by_sessions(keeps, int(calls))
+    found["resident"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -25,18 +25,26 @@ TAIL = 50
 LOAD = 1_000
 LENGTHS = (10, 1_000, 10_000)
 WRITERS = (1, 8, 32)
+Act = Callable[[], Awaitable[object]]
 SMOKE = ((10, 60), (1, 4))
 
 
-async def latency(calls: int, call: Callable[[], Awaitable[object]]) -> float:
-    for _ in range(max(1, calls // 10)):
-        await call()
-    took: list[float] = []
-    for _ in range(calls):
-        started = perf_counter()
-        await call()
-        took.append(perf_counter() - started)
-    return median(took) * 1e6
+async def latency(calls: int, call: Act) -> float:
+    """The median of the calls, in microseconds."""
+    return (await in_turn(calls, {0: call}))[0]
+
+
+async def in_turn(calls: int, acts: dict[int, Act]) -> dict[int, float]:
+    """Of each act the median of its calls, in microseconds. All take turns, call by call."""
+    took: dict[int, list[float]] = {name: [] for name in acts}
+    uncounted = max(1, calls // 10)
+    for turn in range(calls + uncounted):
+        for name, act in acts.items():
+            started = perf_counter()
+            await act()
+            if turn >= uncounted:
+                took[name].append(perf_counter() - started)
+    return {name: median(each) * 1e6 for name, each in took.items()}
 
 
 async def read(candidate: Candidate, session: str, limit: int) -> None:

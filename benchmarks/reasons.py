@@ -7,16 +7,20 @@ REASONS = {
         "The floor runs on the event loop's thread and blocks it while the disk flushes. Agentkeep writes in a thread "
         "of its own: two thread switches are 110 µs of an append (28 November 2026, this machine). The rest of an "
         "append is 1.33 times the floor: it writes 8.5 pages of the log, the floor 5.5, because a session stands in an "
-        "index for each filter and order of a listing (READ-5). With several writers one flush serves them all."
+        "index for each filter and order of a listing (READ-5). "
+        "In turns an append takes 1.2 ms of processor time, the floor's 0.5 (30 November 2026, a slow machine). "
+        "With several writers one flush serves them all."
     ),
     "redis": (
         "A read of messages is a script, because it also looks at the session's life (TTL-1, READ-1). Of 1,000 "
         "messages it took 1.6 to 1.9 ms of the server's processor time, the floor's LRANGE 0.14 to 0.18; the client "
         "took 3.9 ms and the floor's 3.0. Of 50 messages the script took 0.08 to 0.10 ms, the floor's LRANGE 0.004 "
-        "(29 November 2026, a busy machine)."
+        "(29 November 2026, a busy machine). In turns the load alone is above the aim."
     ),
     "postgres": (
-        "All figures beside the floor are within the aim. The search index stays in the append: a trial on an earlier "
+        "In turns all figures are within the aim (30 November 2026). Between two processes that run after each other a "
+        "ratio spread from 0.55 to 3.18 on that busy machine. "
+        "The search index stays in the append: a trial on an earlier "
         "edition found that it takes about 50 µs and 4 kB of the write-ahead log a message. Without it a turn would "
         "come nearer to the floor. But then each search reads what is not indexed yet (0.55 ms for 1,000 messages, 2.5 "
         "ms for 5,000), each append writes a row that names it, and something has to catch up (SRCH-1, COST-3). "

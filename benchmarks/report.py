@@ -24,6 +24,9 @@ FAULTS = ("lost", "doubled", "reordered", "refused")
 Round = dict[str, dict[str, float]]
 """What one round measured of each candidate."""
 
+InTurns = dict[str, dict[str, tuple[float, float, float]]]
+"""By measure and candidate: microseconds a call, elapsed, and of the client's and the server's processor time."""
+
 
 def ratios(rounds: list[Round], measure: str) -> list[float]:
     """Of each round, how many times as long as the floor takes. Of writers, how many times slower."""
@@ -55,6 +58,23 @@ def beside_the_floor(rounds: list[Round]) -> str:
         spread = f"{min(found):.2f} to {max(found):.2f}"
         rows.append([measure, f"{floor:,.0f} {unit}", f"{ours:,.0f} {unit}", f"{median(found):.2f}", spread])
     return _table(["", "floor", "Agentkeep", "ratio", "lowest and highest"], rows)
+
+
+def in_turns(found: InTurns) -> str:
+    """Without a server of ours, and of an embedded database, there is no account of a server."""
+    kinds = ["elapsed", "client's processor time", "server's processor time"]
+    if not any(spent[2] for both in found.values() for spent in both.values()):
+        kinds.pop()
+    rows = [
+        [measure, *(_compared(both[FLOOR][kind], both[OURS][kind]) for kind in range(len(kinds)))]
+        for measure, both in found.items()
+    ]
+    return _table(["in turns, µs a call", *kinds], rows)
+
+
+def _compared(floor: float, ours: float) -> str:
+    ratio = f" (×{ours / floor:.2f})" if floor else ""
+    return f"{floor:,.0f} → {ours:,.0f}{ratio}"
 
 
 def beside_peers(rounds: list[Round], versions: Mapping[str, str]) -> str:
@@ -131,6 +151,7 @@ def machine() -> str:
 
 def report(
     results: Mapping[Backend, list[Round]],
+    turns: Mapping[Backend, InTurns],
     grown: Mapping[Backend, dict[str, Any]],
     peers: Mapping[str, str],
     arguments: str,
@@ -142,11 +163,12 @@ def report(
         f"Written by `benchmarks/run.py {arguments}`: medians of {count} round(s). The ratio is Agentkeep to the floor "
         "in the same round, below 1 is faster than the floor; of writers it is the floor's throughput to Agentkeep's. "
         "After each run of writers the log was read: of the floor and of Agentkeep no message was lost, doubled, "
-        "reordered or refused. `floors.py` says what a floor does and does not do.",
+        'reordered or refused. `floors.py` says what a floor does and does not do. "In turns": the floor and Agentkeep '
+        "in one process, ten calls each. Processor times hardly change if the machine also does other things.",
         machine(),
     ]
     for backend, rounds in results.items():
-        parts += [f"## {backend.server}", beside_the_floor(rounds)]
+        parts += [f"## {backend.server}", beside_the_floor(rounds), in_turns(turns[backend])]
         if backend.name in REASONS:
             parts.append(REASONS[backend.name])
         parts.append("\n".join(f"![{name}]({name})" for name in plots(backend, rounds)))

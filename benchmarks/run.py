@@ -19,7 +19,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -28,11 +28,13 @@ import history
 from backends import Backend, backends
 from candidate import FLOOR, OURS
 from environments import PEERS, environment, version_of
-from report import FAULTS, Round, all_ratios, plots, report
+from report import FAULTS, InTurns, Round, all_ratios, plots, report
 
 HERE = Path(__file__).parent
 BACKENDS = ["sqlite", "redis", "postgres", "mongo", "opensearch"]
 CALLS_OF_PEERS = 20
+CALLS_IN_TURNS = 300
+"""So many that a server's processor time, which the system tells in steps of 10 ms, is right to some hundredths."""
 LONGEST = 300.0
 """Seconds of one candidate's process."""
 
@@ -74,8 +76,9 @@ def one_round(backend: Backend, calls: int, peers: dict[str, str]) -> Round:
 
 def grown(backend: Backend, lengths: list[int], counts: list[int], calls: int) -> dict[str, Any]:
     """What `growth.py` found."""
-    with namespace_of(backend) as namespace:
-        command = [sys.executable, str(HERE / "growth.py"), backend.name, backend.url, namespace]
+    with ExitStack() as stack:
+        namespaces = [stack.enter_context(namespace_of(backend)) for _ in range(1 + len(counts))]
+        command = [sys.executable, str(HERE / "growth.py"), backend.name, backend.url, json.dumps(namespaces)]
         command += [json.dumps(lengths), json.dumps(counts), str(calls)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603
             assert child.stdin is not None
@@ -83,12 +86,22 @@ def grown(backend: Backend, lengths: list[int], counts: list[int], calls: int) -
             last = ""
             for line in child.stdout:
                 if line == "size\n":
-                    child.stdin.write(f"{backend.size(namespace)}\n")
+                    child.stdin.write(f"{backend.size(namespaces[0])}\n")
                     child.stdin.flush()
                 last = line
         if child.returncode:
             raise SystemExit(f"the growth of {backend.server} was not measured")
         return json.loads(last)
+
+
+def in_turns(backend: Backend, calls: int) -> InTurns:
+    """What `processor.py` found."""
+    with ExitStack() as stack:
+        namespaces = [stack.enter_context(namespace_of(backend)) for _ in (FLOOR, OURS)]
+        command = [sys.executable, str(HERE / "processor.py"), backend.name, backend.url, json.dumps(namespaces)]
+        command += [str(calls), json.dumps(backend.pids)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        return json.loads(done.stdout.splitlines()[-1])
 
 
 def arguments() -> argparse.Namespace:
@@ -119,13 +132,14 @@ def main() -> int:
             for backend, done in results.items():
                 print(f"round {number + 1} of {rounds}: {backend.server}", file=sys.stderr)
                 done.append(one_round(backend, calls, peers if number == 0 else {}))
+        turns = {backend: in_turns(backend, calls if options.smoke else CALLS_IN_TURNS) for backend in found}
         large: dict[Backend, dict[str, Any]] = {}
         for backend in found if options.growth else []:
             print(f"growth: {backend.server}", file=sys.stderr)
             large[backend] = grown(backend, options.lengths, options.sessions, calls)
     options.out.mkdir(parents=True, exist_ok=True)
     versions = {name: version_of(name) for name in names}
-    (options.out / "RESULTS.md").write_text(report(results, large, versions, " ".join(sys.argv[1:])))
+    (options.out / "RESULTS.md").write_text(report(results, turns, large, versions, " ".join(sys.argv[1:])))
     for backend, done in results.items():
         for name, text in plots(backend, done).items():
             (options.out / name).write_text(text)

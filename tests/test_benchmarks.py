@@ -19,7 +19,7 @@ def test_a_smoke_run_writes_a_row_of_each_measure_and_the_plots(tmp_path: Path) 
     text = (tmp_path / "RESULTS.md").read_text()
     rows = [line.split(" | ")[0].removeprefix("| ") for line in text.splitlines() if line.startswith("| ")]
     measures = ["append", "turn of 4", "last 50", "request", "load 1,000", "list 20 sessions"]
-    assert rows[2:] == [*measures, "writers 1", "writers 4"]
+    assert rows[2:] == [*measures, "writers 1", "writers 4", "in turns, µs a call", "---", *measures]
     for name in ("sqlite-length.svg", "sqlite-writers.svg"):
         drawn = ElementTree.parse(tmp_path / name).getroot()  # noqa: S314 - our own file
         assert len(drawn.findall("{*}path")) > 2
