@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from enum import Enum
+from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
@@ -18,6 +19,29 @@ class When(Enum):
 
     WAITING = "while the call waits"
     ARRIVING = "together with what the call waits for"
+
+
+class Stepping(Generic[T]):
+    """Awaits a coroutine, and calls `reached` with what it waits for each time it gives way to the event loop."""
+
+    def __init__(self, call: Awaitable[T], reached: Callable[[Any], None]) -> None:
+        self._call = call
+        self._reached = reached
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        steps = self._call.__await__()
+        try:
+            waiting = next(steps)
+            while True:
+                self._reached(waiting)
+                try:
+                    arrived = yield waiting
+                except BaseException as error:
+                    waiting = steps.throw(error)
+                else:
+                    waiting = steps.send(arrived)
+        except StopIteration as done:
+            return done.value
 
 
 class CancelledAt(Generic[T]):
@@ -35,23 +59,12 @@ class CancelledAt(Generic[T]):
     def __await__(self) -> Generator[Any, Any, T]:
         task = asyncio.current_task()
         assert task is not None, "nothing to cancel outside a task"
-        steps = self._call.__await__()
-        try:
-            waiting = next(steps)
-            while True:
-                self.awaits += 1
-                if self.awaits == self._at:
-                    self._cancel(task, waiting)
-                try:
-                    arrived = yield waiting
-                except BaseException as error:
-                    waiting = steps.throw(error)
-                else:
-                    waiting = steps.send(arrived)
-        except StopIteration as done:
-            return done.value
+        return Stepping(self._call, partial(self._reached, task)).__await__()
 
-    def _cancel(self, task: asyncio.Task[Any], waiting: Any) -> None:
+    def _reached(self, task: asyncio.Task[Any], waiting: Any) -> None:
+        self.awaits += 1
+        if self.awaits != self._at:
+            return
         if self._when is When.ARRIVING and isinstance(waiting, asyncio.Future):
             cast("asyncio.Future[Any]", waiting).add_done_callback(lambda _: task.cancel())
         else:
@@ -74,9 +87,13 @@ async def was_cancelled(call: Coroutine[Any, Any, Any], at: int, when: When) -> 
     async def run() -> None:
         await CancelledAt(call, at, when)
 
-    task = asyncio.create_task(run())
+    return await ends_cancelled(asyncio.create_task(run()), f"at await {at} {when.value}")
+
+
+async def ends_cancelled(task: asyncio.Task[Any], cancelled: str) -> bool:
+    """Wait for a task that is cancelled meanwhile; False if it was done before."""
     _, waiting = await asyncio.wait([task], timeout=_PATIENCE)
-    assert not waiting, f"cancelled at await {at} {when.value}, the call never ended"
+    assert not waiting, f"cancelled {cancelled}, the call never ended"
     if task.cancelled():
         return True
     task.result()

@@ -13,7 +13,8 @@ import pytest
 import trio
 from agentkeep import Keep, PersistenceAdapter, PersistenceError, sync
 
-from agentkeep_conformance.cancelling import When, awaits_of, was_cancelled
+from agentkeep_conformance.cancelling import When, was_cancelled
+from agentkeep_conformance.cancelling_elsewhere import CutWithin
 from agentkeep_conformance.clauses import needs, needs_two_loops, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.delegating import Delegating
@@ -115,14 +116,21 @@ class Loops:
     @proves("LIFE-3", "FLT-3", "ORD-6")
     @pytest.mark.parametrize("name", ["append a turn", "update", "delete", "fork"])
     async def test_a_write_cancelled_from_another_loop_is_done_or_not(self, database: Database, name: str) -> None:
-        async with Keep(database.unopened(), own_loop=True) as own:
+        """While the caller waits, and at each await of the verbs on the keep's own loop."""
+        cut = CutWithin(database.unopened())
+        async with Keep(cut, own_loop=True) as own:
             expected = await expectation(own.for_tenant("undisturbed"), name)
             await furnish(own.for_tenant("counted"))
-            awaits = await awaits_of(awaited(WRITES[name].run(own.for_tenant("counted"))))
-            for at, when in [(at, when) for at in range(1, awaits + 2) for when in When]:
-                view = own.for_tenant(f"{at}-{when.name}")
+            await cut.run(awaited(WRITES[name].run(own.for_tenant("counted"))))
+            for at in range(1, cut.awaits + 2):
+                view = own.for_tenant(f"{at}")
                 await furnish(view)
-                await was_cancelled(awaited(WRITES[name].run(view)), at, when)
+                await cut.run(awaited(WRITES[name].run(view)), at=at)
+                expected.is_before_or_after(await world_of(view))
+            for when in When:
+                view = own.for_tenant(when.name)
+                await furnish(view)
+                await was_cancelled(awaited(WRITES[name].run(view)), 1, when)
                 expected.is_before_or_after(await world_of(view))
 
     @proves("LIFE-3", "WATCH-1")
