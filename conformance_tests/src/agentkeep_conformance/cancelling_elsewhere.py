@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from inspect import isawaitable
+from inspect import iscoroutinefunction
 from typing import Any, cast
 
 from agentkeep import MessageRepository, PersistenceAdapter, SessionRepository
 from agentkeep.wrappers import Wrapper
 
 from agentkeep_conformance.cancelling import Stepping, ends_cancelled
-from agentkeep_conformance.elsewhere import awaited
 from agentkeep_conformance.samples import PATIENCE_SECONDS
 
 _TURNS = 5
@@ -34,11 +33,11 @@ class CutWithin(Wrapper):
 
     @property
     def sessions(self) -> SessionRepository:
-        return cast("SessionRepository", _Stepped(self, self.inner.sessions))
+        return cast("SessionRepository", _Stepped(self, SessionRepository, self.inner.sessions))
 
     @property
     def messages(self) -> MessageRepository:
-        return cast("MessageRepository", _Stepped(self, self.inner.messages))
+        return cast("MessageRepository", _Stepped(self, MessageRepository, self.inner.messages))
 
     async def run(self, call: Coroutine[Any, Any, Any], *, at: int = 0) -> None:
         """Run a call in a task of its own, and cancel it at await number `at` of its verbs, from 1; 0 cancels nothing.
@@ -64,15 +63,17 @@ class CutWithin(Wrapper):
 
 
 class _Stepped:
-    def __init__(self, cut: CutWithin, inner: SessionRepository | MessageRepository) -> None:
+    def __init__(self, cut: CutWithin, protocol: type, inner: SessionRepository | MessageRepository) -> None:
         self._cut = cut
+        self._protocol = protocol
         self._inner = inner
 
     def __getattr__(self, name: str) -> Any:
         verb = getattr(self._inner, name)
+        if not iscoroutinefunction(getattr(self._protocol, name, None)):
+            return verb
 
-        def stepped(*args: Any, **named: Any) -> Any:
-            result = verb(*args, **named)
-            return awaited(Stepping(result, self._cut.reached)) if isawaitable(result) else result
+        async def stepped(*args: Any, **named: Any) -> Any:
+            return await Stepping(verb(*args, **named), self._cut.reached)
 
         return stepped
