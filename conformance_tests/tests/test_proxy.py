@@ -142,7 +142,7 @@ async def test_cut_breaks_an_idle_connection() -> None:
 
 async def test_a_delay_delays_and_loses_nothing() -> None:
     async with echo_behind_proxy() as (_, proxy):
-        proxy.delay = 0.02
+        proxy.slow(0.02)
         assert await ask(proxy, b"one\n", b"two\n") == b"ONE\nTWO\n"
 
 

@@ -18,6 +18,9 @@ class TestMemory(AdapterConformance):
         for key, entry in MemoryAdapter(f"{dsn}{namespace}").snapshot().items():
             yield repr((key, entry)).encode()
 
+    async def records(self, dsn: str, namespace: str) -> int:
+        return len(MemoryAdapter(f"{dsn}{namespace}").snapshot())
+
 
 class TestMemoryWrapped(TestMemory):
     everyday, one_in = False, 8

@@ -91,10 +91,10 @@ async def test_connections_that_fell_silent_while_idle_cost_a_read_no_error(data
             stalled = proxy.arm(Fault.STALL_REQUEST)
             assert await keep.sessions.get(session.id) == session
             assert stalled.struck.is_set()
-            proxy.delay = 2
+            proxy.slow(2)
             with pytest.raises(Unavailable):
                 await keep.sessions.get(session.id)
-            proxy.delay = 0
+            proxy.slow()
 
 
 async def test_no_connection_waits_in_a_transaction(database: Database) -> None:

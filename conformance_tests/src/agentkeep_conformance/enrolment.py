@@ -140,8 +140,16 @@ class Enrolment:
         """
         return None
 
+    async def records(self, dsn: str, namespace: str) -> int | None:
+        """How many rows, documents or keys the database holds for the namespace, read without the adapter.
+
+        What describes the schema is not counted, nor what the database itself keeps for an index.
+        None: no test can show that a removed session leaves no record without a text.
+        """
+        return None
+
     async def settle(self, dsn: str, namespace: str) -> None:
-        """Do now what the database does by itself after a while, such as to empty its write-ahead log.
+        """Do now what happens by itself after a while: the database empties its write-ahead log, leftovers grow old.
 
         It comes before a scan for what was cut off or replaced. Of what was deleted, redacted or swept nothing may be
         left before that either (SES-6, TTL-2).

@@ -57,19 +57,22 @@ class Bench(NamedTuple):
     """The adapters' own, if they take one; a program moves it. Else the server's clock counts."""
     met: Counter[tuple[str, str, str]]
     """How often the programs met each verb with each option and outcome."""
+    tenants: list[str]
+    """Those of all programs so far."""
 
 
 class ComparingMachine:
     """The bench, an empty model, and two tenants that nobody used before."""
 
     def __init__(self, bench: Bench) -> None:
-        self.loop, self.keeps, self.clock, self.met = bench
+        self.loop, self.keeps, self.clock, self.met, tenants = bench
         self.model = Model(self.clock)
         self.walks: list[Walk] = []
         self.appends: list[tuple[str, list[NewMessage], dict[str, Any]]] = []
         self.tick = timedelta(milliseconds=1)
         number = next(_numbers)
         self.tenants = [f"t{number}", f"T{number}"]
+        tenants += self.tenants
 
     def pair(self, view: tuple[int, int, str | None]) -> Pair:
         instance, tenant, user = view

@@ -62,8 +62,7 @@ class Proxy:
         self._links: set[_Link] = set()
         self._refusing = False
         self._plan: Plan | None = None
-        self.delay = 0.0
-        """Seconds before each packet of an answer goes on."""
+        self.delays: tuple[float, ...] = ()
         self.traffic = Traffic()
         self.released = asyncio.Event()
         """Set when what is stalled now may go on."""
@@ -106,6 +105,15 @@ class Proxy:
         self._refusing = False
         self.released.set()
         self.released = asyncio.Event()
+
+    def slow(self, *seconds: float) -> None:
+        """From now on each connection's next packet to the client waits so long, and the one after it the second time.
+
+        The last time is for all packets after it. Without any, answers are quick again.
+        """
+        self.delays = seconds
+        for link in self._links:
+            link.delayed = 0
 
     def silence(self) -> None:
         """The connections that there are died, and nobody heard: what is sent on them waits for the next `restore`."""
@@ -185,6 +193,8 @@ class _Link:
         self._server_spoke_last = True
         self._due: Plan | None = None
         self.is_silent = False
+        self.delayed = 0
+        """Packets of answers that had to wait since the last `slow`."""
         self.stop = asyncio.Event()
         self.ended = asyncio.Event()
 
@@ -232,8 +242,9 @@ class _Link:
                 self._proxy.traffic.received += len(packet)
                 if self._due is not None and not await self._reply_goes_on(self._due, packet):
                     return
-                if self._proxy.delay:
-                    await asyncio.sleep(self._proxy.delay)
+                if delays := self._proxy.delays[self.delayed :] or self._proxy.delays[-1:]:
+                    self.delayed += 1
+                    await asyncio.sleep(delays[0])
                 self._to_client.write(packet)
                 await self._to_client.drain()
 

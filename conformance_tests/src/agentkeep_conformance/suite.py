@@ -47,6 +47,7 @@ from agentkeep_conformance.families.interleaved_searches import InterleavedSearc
 from agentkeep_conformance.families.interleaving import Interleaving
 from agentkeep_conformance.families.isolation import Isolation
 from agentkeep_conformance.families.known_sessions import KnownSessions
+from agentkeep_conformance.families.late_writes import LateWrites
 from agentkeep_conformance.families.lifecycle import LifeCycle
 from agentkeep_conformance.families.listing_costs import ListingCosts
 from agentkeep_conformance.families.lookups import Lookups, Redactions
@@ -132,6 +133,7 @@ class AdapterConformance(
     HeldRaces,
     HeldWrites,
     HeldCommits,
+    LateWrites,
     KnownSessions,
     CapabilitiesDeclared,
     Declarations,

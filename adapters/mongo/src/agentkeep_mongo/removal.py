@@ -55,7 +55,8 @@ class Removal:
         await self._client.read(lambda to: to.search.delete_many(ranges))
         await self._client.read(lambda to: to.staged.delete_many({"_id": {"$in": [life.id for life in lives]}}))
         for session in found:
-            if session["is_moving"]:  # its mover may insert after this, and be killed: a sweep looks again
+            # who moves or edits it may insert after this, and be killed: a sweep looks again
+            if session["is_moving"] or session.get("edits"):
                 await self._mover.stage(Life(session["_id"], session["life"]), [], [])
         # by life, because the id may belong to a new session by now
         same = [{"_id": session["_id"], "life": session["life"]} for session in found]

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 
 from agentkeep.errors import OutcomeUnknown, PersistenceError
 from agentkeep.records import Scope, SessionQuery
-from msgspec.structs import replace
 
 from agentkeep_opensearch.commit import Lost, Store
 from agentkeep_opensearch.documents import Loaded
@@ -59,7 +58,6 @@ class Remover:
             dead = found if found.session.is_dead else await self._store.bury(found)
         except Lost:
             return False
-        dead = dead._replace(session=replace(dead.session, pending=found.session.pending))
         self._notifier.notify((dead.session.tenant, dead.session.record.id))
         return await self.remove(dead) or not found.session.is_dead
 

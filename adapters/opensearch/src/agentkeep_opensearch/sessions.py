@@ -205,7 +205,7 @@ class OpenSearchSessions:
             check_version(living.session, expected_version)
             dead = await self._store.bury(living)
             self._notifier.notify((scope.tenant, session_id))
-            await self._remover.remove(dead._replace(session=replace(dead.session, pending=living.session.pending)))
+            await self._remover.remove(dead)
             return True
 
         with self._client.call():

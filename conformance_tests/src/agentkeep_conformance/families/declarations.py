@@ -31,11 +31,11 @@ class Declarations:
             health = await victim.health()
             version = database.enrolment.server.version()
             assert any(number in health.server for number in _NUMBER.findall(version)), f"the server is {version}"
-            bench.proxy.delay = _DELAY
+            bench.proxy.slow(_DELAY)
             started = perf_counter()
             slow = await victim.health()
             took = timedelta(seconds=perf_counter() - started)
-            bench.proxy.delay = 0
+            bench.proxy.slow()
             assert timedelta(seconds=_DELAY) <= slow.latency <= took
             bench.proxy.refuse()
             with pytest.raises(Unavailable):

@@ -32,10 +32,13 @@ class Bench:
         self.proxy = proxy
         self.victim = victim
         self._witness = witness
+        self.tenants: list[str] = []
+        """Those that were furnished."""
 
     async def furnished(self) -> tuple[View, View]:
         """The victim and the witness in a tenant of its own, with data in it and a connection that was used."""
         tenant = f"t{next(_TENANTS)}"
+        self.tenants.append(tenant)
         victim, witness = self.victim.for_tenant(tenant), self._witness.for_tenant(tenant)
         await furnish(witness)
         await within(victim.sessions.get("s"))

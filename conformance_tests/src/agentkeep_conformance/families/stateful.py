@@ -17,6 +17,7 @@ from agentkeep import Keep
 from agentkeep_conformance.clauses import proves, takes_long
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
+from agentkeep_conformance.leftovers import leaves_no_record
 from agentkeep_conformance.machine import IDLE_TTL, Bench
 from agentkeep_conformance.programs import Draw, Drawn
 from agentkeep_conformance.rules import STEPS, Programs
@@ -41,26 +42,30 @@ class Step(NamedTuple):
 class Stateful:
     @takes_long
     @proves("ORD-1", "ORD-5", "ORD-6", "IDEM-1", "IDEM-3", "CNT-1", "CNT-2", "SES-1", "SES-2", "SES-5", "SES-7")
-    @proves("READ-2", "READ-4", "READ-5", "TTL-1", "TTL-3", "ISO-1", "ISO-2", "ISO-4", "FID-5")
+    @proves("READ-2", "READ-4", "READ-5", "TTL-1", "TTL-3", "SES-6", "ISO-1", "ISO-2", "ISO-4", "FID-5")
     async def test_random_programs_agree_with_the_model(self, database: Database) -> None:
         for number in range(rounds_of(database, 1)):
             await asyncio.to_thread(run_programs, database.other_namespace(), database.seed + number)
 
 
 def run_programs(database: Database, seed: int) -> Counter[tuple[str, str, str]]:
-    """Run the programs of a seed in a thread and event loop of their own. Returns what they met."""
+    """Run the programs of a seed in a thread and event loop of their own. Returns what they met.
+
+    Then all their sessions go, and every record with them (SES-6).
+    """
     clock = None if database.unopened().capabilities.server_clock else HandClock()
     options: dict[str, Any] = {} if clock is None else {"clock": clock}
     small = database.enrolment.small_steps
     with asyncio.Runner() as loop:
         keeps = (Keep(database.unopened(**options)), Keep(database.unopened(**options), idle_ttl=IDLE_TTL))
-        bench = Bench(loop, keeps, clock, Counter())
+        bench = Bench(loop, keeps, clock, Counter(), [])
         try:
             for keep in keeps:
                 loop.run(keep.open())
             for number in range(_PROGRAMS):
                 with small_steps(small) if number % _SMALL == 0 else nullcontext():
                     check(bench, program(Random(f"{seed}.{number}")))
+            loop.run(leaves_no_record(database, keeps[0], bench.tenants))
         finally:
             for keep in keeps:
                 loop.run(keep.close())

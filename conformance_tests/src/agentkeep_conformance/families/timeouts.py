@@ -43,6 +43,12 @@ _AT_ONCE = 6
 """So many calls that an adapter with a pool has several connections, which are idle afterwards."""
 _CONNECTING_SECONDS, _CONNECTING_TURNS = 0.5, 4
 """For each answer, of which drivers need up to four to connect; a call is cancelled after each but the last of them."""
+_SLOW = {
+    "two are too slow": [0.75],
+    "three are too slow": [0.45],
+    "a write after a read is too slow": [0.45, 0.9],
+}
+"""Parts of the timeout. A read over a used connection may wait for half of it before it takes another connection."""
 _LATE = 1.25
 """Of the timeout: after that no call may still succeed."""
 _MOMENT = 0.001
@@ -101,7 +107,7 @@ class Timeouts:
             for turns in range(1, _CONNECTING_TURNS):
                 bench.proxy.cut()
                 await news_travels(bench.proxy)
-                bench.proxy.delay = _CONNECTING_SECONDS
+                bench.proxy.slow(_CONNECTING_SECONDS)
                 running = asyncio.ensure_future(error_of(call(victim)))
                 await asyncio.sleep(turns * _CONNECTING_SECONDS)
                 if is_cancelled:
@@ -111,7 +117,7 @@ class Timeouts:
                 await asyncio.sleep(_CONNECTING_SECONDS / 2)  # until the proxy heard of it: sooner than the next answer
                 assert not bench.proxy.links, f"{len(bench.proxy.links)} connections are open after {turns} answers"
                 await asyncio.wait({running})
-                bench.proxy.delay = 0
+                bench.proxy.slow()
                 await bench.victim.open()
                 await victim.sessions.get("s")
 
@@ -122,7 +128,7 @@ class Timeouts:
             await bench.victim.close()
             await news_travels(bench.proxy)
             for turns in range(_CONNECTING_TURNS):
-                bench.proxy.delay = _CONNECTING_SECONDS
+                bench.proxy.slow(_CONNECTING_SECONDS)
                 opening = asyncio.ensure_future(bench.victim.open())
                 await asyncio.sleep((turns + 0.5) * _CONNECTING_SECONDS)
                 opening.cancel()
@@ -130,7 +136,7 @@ class Timeouts:
                 await within(bench.victim.close())
                 await asyncio.sleep(_CONNECTING_SECONDS / 2)
                 assert not bench.proxy.links, f"{len(bench.proxy.links)} connections are open after {turns} answers"
-                bench.proxy.delay = 0
+                bench.proxy.slow()
             await bench.victim.open()
 
     @proves("FLT-5", "ERR-2")
@@ -144,11 +150,11 @@ class Timeouts:
                 if connection == "new":
                     bench.proxy.cut()
                     await news_travels(bench.proxy)
-                bench.proxy.delay = _HELD_SECONDS
+                bench.proxy.slow(_HELD_SECONDS)
                 started = monotonic()
                 error = await error_of(call(victim))
                 took = monotonic() - started
-                bench.proxy.delay = 0
+                bench.proxy.slow()
                 bench.proxy.cut()  # what is held would be held on
                 assert isinstance(error, Unavailable | OutcomeUnknown), f"{name}: {error!r}"
                 assert took < _BOUND_SECONDS, f"{name} took {took:.1f} s"
@@ -162,7 +168,7 @@ class Timeouts:
         options = {**database.enrolment.one_connection, **database.enrolment.short_timeout}
         async with bench_of(database, **options) as bench:
             victim, witness = await bench.furnished()
-            bench.proxy.delay = _HELD_SECONDS
+            bench.proxy.slow(_HELD_SECONDS)
 
             async def timed(number: int) -> tuple[float, PersistenceError | None]:
                 started = monotonic()
@@ -170,7 +176,7 @@ class Timeouts:
                 return monotonic() - started, error
 
             outcomes = await asyncio.gather(*(timed(number) for number in range(_CALLERS)))
-            bench.proxy.delay = 0
+            bench.proxy.slow()
             bench.proxy.cut()
             assert max(took for took, _ in outcomes) < _BOUND_SECONDS, outcomes
             for _, error in outcomes:
@@ -187,9 +193,9 @@ class Timeouts:
             for name in ("append a batch", "append a turn", "update", "create"):
                 expected = await bench.expected(name)
                 victim, witness = await bench.furnished()
-                bench.proxy.delay = _HELD_SECONDS
+                bench.proxy.slow(_HELD_SECONDS)
                 error = await error_of(expected.run(victim))
-                bench.proxy.delay = 0
+                bench.proxy.slow()
                 bench.proxy.cut()
                 assert error is not None
                 expected.check(await world_of(witness), error)
@@ -197,11 +203,10 @@ class Timeouts:
     @proves("FLT-5")
     @needs_wire
     @_needs_timeout
-    @pytest.mark.parametrize("slow", [0.75, 0.45], ids=["two are too slow", "three are too slow"])
-    async def test_answers_that_are_slow_together_are_too_slow(self, database: Database, slow: float) -> None:
+    @pytest.mark.parametrize("slow", _SLOW.values(), ids=_SLOW)
+    async def test_answers_that_are_slow_together_are_too_slow(self, database: Database, slow: list[float]) -> None:
         """Each answer alone comes in time: it takes that part of the timeout. All answers of a call share its time.
 
-        A read over a used connection may wait for half of the timeout before it takes another one, hence the second.
         Sessions that have just expired make some calls ask more than once.
         """
         options = {option: 2 * seconds for option, seconds in database.enrolment.short_timeout.items()}
@@ -220,11 +225,11 @@ class Timeouts:
                 furnished = [await bench.furnished() for _ in names]
                 for _, witness in furnished:
                     await witness.sessions.create("expired", user_id="u1", metadata={"k": 1}, ttl=_MOMENT)
-                bench.proxy.delay = slow * seconds
+                bench.proxy.slow(*(part * seconds for part in slow))
                 found = await asyncio.gather(
                     *(is_late(name, victim) for name, (victim, _) in zip(names, furnished, strict=True))
                 )
-                bench.proxy.delay = 0
+                bench.proxy.slow()
                 late += [name for name, was_late in zip(names, found, strict=True) if was_late]
                 await self._works(bench)
             assert late == []

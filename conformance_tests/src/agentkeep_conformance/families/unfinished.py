@@ -19,18 +19,19 @@ from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.families.faults import CUTS, bench_of, error_of
 from agentkeep_conformance.families.ttl import expired
+from agentkeep_conformance.leftovers import leaves_no_record
 from agentkeep_conformance.proxy import Fault
 from agentkeep_conformance.racing import outcomes
 from agentkeep_conformance.samples import ids, log, said
 from agentkeep_conformance.small_steps import small_steps
 
 _MESSAGES = 14
-_NEVER = 1_000_000
+NEVER = 1_000_000
 """The number of a round trip that no write comes to."""
 Write = Callable[[View, str], Awaitable[Any]]
 """To a session whose messages m1 to m14 hold its id."""
 
-_WRITES: dict[str, Write] = {
+WRITES: dict[str, Write] = {
     "truncate": lambda keep, word: keep.messages.truncate(word, after_seq=5),
     "trim": lambda keep, word: keep.messages.trim(word, keep_last=5),
     "pop": lambda keep, word: keep.messages.pop(word),
@@ -51,7 +52,7 @@ async def _expire(keep: View, word: str) -> None:
     await expired(keep, word)
 
 
-_REMOVALS: dict[str, Write] = {
+REMOVALS: dict[str, Write] = {
     "delete": lambda keep, word: keep.sessions.delete(word),
     "delete_many": lambda keep, word: keep.sessions.delete_many(status="active"),
     "sweep": _expire,
@@ -60,26 +61,28 @@ _REMOVALS: dict[str, Write] = {
 
 
 class Unfinished:
+    """At the end of each test all sessions go, and no record may be left of them."""
+
     @proves("FLT-1", "CNT-1", "SRCH-1", "SES-6", "ERR-2")
     @needs_wire
-    @pytest.mark.parametrize("name", _WRITES)
+    @pytest.mark.parametrize("name", WRITES)
     async def test_what_a_write_could_not_finish_is_met_by_nobody_and_goes(self, database: Database, name: str) -> None:
         cuts = _Cuts(database, await database.keep())
         for number in range(rounds_of(database, 1, nightly=len(CUTS))):
             await cuts.at_each_round_trip(name, CUTS[(database.seed + number) % len(CUTS)])
-        assert await cuts.left() == []
+        await cuts.leave_nothing()
 
     @proves("FLT-1", "SES-6", "TTL-2", "ERR-2")
     @needs_wire
-    @pytest.mark.parametrize("name", _WRITES)
+    @pytest.mark.parametrize("name", WRITES)
     async def test_what_a_write_could_not_finish_goes_with_its_session(self, database: Database, name: str) -> None:
         """Nothing is called between the cut and the removal that could finish the write."""
         cuts = _Cuts(database, await database.keep())
-        first = database.seed + list(_WRITES).index(name)
-        for number in range(first, first + rounds_of(database, 1, nightly=len(_REMOVALS))):
-            removal = list(_REMOVALS)[number % len(_REMOVALS)]
-            await cuts.at_each_round_trip(name, CUTS[number // len(_REMOVALS) % len(CUTS)], removal)
-        assert await cuts.left() == []
+        first = database.seed + list(WRITES).index(name)
+        for number in range(first, first + rounds_of(database, 1, nightly=len(REMOVALS))):
+            removal = list(REMOVALS)[number % len(REMOVALS)]
+            await cuts.at_each_round_trip(name, CUTS[number // len(REMOVALS) % len(CUTS)], removal)
+        await cuts.leave_nothing()
 
 
 class _Cuts:
@@ -89,6 +92,7 @@ class _Cuts:
         self._database = database
         self._witness = witness
         self._stored: dict[str, str] = {}
+        self._tenants: list[str] = []
 
     async def at_each_round_trip(self, name: str, fault: Fault, removal: str | None = None) -> None:
         """Each in a bench of its own, all at the same time: the calls mostly wait for the server.
@@ -96,36 +100,39 @@ class _Cuts:
         Without a `removal` the session is used before it is deleted.
         """
         with small_steps(self._database.enrolment.small_steps):
-            trips = await self._cut(name, fault, _NEVER, removal)
+            trips = await self._cut(name, fault, NEVER, removal)
             cuts = [self._cut(name, fault, nth, removal) for nth in range(1, trips + 1)]
             for outcome in await outcomes(cuts):
                 if isinstance(outcome, BaseException):
                     raise outcome
 
-    async def left(self) -> list[str]:
-        """The cuts after which a text of a removed session is still stored."""
-        return [self._stored[text] for text in await found_in(self._database, list(self._stored))]
+    async def leave_nothing(self) -> None:
+        """Neither a text of a removed session is still stored, nor any record once all sessions are removed."""
+        left = await found_in(self._database, list(self._stored))
+        assert [self._stored[text] for text in left] == []
+        await leaves_no_record(self._database, self._witness, self._tenants)
 
     async def _cut(self, name: str, fault: Fault, nth: int, removal: str | None) -> int:
         """How many round trips the write took, or began, of which the `nth` was cut."""
         async with bench_of(self._database, self._witness) as bench:
             victim, witness = await bench.furnished()
+            self._tenants += bench.tenants
             word = f"w{uuid4().hex}"
             self._stored[f"text {word}"] = f"{name}, {removal}: {fault} at round trip {nth}"
-            await _store(witness, word, is_over=name.startswith("create"))
+            await store(witness, word, is_over=name.startswith("create"))
             bench.proxy.arm(fault, nth=nth, then_refuse=True)
             bench.proxy.reset()
-            await error_of(_WRITES[name](victim, word))
+            await error_of(WRITES[name](victim, word))
             trips = bench.proxy.traffic.round_trips
             bench.proxy.restore()
             if removal is None:
                 await _check(witness, word)
-            await _REMOVALS[removal or "delete"](witness, word)
+            await REMOVALS[removal or "delete"](witness, word)
             await witness.sweep()
             return trips
 
 
-async def _store(keep: View, word: str, *, is_over: bool) -> None:
+async def store(keep: View, word: str, *, is_over: bool) -> None:
     await keep.sessions.create(word, user_id="u")
     for first in range(1, _MESSAGES, 2):
         batch = [said(f"text {word} {number}", id=f"m{number}") for number in (first, first + 1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,18 @@ class MongoStorage(Enrolment):
 
     def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
         return stored_bytes(dsn)
+
+    async def records(self, dsn: str, namespace: str) -> int:
+        async with client_of(dsn) as client:
+            names = [name for name in await names_of(client, namespace) if name != f"{namespace}_schema"]
+            return sum([await client[DATABASE][name].count_documents({}) for name in names])
+
+    async def settle(self, dsn: str, namespace: str) -> None:
+        """A sweep waits for ten minutes until it removes what a call may still be writing."""
+        async with client_of(dsn) as client:
+            await client[DATABASE][f"{namespace}_staged"].update_many(
+                {}, {"$set": {"at": datetime(2000, 1, 1, tzinfo=UTC)}}
+            )
 
     async def drop(self, dsn: str, namespace: str) -> None:
         async with client_of(dsn) as client:

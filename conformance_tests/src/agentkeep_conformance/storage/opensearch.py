@@ -23,6 +23,9 @@ class OpenSearchStorage(Enrolment):
     def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
         return stored_bytes(dsn)
 
+    async def records(self, dsn: str, namespace: str) -> int:
+        return await asyncio.to_thread(count_documents, dsn, namespace)
+
     async def drop(self, dsn: str, namespace: str) -> None:
         await asyncio.to_thread(drop_indices, dsn, namespace)
 
@@ -51,6 +54,15 @@ def drop_indices(dsn: str, namespace: str) -> None:
     names = ",".join(indices(dsn, namespace))
     if names:
         request(dsn, "DELETE", f"/{names}")
+
+
+def count_documents(dsn: str, namespace: str) -> int:
+    """All of a namespace."""
+    names = ",".join(indices(dsn, namespace))
+    if not names:
+        return 0
+    request(dsn, "POST", f"/{names}/_refresh")
+    return int(request(dsn, "GET", f"/{names}/_count")["count"])
 
 
 def delete_documents(dsn: str, namespace: str) -> bool:

@@ -64,6 +64,9 @@ class PostgresStorage(Enrolment):
     def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
         return stored_rows(dsn)
 
+    async def records(self, dsn: str, namespace: str) -> int:
+        return await asyncio.to_thread(run_kept, dsn, partial(_count, namespace))
+
     async def drop(self, dsn: str, namespace: str) -> None:
         await drop_prefix(dsn, namespace)
 
@@ -140,6 +143,13 @@ def _empty(prefix: str, connection: psycopg.Connection) -> int:
     while removed.nextset():
         rows += removed.rowcount
     return rows
+
+
+def _count(prefix: str, connection: psycopg.Connection) -> int:
+    """How many rows there are, the schema's version excepted."""
+    tables = connection.execute(_TABLES, [prefix, f"{prefix}schema_version"]).fetchall()
+    counts = SQL(" UNION ALL ").join(SQL("SELECT count(*) FROM {}").format(Identifier(name)) for (name,) in tables)
+    return sum(count for (count,) in connection.execute(counts).fetchall()) if tables else 0
 
 
 async def save_tables(dsn: str, namespace: str, file: Path, *, schema: str, tables: Sequence[str]) -> None:

@@ -28,6 +28,9 @@ class RedisStorage(Enrolment):
     def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
         return stored_bytes(dsn)
 
+    async def records(self, dsn: str, namespace: str) -> int:
+        return await keys_of(dsn, namespace)
+
     async def drop(self, dsn: str, namespace: str) -> None:
         await drop_prefix(dsn, namespace)
 
@@ -136,6 +139,15 @@ async def commands_run(dsn: str) -> int:
             found: dict[str, dict[str, int]] = await node.info("commandstats")
             total += sum(command["calls"] for command in found.values())
     return total
+
+
+async def keys_of(dsn: str, prefix: str) -> int:
+    """How many keys begin with the prefix and a colon, besides the schema's version."""
+    found: set[bytes] = set()
+    for node in await nodes_of(dsn):
+        async with node:
+            found |= {key async for key in node.scan_iter(match=f"{prefix}:*", count=_PAGE)}
+    return len(found - {f"{prefix}:schema".encode()})
 
 
 async def drop_prefix(dsn: str, prefix: str) -> None:

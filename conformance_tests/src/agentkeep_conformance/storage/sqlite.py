@@ -14,6 +14,8 @@ from agentkeep_conformance.enrolment import Enrolment
 from agentkeep_conformance.storage.names import CORPUS_NAMESPACE
 
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
+_WITHOUT_SESSIONS = ("schema", "upkeep", "search", "search_data", "search_idx", "search_config")
+"""Tables that have rows if there is no session: one row about the database, and the parts of FTS5's index."""
 _schemas: dict[type[Enrolment], tuple[str, bytes]] = {}
 """By enrolment: a namespace, and the file that its adapter made for it."""
 
@@ -27,6 +29,9 @@ class SQLiteStorage(Enrolment):
     async def scan(self, dsn: str, namespace: str) -> AsyncIterator[bytes]:
         for part in stored_bytes(self.file(dsn)):
             yield part
+
+    async def records(self, dsn: str, namespace: str) -> int | None:
+        return rows_of(self.file(dsn), namespace)
 
     async def settle(self, dsn: str, namespace: str) -> None:
         execute(self.file(dsn), "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -64,6 +69,14 @@ def stored_bytes(path: Path) -> Iterator[bytes]:
         for (table,) in connection.execute(_TABLES).fetchall():
             for row in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - SQLite returned the name
                 yield repr(row).encode()
+
+
+def rows_of(path: Path, prefix: str) -> int:
+    """How many rows the tables have whose names begin with the prefix, besides those that never are empty."""
+    others = {f"{prefix}{name}" for name in _WITHOUT_SESSIONS}
+    with closing(sqlite3.connect(path)) as connection:
+        names = [name for (name,) in connection.execute(_TABLES) if name.startswith(prefix) and name not in others]
+        return sum(connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names)  # noqa: S608
 
 
 async def rows_of_engine(engine: Any) -> AsyncIterator[bytes]:

@@ -1,0 +1,29 @@
+"""Once every session is removed, no record may be left: no row, key or document, whatever it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from agentkeep import Keep
+
+from agentkeep_conformance.database import Database
+
+_ALL_TIME = datetime(9000, 1, 1, tzinfo=UTC)
+
+
+async def leaves_no_record(database: Database, keep: Keep, tenants: Iterable[str]) -> None:
+    """Remove all sessions of these tenants, which are all that the namespace has, and look for what is left.
+
+    An adapter may leave something to the sweeps after that (FLT-1), also to those of a later time.
+    """
+    for tenant in tenants:
+        await keep.for_tenant(tenant).sessions.delete_many(updated_before=_ALL_TIME)
+    enrolment, where = database.enrolment, (database.dsn, database.namespace)
+    await enrolment.settle(*where)
+    left = await enrolment.records(*where)
+    while left:
+        before = left
+        await keep.sweep()
+        left = await enrolment.records(*where)
+        assert left is None or left < before, f"{left} records are left, and there is no session"
