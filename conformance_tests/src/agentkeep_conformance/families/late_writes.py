@@ -33,14 +33,14 @@ class LateWrites:
     async def test_a_write_that_arrives_after_its_session_went_leaves_nothing(
         self, database: Database, name: str
     ) -> None:
-        late = _Late(database, await database.keep())
+        late = _WritesOnTheWay(database, await database.keep())
         first = database.seed + list(WRITES).index(name)
         for number in range(first, first + rounds_of(database, 1, nightly=len(REMOVALS))):
             await late.at_each_round_trip(name, list(REMOVALS)[number % len(REMOVALS)])
         await late.leaves_nothing()
 
 
-class _Late:
+class _WritesOnTheWay:
     def __init__(self, database: Database, witness: Keep) -> None:
         self._database = database
         self._witness = witness
