@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from agentkeep import Keep
 
 from agentkeep_conformance.database import Database
+from agentkeep_conformance.samples import said
 
 _ALL_TIME = datetime(9000, 1, 1, tzinfo=UTC)
+_COUNTED = "counted"
 
 
 async def leaves_no_record(database: Database, keep: Keep, tenants: Iterable[str]) -> None:
@@ -17,9 +19,12 @@ async def leaves_no_record(database: Database, keep: Keep, tenants: Iterable[str
 
     An adapter may leave something to the sweeps after that (FLT-1), also to those of a later time.
     """
-    for tenant in tenants:
-        await keep.for_tenant(tenant).sessions.delete_many(updated_before=_ALL_TIME)
     enrolment, where = database.enrolment, (database.dsn, database.namespace)
+    await keep.for_tenant(_COUNTED).messages.append("s", [said()], create={})
+    left = await enrolment.records(*where)
+    assert left != 0, "the enrolment's `records` does not count what is stored"
+    for tenant in (*tenants, _COUNTED):
+        await keep.for_tenant(tenant).sessions.delete_many(updated_before=_ALL_TIME)
     await enrolment.settle(*where)
     left = await enrolment.records(*where)
     while left:
