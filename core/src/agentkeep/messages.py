@@ -32,7 +32,7 @@ from agentkeep.errors import Conflict, InvalidInput
 from agentkeep.models import Appended, Hit, Message, NewMessage, Page
 from agentkeep.protocol import MessageRepository, SupportsSearch, SupportsWatch
 from agentkeep.records import HitRecord, MessageRange, Scope, SearchQuery, Stored
-from agentkeep.spi.resend import one_call
+from agentkeep.spi.one_call import one_call
 from agentkeep.spi.text import message_text, query_words
 
 _ITERATE_PAGE = 500

@@ -34,7 +34,7 @@ from agentkeep.errors import InvalidInput, SessionNotFound
 from agentkeep.models import Page, Resumed, Session
 from agentkeep.protocol import SessionRepository
 from agentkeep.records import Fork, Scope, SessionOrder, SessionPosition, SessionQuery, SessionRecord
-from agentkeep.spi.resend import one_call
+from agentkeep.spi.one_call import one_call
 
 Order = Literal["updated_at", "-updated_at", "created_at", "-created_at"]
 """What a listing is sorted by; with `-`, newest first."""

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 from agentkeep.errors import Unavailable
-from agentkeep.spi.resend import Attempt, Cause, Effect, Resend, end_of_call, one_call
+from agentkeep.spi.one_call import one_call
+from agentkeep.spi.resend import Attempt, Cause, Effect, Resend, end_of_call
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from agentkeep.errors import PersistenceError, SessionNotFound
 from agentkeep.records import Scope
-from agentkeep.spi.resend import one_call
+from agentkeep.spi.one_call import one_call
 
 from agentkeep_postgres.client import Client
 from agentkeep_postgres.drivers import Row

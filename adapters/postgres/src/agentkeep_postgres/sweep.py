@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentkeep.records import Scope, SessionQuery
-from agentkeep.spi.resend import one_call
+from agentkeep.spi.one_call import one_call
 
 from agentkeep_postgres.client import Client
 from agentkeep_postgres.listing import candidates, conditions, values_of

@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from agentkeep.errors import OutcomeUnknown, PersistenceError, Unavailable
-from agentkeep.spi.resend import Effect, one_call
+from agentkeep.spi.one_call import one_call
+from agentkeep.spi.resend import Effect
 
 from agentkeep_redis.client import RedisClient, checked
 from agentkeep_redis.driver import Reply

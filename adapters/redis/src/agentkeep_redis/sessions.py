@@ -20,8 +20,9 @@ from agentkeep.records import (
     SessionRecord,
 )
 from agentkeep.spi.decode import decode, session_name
+from agentkeep.spi.one_call import one_call
 from agentkeep.spi.outcomes import forked_at, forked_session
-from agentkeep.spi.resend import Effect, one_call
+from agentkeep.spi.resend import Effect
 
 from agentkeep_redis.client import RedisClient
 from agentkeep_redis.driver import Reply

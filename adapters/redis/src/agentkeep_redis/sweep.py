@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from agentkeep.errors import PersistenceError
 from agentkeep.records import Scope
-from agentkeep.spi.resend import Effect, one_call
+from agentkeep.spi.one_call import one_call
+from agentkeep.spi.resend import Effect
 
 from agentkeep_redis.client import RedisClient, checked
 from agentkeep_redis.facets import user_facet

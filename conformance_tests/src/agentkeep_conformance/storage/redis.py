@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from agentkeep_conformance.storage.names import CORPUS_NAMESPACE
 from agentkeep_conformance.storage.redis_steps import scripts_counted
 
 _PAGE = 1_000
+_INTENT = re.compile(rb"(.{8}[cw])\d{12}", re.DOTALL)
+"""Its token, its kind, and when it was left in seconds."""
 
 
 class RedisStorage(Enrolment):
@@ -30,6 +33,9 @@ class RedisStorage(Enrolment):
 
     async def records(self, dsn: str, namespace: str) -> int:
         return await keys_of(dsn, namespace)
+
+    async def settle(self, dsn: str, namespace: str) -> None:
+        await age_intents(dsn, namespace)
 
     async def drop(self, dsn: str, namespace: str) -> None:
         await drop_prefix(dsn, namespace)
@@ -148,6 +154,15 @@ async def keys_of(dsn: str, prefix: str) -> int:
         async with node:
             found |= {key async for key in node.scan_iter(match=f"{prefix}:*", count=_PAGE)}
     return len(found - {f"{prefix}:schema".encode()})
+
+
+async def age_intents(dsn: str, prefix: str) -> None:
+    """On a cluster a writer leaves an intent before its write. A sweep waits for a minute until it removes one."""
+    for node in await nodes_of(dsn):
+        async with node:
+            async for key in node.scan_iter(match=f"{prefix}:*:intents", count=_PAGE):
+                for session_id, intents in (await node.hgetall(key)).items():
+                    await node.hset(key, session_id, _INTENT.sub(rb"\1000000000000", intents))
 
 
 async def drop_prefix(dsn: str, prefix: str) -> None:

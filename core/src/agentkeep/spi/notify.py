@@ -130,7 +130,7 @@ class _Group:
         self.listener = listener
         self.size = 0
         self._is_over = False
-        self.listening = asyncio.Lock()
+        self.listening: asyncio.Lock = asyncio.Lock()
         self._failed_at: float | None = None
 
     async def listen(self, key: Key) -> bool:

@@ -35,14 +35,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from math import inf
 from typing import TypeVar
 
 from agentkeep.errors import OutcomeUnknown, PersistenceError, Unavailable
+from agentkeep.spi.one_call import shared_end
 
 T = TypeVar("T")
 
@@ -53,49 +52,9 @@ _CONTENTION_SECONDS = 0.01
 """The first pause is at most twice this long; each further one is up to twice as long as the one before."""
 
 
-class _SharedTime:
-    """Of the statements of one call. A task that was started in it, and outlives it, still has this in its context."""
-
-    deadline: float | None = None
-    """None before the first statement."""
-    is_over: bool = False
-
-
-_shared_time: ContextVar[_SharedTime | None] = ContextVar("agentkeep_shared_time", default=None)
-
-
-def _time_of_call() -> _SharedTime | None:
-    shared = _shared_time.get()
-    return None if shared is None or shared.is_over else shared
-
-
-@contextmanager
-def one_call() -> Generator[None]:
-    """For a call that sends several statements: they share the time that one has (FLT-5).
-
-    A block within another one shares its time.
-    """
-    if _time_of_call() is not None:
-        yield
-        return
-    shared = _SharedTime()
-    token = _shared_time.set(shared)
-    try:
-        yield
-    finally:
-        shared.is_over = True
-        _shared_time.reset(token)
-
-
 def end_of_call(seconds: float) -> float:
     """When a call that may take `seconds` must have ended, by the event loop's clock: see `one_call`."""
-    end = asyncio.get_running_loop().time() + seconds
-    shared = _time_of_call()
-    if shared is None:
-        return end
-    if shared.deadline is None:
-        shared.deadline = end
-    return shared.deadline
+    return shared_end(asyncio.get_running_loop().time() + seconds)
 
 
 class Effect(Enum):
