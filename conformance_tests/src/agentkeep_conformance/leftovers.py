@@ -14,7 +14,7 @@ _ALL_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 _COUNTED = "counted"
 
 
-async def leaves_no_record(database: Database, keep: Keep, tenants: Iterable[str]) -> None:
+async def leaves_no_record(database: Database, keep: Keep, tenants: Iterable[str] = ("default",)) -> None:
     """Remove all sessions of these tenants, which are all that the namespace has, and look for what is left.
 
     An adapter may leave something to the sweeps after that (FLT-1), also to those of a later time.

@@ -12,6 +12,7 @@ from agentkeep import Keep, Session, SessionNotFound, View
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
+from agentkeep_conformance.leftovers import leaves_no_record
 from agentkeep_conformance.racing import outcomes
 
 _SESSIONS = 40
@@ -52,3 +53,4 @@ class BulkRaces:
             assert kept == {name: each for name, each in left.items() if isinstance(each, Session)}
             assert {type(each) for name, each in left.items() if name not in kept} <= {SessionNotFound}
             assert removed == len(names) - len(kept)
+        await leaves_no_record(database, keep)

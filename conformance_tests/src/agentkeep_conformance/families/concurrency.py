@@ -10,6 +10,7 @@ from agentkeep import AlreadyExists, Conflict, Keep, Message, Session, View
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.history import Recorder, explain
+from agentkeep_conformance.leftovers import leaves_no_record
 from agentkeep_conformance.logs import check_log
 from agentkeep_conformance.racing import append, final_log, following, messages_of, outcomes, read, write_all
 from agentkeep_conformance.sequential import ABSENT, Log, step
@@ -53,6 +54,7 @@ class Concurrency:
             await asyncio.gather(*(_VERBS[verb](instance, recorder, session_id) for recorder, (verb, instance) in work))
             explain([event for recorder in recorders for event in recorder.events], initial, step)
             await self._counters_are_exact(keep, session_id)
+        await leaves_no_record(database, keep)
 
     async def _counters_are_exact(self, keep: Keep, session_id: str) -> None:
         session = await keep.sessions.get(session_id)
@@ -174,6 +176,7 @@ class Concurrency:
             fresh = await twin.sessions.create(session_id)
             assert (fresh.message_count, fresh.last_seq) == (0, 0)
             assert [message.seq for message in await keep.messages.append(session_id, messages_of(["z"]))] == [1]
+        await leaves_no_record(database, keep)
 
     @proves("SES-1", "SES-4", "ORD-1")
     async def test_creating_deleting_and_appending_can_be_put_in_order(
@@ -184,6 +187,7 @@ class Concurrency:
             recorders = [Recorder(f"{n}") for n in range(6)]
             await asyncio.gather(*(_come_and_go((keep, twin)[n % 2], recorders[n], session_id) for n in range(6)))
             explain([event for recorder in recorders for event in recorder.events], ABSENT, step)
+        await leaves_no_record(database, keep)
 
     @proves("IDEM-1")
     async def test_one_batch_appended_by_many_at_once_lands_once(

@@ -12,6 +12,7 @@ from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.history import Event, Recorder
+from agentkeep_conformance.leftovers import leaves_no_record
 from agentkeep_conformance.logs import check_log, check_whole
 from agentkeep_conformance.racing import batches_of, final_log, messages_of
 from agentkeep_conformance.servers import NotRun
@@ -45,6 +46,7 @@ class Crashes:
             assert session.state == {"last": final[-1][1]}, "an append's update and messages did not land together"
             stored = {message_id for _, message_id in final}
             assert session.version == version + sum(event.argument["ids"][-1] in stored for event in events)
+        await leaves_no_record(database, keep)
 
     async def _a_killed_process_is_not_seen(self, database: Database, keep: Keep) -> None:
         """Where nothing is shared, the child finds no session to append to."""
@@ -79,6 +81,7 @@ class Crashes:
         else:
             check_whole(events, final)
         assert (await twin.sessions.get("s")).message_count == len(final)
+        await leaves_no_record(database, twin)
 
 
 async def _killed_after(database: Database, who: str, acknowledged: int, at: int) -> list[Event]:

@@ -13,6 +13,7 @@ from agentkeep_conformance.clauses import needs_two_loops, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.interleaved import Call, Pair, Two
+from agentkeep_conformance.leftovers import leaves_no_record
 from agentkeep_conformance.samples import ids, log, numbered, said, seqs
 
 _STRIDE = 9
@@ -275,4 +276,10 @@ def all_lines(database: Database, pair: Pair, stride: int = _STRIDE) -> None:
     with Two(database) as two:
         for at in range(1, 10_000, every):
             if not two.play(pair, f"s{at}", at):
-                return
+                break
+    asyncio.run(_leaves_no_record(database))
+
+
+async def _leaves_no_record(database: Database) -> None:
+    async with Keep(database.unopened()) as keep:
+        await leaves_no_record(database, keep)
