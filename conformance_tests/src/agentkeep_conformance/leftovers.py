@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from agentkeep import Keep
 
+from agentkeep_conformance.canaries import found_in
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.samples import said
 
@@ -32,3 +33,25 @@ async def leaves_no_record(database: Database, keep: Keep, tenants: Iterable[str
         await keep.sweep()
         left = await enrolment.records(*where)
         assert left is None or left < before, f"{left} records are left, and there is no session"
+
+
+class Traces:
+    """What was stored in sessions that go, and their tenants: nothing of it may be left in the end."""
+
+    def __init__(self, database: Database, keep: Keep) -> None:
+        """Every other session of the namespace must be gone by then."""
+        self._database = database
+        self._keep = keep
+        self._tenants: list[str] = []
+        self._stored: dict[str, str] = {}
+
+    def add(self, tenants: Iterable[str], text: str, about: str) -> None:
+        """A text that was stored in one of these tenants. `about`: for the failure, what became of its session."""
+        self._tenants += tenants
+        self._stored[text] = about
+
+    async def leave_nothing(self) -> None:
+        """Neither such a text is stored any more, nor any record once all sessions are removed."""
+        left = await found_in(self._database, list(self._stored))
+        assert [self._stored[text] for text in left] == []
+        await leaves_no_record(self._database, self._keep, self._tenants)

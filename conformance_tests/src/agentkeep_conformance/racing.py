@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import count, islice
 from typing import Any, TypeVar
@@ -150,3 +150,13 @@ def merged(results: Sequence[Any]) -> list[Event]:
 async def outcomes(calls: Sequence[Awaitable[T]]) -> list[T | BaseException]:
     """All calls at once; each one's result or error."""
     return list(await asyncio.gather(*calls, return_exceptions=True))
+
+
+async def all_of(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results of all at once, or the first error when all have ended."""
+    results: list[T] = []
+    for outcome in await outcomes(list(calls)):
+        if isinstance(outcome, BaseException):
+            raise outcome
+        results.append(outcome)
+    return results

@@ -14,7 +14,7 @@ from agentkeep import Appended, Keep, NewMessage, OutcomeUnknown, PersistenceErr
 from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.operations import READS, WRITES, Expectation, expectation, furnish, world_of
-from agentkeep_conformance.proxy import Fault, Proxy
+from agentkeep_conformance.proxy import Fault, Plan, Proxy
 from agentkeep_conformance.racing import outcomes
 
 CUTS = (Fault.CUT_BEFORE_SEND, Fault.CUT_BEFORE_REPLY, Fault.CUT_MID_REPLY)
@@ -68,6 +68,13 @@ async def bench_of(database: Database, witness: Keep | None = None, **options: A
         finally:
             proxy.restore()
             await within(victim.close())
+
+
+async def struck_or_done(plan: Plan, call: asyncio.Task[Any]) -> None:
+    """Return when the armed fault has struck, or when the call has ended without it."""
+    striking = asyncio.create_task(plan.struck.wait())
+    await asyncio.wait([call, striking], return_when=asyncio.FIRST_COMPLETED)
+    striking.cancel()
 
 
 async def within(call: Awaitable[Any]) -> Any:

@@ -6,26 +6,24 @@ Which of its round trips commits it, the suite doesn't know. So each of them is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import count
 from time import monotonic
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from agentkeep import Keep, SessionNotFound
 
 from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.expiry_races import SessionRead
-from agentkeep_conformance.families.faults import Bench, bench_of, error_of
+from agentkeep_conformance.families.faults import Bench, bench_of, error_of, struck_or_done
 from agentkeep_conformance.families.held_writes import WRITES as _SHORT_WRITES
 from agentkeep_conformance.families.held_writes import Write, looks_of
 from agentkeep_conformance.proxy import Fault
-from agentkeep_conformance.racing import outcomes
+from agentkeep_conformance.racing import all_of
 from agentkeep_conformance.samples import said
-
-T = TypeVar("T")
 
 _LIVES = [timedelta(seconds=seconds) for seconds in (1, 4, 12)]
 """Tried one after the other, until each held request was sent before its session's end: a busy machine misses it."""
@@ -73,23 +71,13 @@ class HeldCommits:
 
 
 async def _all_were_held(database: Database, witness: Keep, paired: dict[str, SessionRead], life: timedelta) -> bool:
-    trips = await _all(_trips_of(database, witness, name, life) for name in paired)
+    trips = await all_of(_trips_of(database, witness, name, life) for name in paired)
     cases = [
         _Case(name, nth, look)
         for (name, look), most in zip(paired.items(), trips, strict=True)
         for nth in range(1, most + 1)
     ]
-    return 0 not in trips and all(await _all(_was_held(database, witness, case, life) for case in cases))
-
-
-async def _all(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """The results of all at once, or the first error when all have ended."""
-    results: list[T] = []
-    for outcome in await outcomes(list(calls)):
-        if isinstance(outcome, BaseException):
-            raise outcome
-        results.append(outcome)
-    return results
+    return 0 not in trips and all(await all_of(_was_held(database, witness, case, life) for case in cases))
 
 
 class _Dying(NamedTuple):
@@ -129,9 +117,7 @@ async def _was_held(database: Database, witness: Keep, case: _Case, life: timede
         proxy, name = dying.bench.proxy, dying.name
         plan = proxy.arm(Fault.STALL_REQUEST, nth=case.nth)
         writing = asyncio.create_task(error_of(WRITES[case.write](dying.bench.victim, name)))
-        striking = asyncio.create_task(plan.struck.wait())
-        await asyncio.wait([writing, striking], return_when=asyncio.FIRST_COMPLETED)
-        striking.cancel()
+        await struck_or_done(plan, writing)
         was_in_time = monotonic() < dying.lives_until  # without such a round trip now, there is nothing to hold
         await asyncio.sleep(dying.ended_at + _AFTER - monotonic())
         looking = asyncio.create_task(case.look(witness, name))

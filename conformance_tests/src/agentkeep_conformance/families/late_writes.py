@@ -11,15 +11,14 @@ from uuid import uuid4
 import pytest
 from agentkeep import Keep
 
-from agentkeep_conformance.canaries import found_in
 from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
-from agentkeep_conformance.families.faults import bench_of, error_of
+from agentkeep_conformance.families.faults import bench_of, error_of, struck_or_done
 from agentkeep_conformance.families.unfinished import NEVER, REMOVALS, WRITES, store
-from agentkeep_conformance.leftovers import leaves_no_record
+from agentkeep_conformance.leftovers import Traces
 from agentkeep_conformance.proxy import Fault
-from agentkeep_conformance.racing import outcomes
+from agentkeep_conformance.racing import all_of
 from agentkeep_conformance.small_steps import small_steps
 
 _LONG_ENOUGH = 2.0
@@ -37,43 +36,33 @@ class LateWrites:
         first = database.seed + list(WRITES).index(name)
         for number in range(first, first + rounds_of(database, 1, nightly=len(REMOVALS))):
             await late.at_each_round_trip(name, list(REMOVALS)[number % len(REMOVALS)])
-        await late.leaves_nothing()
+        await late.traces.leave_nothing()
 
 
 class _WritesOnTheWay:
     def __init__(self, database: Database, witness: Keep) -> None:
         self._database = database
         self._witness = witness
-        self._stored: dict[str, str] = {}
-        self._tenants: list[str] = []
+        self.traces = Traces(database, witness)
 
     async def at_each_round_trip(self, name: str, removal: str) -> None:
         """Each in a bench of its own, all at the same time: the calls mostly wait."""
         with small_steps(self._database.enrolment.small_steps):
             trips = await self._hold(name, NEVER, removal)
-            for outcome in await outcomes([self._hold(name, nth, removal) for nth in range(1, trips + 1)]):
-                if isinstance(outcome, BaseException):
-                    raise outcome
-
-    async def leaves_nothing(self) -> None:
-        left = await found_in(self._database, list(self._stored))
-        assert [self._stored[text] for text in left] == []
-        await leaves_no_record(self._database, self._witness, self._tenants)
+            await all_of(self._hold(name, nth, removal) for nth in range(1, trips + 1))
 
     async def _hold(self, name: str, nth: int, removal: str) -> int:
         """How many round trips the write took or began before its session was removed."""
         async with bench_of(self._database, self._witness) as bench:
             victim, witness = await bench.furnished()
-            self._tenants += bench.tenants
             word = f"w{uuid4().hex}"
-            self._stored[f"text {word}"] = f"{name}, held at round trip {nth}, {removal}"
+            about = f"{name}, held at round trip {nth}, {removal}"
+            self.traces.add(bench.tenants, f"text {word}", about)
             await store(witness, word, is_over=name.startswith("create"))
             held = bench.proxy.arm(Fault.STALL_REQUEST, nth=nth)
             bench.proxy.reset()
             writing = asyncio.create_task(error_of(WRITES[name](victim, word)))
-            striking = asyncio.create_task(held.struck.wait())
-            await asyncio.wait([writing, striking], return_when=asyncio.FIRST_COMPLETED)
-            striking.cancel()
+            await struck_or_done(held, writing)
             trips = bench.proxy.traffic.round_trips
             removing = asyncio.ensure_future(REMOVALS[removal](witness, word))
             await asyncio.wait([removing], timeout=_LONG_ENOUGH)
@@ -82,6 +71,6 @@ class _WritesOnTheWay:
             await removing
             if name.startswith("create"):
                 await witness.sessions.delete(word)
-            assert await witness.sessions.find(word) is None, self._stored[f"text {word}"]
+            assert await witness.sessions.find(word) is None, about
             await witness.sweep()
             return trips

@@ -8,7 +8,7 @@ from agentkeep import Appended, OutcomeUnknown, Unavailable, View
 
 from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
-from agentkeep_conformance.families.faults import bench_of, error_of
+from agentkeep_conformance.families.faults import bench_of, error_of, struck_or_done
 from agentkeep_conformance.proxy import Fault
 from agentkeep_conformance.samples import log, said, seqs
 
@@ -24,9 +24,7 @@ class LostAnswers:
                 acknowledged = [await _say_mine(victim)]  # what it keeps of the session, it keeps now
                 plan = bench.proxy.arm(Fault.STALL_REPLY, nth=nth)
                 call = asyncio.create_task(error_of(_say_mine(victim)))
-                striking = asyncio.create_task(plan.struck.wait())
-                await asyncio.wait([call, striking], return_when=asyncio.FIRST_COMPLETED)
-                striking.cancel()
+                await struck_or_done(plan, call)
                 acknowledged.append(await witness.messages.append("s", [said("theirs")]))
                 bench.proxy.cut()
                 bench.proxy.restore()

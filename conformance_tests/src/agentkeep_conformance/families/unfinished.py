@@ -13,15 +13,14 @@ from uuid import uuid4
 import pytest
 from agentkeep import Keep, Message, Session, SessionNotFound, View
 
-from agentkeep_conformance.canaries import found_in
 from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.families.faults import CUTS, bench_of, error_of
 from agentkeep_conformance.families.ttl import expired
-from agentkeep_conformance.leftovers import leaves_no_record
+from agentkeep_conformance.leftovers import Traces
 from agentkeep_conformance.proxy import Fault
-from agentkeep_conformance.racing import outcomes
+from agentkeep_conformance.racing import all_of
 from agentkeep_conformance.samples import ids, log, said
 from agentkeep_conformance.small_steps import small_steps
 
@@ -70,7 +69,7 @@ class Unfinished:
         cuts = _Cuts(database, await database.keep())
         for number in range(rounds_of(database, 1, nightly=len(CUTS))):
             await cuts.at_each_round_trip(name, CUTS[(database.seed + number) % len(CUTS)])
-        await cuts.leave_nothing()
+        await cuts.traces.leave_nothing()
 
     @proves("FLT-1", "SES-6", "TTL-2", "ERR-2")
     @needs_wire
@@ -82,17 +81,14 @@ class Unfinished:
         for number in range(first, first + rounds_of(database, 1, nightly=len(REMOVALS))):
             removal = list(REMOVALS)[number % len(REMOVALS)]
             await cuts.at_each_round_trip(name, CUTS[number // len(REMOVALS) % len(CUTS)], removal)
-        await cuts.leave_nothing()
+        await cuts.traces.leave_nothing()
 
 
 class _Cuts:
-    """Cuts writes, and remembers what was in their sessions: one scan looks for all of it."""
-
     def __init__(self, database: Database, witness: Keep) -> None:
         self._database = database
         self._witness = witness
-        self._stored: dict[str, str] = {}
-        self._tenants: list[str] = []
+        self.traces = Traces(database, witness)
 
     async def at_each_round_trip(self, name: str, fault: Fault, removal: str | None = None) -> None:
         """Each in a bench of its own, all at the same time: the calls mostly wait for the server.
@@ -101,24 +97,14 @@ class _Cuts:
         """
         with small_steps(self._database.enrolment.small_steps):
             trips = await self._cut(name, fault, NEVER, removal)
-            cuts = [self._cut(name, fault, nth, removal) for nth in range(1, trips + 1)]
-            for outcome in await outcomes(cuts):
-                if isinstance(outcome, BaseException):
-                    raise outcome
-
-    async def leave_nothing(self) -> None:
-        """Neither a text of a removed session is still stored, nor any record once all sessions are removed."""
-        left = await found_in(self._database, list(self._stored))
-        assert [self._stored[text] for text in left] == []
-        await leaves_no_record(self._database, self._witness, self._tenants)
+            await all_of(self._cut(name, fault, nth, removal) for nth in range(1, trips + 1))
 
     async def _cut(self, name: str, fault: Fault, nth: int, removal: str | None) -> int:
         """How many round trips the write took, or began, of which the `nth` was cut."""
         async with bench_of(self._database, self._witness) as bench:
             victim, witness = await bench.furnished()
-            self._tenants += bench.tenants
             word = f"w{uuid4().hex}"
-            self._stored[f"text {word}"] = f"{name}, {removal}: {fault} at round trip {nth}"
+            self.traces.add(bench.tenants, f"text {word}", f"{name}, {removal}: {fault} at round trip {nth}")
             await store(witness, word, is_over=name.startswith("create"))
             bench.proxy.arm(fault, nth=nth, then_refuse=True)
             bench.proxy.reset()
