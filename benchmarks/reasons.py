@@ -59,8 +59,8 @@ REASONS = {
         "all that wait. A listing is two requests: the first shows what other processes wrote (ORD-5) and took 0.6 to "
         "1.3 ms though there was nothing new; the floor refreshes only after writes of its own. The second took 2.1 to "
         "3.8 ms, the floor's 1.3 to 4.4: it also asks for the tenant and the session's life, and sorts by id too. "
-        "A request (1.32 in turns) is a read and a turn: it took 7.9 ms of the server, the floor's 5.5. The read fetches "
-        "16 messages more, so that it can begin with a whole turn (READ-4). Listings in other orders than newest first "
-        "take up to three searches, so two to three times as long among 1,000,000 sessions (README.md)."
+        "A request (1.32 in turns) is a read and a turn: it took 7.9 ms of the server, the floor's 5.5. The read "
+        "fetches 16 messages more, so that it can begin with a whole turn (READ-4). Listings in other orders than "
+        "newest first take up to three searches, so two to three times as long among 1,000,000 sessions (README.md)."
     ),
 }
