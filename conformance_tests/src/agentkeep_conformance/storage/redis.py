@@ -162,7 +162,7 @@ async def age_intents(dsn: str, prefix: str) -> None:
         async with node:
             async for key in node.scan_iter(match=f"{prefix}:*:intents", count=_PAGE):
                 for session_id, intents in (await node.hgetall(key)).items():
-                    await node.hset(key, session_id, _INTENT.sub(rb"\1000000000000", intents))
+                    await node.hset(key, session_id, _INTENT.sub(rb"\g<1>000000000000", intents))
 
 
 async def drop_prefix(dsn: str, prefix: str) -> None:
