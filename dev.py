@@ -4,6 +4,7 @@ the project's own folder: uv into `.tools/`, the packages into `.venv/`.
     python3 dev.py try      set up, then the main job on SQLite with the sample transcripts
     python3 dev.py test     set up, then all tests, side by side (with arguments: pytest and these alone)
     python3 dev.py suite NAME...    set up, then the everyday suite on these adapters, side by side
+    python3 dev.py minute NAME      set up, then what a minute of it shows
     python3 dev.py check    set up, then style and types
     python3 dev.py evidence [NAME...]   run the suite on these adapters; renew docs/evidence and the tables
     python3 dev.py evidence --of-tests  renew them from the last run of all tests
@@ -103,8 +104,9 @@ def test(arguments: list[str]) -> None:
     run(VENV / BIN / "python", "-m", "pytest", *(arguments or all_tests))
 
 
-def suite(names: list[str]) -> None:
-    test([*SIDE_BY_SIDE, "--dist=loadgroup", *(f"adapters/{name}/tests/test_conformance.py" for name in names)])
+def suite(names: list[str], *options: str) -> None:
+    targets = [f"adapters/{name}/tests/test_conformance.py" for name in names]
+    test([*SIDE_BY_SIDE, "--dist=loadgroup", *options, *targets])
 
 
 def check() -> None:
@@ -153,6 +155,8 @@ def main() -> None:
         test(arguments)
     elif command == "suite" and arguments:
         suite(arguments)
+    elif command == "minute" and len(arguments) == 1:
+        suite(arguments, "--conformance-minute", "--no-loadscope-reorder")
     elif command == "check" and not arguments:
         check()
     elif command == "evidence":

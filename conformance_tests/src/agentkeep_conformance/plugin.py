@@ -6,7 +6,6 @@ import asyncio
 import functools
 import inspect
 import json
-import os
 import secrets
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from datetime import UTC, datetime
@@ -15,10 +14,11 @@ from typing import Any, cast
 
 import pytest
 
-from agentkeep_conformance import heap, unwritten
+from agentkeep_conformance import heap, options, unwritten
 from agentkeep_conformance.child_server import use_child_server
 from agentkeep_conformance.clauses import CLAUSES, clauses_of, faults_of, tests_of
 from agentkeep_conformance.enrolment import Enrolment, KnownFailure, Tier, name_of
+from agentkeep_conformance.minute import Minute
 from agentkeep_conformance.outcomes import (
     EVIDENCE,
     FAILED,
@@ -39,33 +39,7 @@ HANGS_SECONDS: dict[Tier, float] = {"everyday": 300, "nightly": 3_600}
 """After which a test counts as hung, on a machine however loaded; of no clause."""
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("agentkeep conformance")
-    group.addoption("--conformance-json", metavar="FILE", help="write the run's evidence to FILE")
-    group.addoption(
-        "--conformance-require",
-        choices=["all"],
-        default=os.environ.get("AGENTKEEP_REQUIRE") or None,
-        help="all: a server that is not there fails the run",
-    )
-    group.addoption(
-        "--conformance-tier",
-        choices=["everyday", "nightly"],
-        default=os.environ.get("AGENTKEEP_TIER") or "everyday",
-        help="nightly: longer races, thousands of programs",
-    )
-    group.addoption(
-        "--conformance-whole",
-        action="store_true",
-        help="all tests of the enrolments of which the everyday tier runs a sample",
-    )
-    group.addoption("--conformance-clause", choices=list(CLAUSES), help="only this clause's tests")
-    group.addoption(
-        "--conformance-seed",
-        metavar="N",
-        type=int,
-        help="of the random programs (default: 0 every day, a new one every night)",
-    )
+pytest_addoption = options.add_options
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -83,6 +57,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_Recorder(config), "agentkeep-conformance-recorder")
     config.pluginmanager.register(unwritten, "agentkeep-conformance-unwritten")
     config.pluginmanager.register(heap, "agentkeep-conformance-heap")
+    if config.getoption("--conformance-minute"):
+        config.pluginmanager.register(Minute(config), "agentkeep-conformance-minute")
 
 
 def _seed(config: pytest.Config) -> int:
