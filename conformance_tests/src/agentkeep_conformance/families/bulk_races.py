@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,23 +15,44 @@ from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.leftovers import leaves_no_record
 from agentkeep_conformance.racing import outcomes
+from agentkeep_conformance.samples import said
 
 _SESSIONS = 40
+_SHORTLY = timedelta(microseconds=1)
 
-Remove = Callable[[View, str], Awaitable[int]]
+Remove = Callable[[View, str, datetime], Awaitable[int]]
 Leave = Callable[[View, str], Awaitable[Session]]
 
+
+async def _say(keep: View, name: str) -> Session:
+    """An append changes no field of the session, and not its version."""
+    await keep.messages.append(name, [said()])
+    return (await keep.sessions.get_many([name]))[name]
+
+
 _WAYS: dict[str, tuple[Remove, Leave]] = {
-    "delete_many": (
-        lambda keep, group: keep.sessions.delete_many(metadata={"group": group}),
+    "delete_many by metadata": (
+        lambda keep, group, made: keep.sessions.delete_many(metadata={"group": group}),
         lambda keep, name: keep.sessions.update(name, metadata={"group": "another"}),
     ),
+    "delete_many by status": (
+        lambda keep, group, made: keep.sessions.delete_many(status="active"),
+        lambda keep, name: keep.sessions.update(name, status="completed"),
+    ),
+    "delete_many by metadata and time": (
+        lambda keep, group, made: keep.sessions.delete_many(metadata={"group": group}, updated_before=made + _SHORTLY),
+        _say,
+    ),
+    "delete_many by user and time": (
+        lambda keep, group, made: keep.sessions.delete_many(user_id=group, updated_before=made + _SHORTLY),
+        _say,
+    ),
     "delete_user": (
-        lambda keep, group: keep.sessions.delete_user(group),
+        lambda keep, group, made: keep.sessions.delete_user(group),
         lambda keep, name: keep.sessions.update(name, user_id="another"),
     ),
 }
-"""How all of a group are removed, and how one leaves it."""
+"""How all of a group are removed, given when the last of them was made, and how one leaves it."""
 
 
 class BulkRaces:
@@ -44,10 +66,11 @@ class BulkRaces:
             group = f"g{number}"
             names = [f"{group}.{each:03}" for each in range(_SESSIONS)]
             fields: dict[str, Any] = {"user_id": group, "metadata": {"group": group}}
-            await asyncio.gather(*(keep.sessions.create(name, **fields) for name in names))
+            made = await asyncio.gather(*(keep.sessions.create(name, **fields) for name in names))
+            await asyncio.sleep(0.01)  # so that every clock has moved on
             leaving = asyncio.create_task(outcomes([leave(twin, name) for name in reversed(names)]))
             await asyncio.sleep(0.002 * number)
-            removed = await remove(keep, group)
+            removed = await remove(keep, group, max(session.updated_at for session in made))
             left = dict(zip(reversed(names), await leaving, strict=True))
             kept = await twin.sessions.get_many(names)
             assert kept == {name: each for name, each in left.items() if isinstance(each, Session)}

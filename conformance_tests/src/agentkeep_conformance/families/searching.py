@@ -45,6 +45,9 @@ SYNTAX = [
 # fmt: on
 """What is syntax in some search engine."""
 
+TEXT_KEYS = ["bid", "paid", "said", "amountPaid", "Id", "identity", "typed", "roles", "database", "ID card", "", "text"]
+"""Keys that name no id, no marker and no bytes, though some look like it: what stands under them is text."""
+
 REMOVALS: dict[str, Verb] = {
     "pop": lambda keep: keep.messages.pop("s"),
     "truncate": lambda keep: keep.messages.truncate("s", after_seq=0),
@@ -207,3 +210,15 @@ class Searching:
             assert [(hit.message.session_id, hit.message.id) for hit in hits] == [("copy", "m1")]
             await keep.sessions.delete("s")
             assert ids([hit.message for hit in await keep.messages.search("canary")]) == ["m1"]
+
+    @proves("SRCH-1")
+    @pytest.mark.parametrize("field", ["content", "event"])
+    async def test_text_is_found_under_any_key_that_names_text(
+        self, database: Database, keep: Keep, field: str
+    ) -> None:
+        if await searches(database, keep):
+            await keep.sessions.create("s")
+            fields: dict[str, Any] = {field: [{key: f"needle{number}"} for number, key in enumerate(TEXT_KEYS)]}
+            await keep.messages.append("s", [NewMessage(role="assistant", id="m", **fields)])
+            missed = [key for number, key in enumerate(TEXT_KEYS) if await found(keep, f"needle{number}") != ["m"]]
+            assert missed == []

@@ -30,7 +30,7 @@ SECRETS = {
 }
 # fmt: off
 NAMES = [
-    "password", "PASSWORD", "passwd", "pwd", "pass", "passphrase", "sslpassword", "pass%77ord", "redis_password",
+    "password", "passwd", "pwd", "pass", "passphrase", "sslpassword", "pass%77ord", "redis_password",
     "secret", "client_secret", "token", "access_token", "auth", "auth_token", "api_key", "apikey", "credential",
 ]
 # fmt: on
@@ -115,8 +115,9 @@ class Secrets:
         for name in NAMES:
             for url in (
                 f"{scheme}://127.0.0.1:1/d?{name}=s3cr3t",
-                f"{scheme}://127.0.0.1:1/d?timeout=1&{name}=s3cr3t&nonsense=1",
-                f"{scheme}://127.0.0.1:port/d?{name}=s3cr3t",
+                f"{scheme}://127.0.0.1:1/d?timeout=1&{name.upper()}=s3cr3t&nonsense=1",
+                f"{scheme}://127.0.0.1:port/d?{name.title()}=s3cr3t",
+                f"nonsense://127.0.0.1:1/d?{name.swapcase()}=s3cr3t",
                 f"nonsense://127.0.0.1:1/d?{name}=s3cr3t",
             ):
                 shown = await shown_by(kind, url)

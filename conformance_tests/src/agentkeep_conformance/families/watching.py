@@ -75,6 +75,13 @@ async def steps_until(waiting: asyncio.Future[Message], reader: Keep) -> int:
     return steps
 
 
+async def time_to_look(reader: Keep) -> None:
+    """As many reads of session "s" as a watcher that has just begun to wait can need at most for its first look."""
+    for _ in range(_STEPS):
+        await asyncio.sleep(_STEP_SECONDS)
+        await reader.messages.list("s", limit=1)
+
+
 class Watching:
     @proves("WATCH-1")
     async def test_what_was_there_and_what_lands_is_met_once_in_order(

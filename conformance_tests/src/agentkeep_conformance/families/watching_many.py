@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from time import monotonic
 
 import pytest
@@ -13,7 +13,7 @@ from agentkeep.keep import View
 
 from agentkeep_conformance.clauses import needs_wire, proves, takes_long
 from agentkeep_conformance.database import Database
-from agentkeep_conformance.families.watching import met_so_far, watches, watching
+from agentkeep_conformance.families.watching import met_so_far, time_to_look, watches, watching
 from agentkeep_conformance.proxy import Proxy
 from agentkeep_conformance.samples import PATIENCE_SECONDS, at_once, numbered, said, seqs
 
@@ -79,20 +79,24 @@ class WatchingMany:
                 assert seqs(await met_so_far(met, 3)) == [1, 2, 3]
 
     @proves("WATCH-1", "SES-4")
+    @pytest.mark.parametrize("after_seq", [1, 3], ids=["met some", "met nothing yet"])
     async def test_another_life_of_the_id_is_not_the_session_that_is_watched(
-        self, database: Database, keep: Keep, twin: Keep
+        self, database: Database, keep: Keep, twin: Keep, after_seq: int
     ) -> None:
         """Also if the new life is as long as the old one when the watcher reads next."""
         if await watches(database, keep):
             await keep.sessions.create("s")
             await keep.messages.append("s", numbered(3))
-            messages = keep.messages.watch("s", after_seq=1)
-            assert [(await anext(messages)).seq for _ in range(2)] == [2, 3]
-            await twin.sessions.delete("s")
-            await twin.messages.append("s", [said("of another life")] * 5, create={})
-            with pytest.raises(SessionNotFound):
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    await anext(messages)
+            async with aclosing(keep.messages.watch("s", after_seq=after_seq)) as messages:
+                met = [(await anext(messages)).seq for _ in range(after_seq, 3)]
+                assert met == list(range(after_seq + 1, 4))
+                waiting = asyncio.ensure_future(anext(messages))
+                await time_to_look(twin)
+                await twin.sessions.delete("s")
+                await twin.messages.append("s", [said("of another life")] * 5, create={})
+                with pytest.raises(SessionNotFound):
+                    async with asyncio.timeout(PATIENCE_SECONDS):
+                        await waiting
 
     @proves("WATCH-1", "FLT-2")
     @needs_wire
