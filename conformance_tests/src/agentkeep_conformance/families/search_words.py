@@ -45,6 +45,7 @@ MEANINGS: dict[str, tuple[str, Sequence[str], Sequence[str]]] = {
     "a final sigma": ("ΟΔΟΣ", ["οδος", "οδοσ", "Οδ"], ["οδοι"]),
     "an accent": ("café", ["CAFÉ", "café"], ["cafe", "cafe\u0301"]),
     "emoji": ("well done 👍🏽 👩‍👩‍👧", ["👍", "👩‍👩‍👧", "👍🏽"], ["👎"]),
+    "each plane": ("ok😀 no𠮷 hi\U0010ffff up\uffff", ["ok", "no", "hi", "up", "k😀", "i\U0010ffff"], ["ok𠮷"]),
     "a code": ("E0308: at src/main.rs:42", ["e0308:", "main.rs:42", "/main"], ["e0309", "main_rs"]),
 }
 """A text, queries that find it, and queries that do not."""

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -133,32 +134,35 @@ class SeveralCallers:
         await keep.sessions.delete("deleted")
         await keep.sessions.create("expired", ttl=timedelta(milliseconds=20))
         await expired(keep, "expired")
-        stranger = keep.for_user("u2")
-        for number in range(rounds_of(database, 6)):
-            names = [f"{number}.{n}" for n in range(10)]
+        stranger, other = keep.for_user("u2"), keep.for_tenant("other")
+        await other.sessions.create("s1")
+        for number in range(rounds := rounds_of(database, 8)):
+            names = [f"{number}.{n}" for n in range(15)]
+            good = [(call(keep, _SESSIONS[n % 5], name), name) for n, name in enumerate(names)]
+            good += [(call(other, "s1", f"other {name}"), f"other {name}") for name in names[:3]]
             failing: list[tuple[Awaitable[Any], type[Exception]]] = [
                 (call(keep, "absent", "x"), SessionNotFound),
                 (call(keep, "deleted", "x"), SessionNotFound),
                 (call(keep, "expired", "x"), SessionNotFound),
-                (call(stranger, "s0", "x"), SessionNotFound),
+                *((call(stranger, id, "x"), SessionNotFound) for id in _SESSIONS),
                 (call(stranger, "s1", "x", create={}), AlreadyExists),
+                *((call(other, id, "x"), SessionNotFound) for id in ("s0", "s2")),
                 (call(keep, "s2", "x", expected_last_seq=99), Conflict),
                 (call(keep, "s3", "x", expected_version=0), Conflict),
                 (call(keep, "s4", "x", add={"full": 1}), LimitExceeded),
                 (call(keep, "s4", "x", add={"full": 1}, update={"title": "x"}, truncate_after=0), LimitExceeded),
             ]
-            good = [call(keep, _SESSIONS[n % 5], name) for n, name in enumerate(names)]
-            found = await outcomes([*good[:1], *(bad for bad, _ in failing), *good[1:]])
-            errors = found[1 : 1 + len(failing)]
-            assert [type(error) for error in errors] == [kind for _, kind in failing]
-            landed = [one for one in found if isinstance(one, Appended)]
-            assert [[message.content for message in one] for one in landed] == [contents_of(name) for name in names]
+            calls = Random(number).sample([*good, *failing], len(good) + len(failing))  # each waits behind each other
+            found = await outcomes([made for made, _ in calls])
+            for one, (_, expected) in zip(found, calls, strict=True):
+                shown = [message.content for message in one] if isinstance(one, Appended) else type(one)
+                assert shown == (contents_of(expected) if isinstance(expected, str) else expected)
         for place, id in enumerate(_SESSIONS):
             held = await contents(keep, id)
-            assert len(held) == 4 * rounds_of(database, 6)
-            assert all(
-                times_whole(held, f"{n}.{place + 5 * k}") == 1 for n in range(rounds_of(database, 6)) for k in (0, 1)
-            )
+            landed = [f"{n}.{place + 5 * k}" for n in range(rounds) for k in range(3)]
+            assert len(held) == 2 * len(landed)
+            assert {times_whole(held, name) for name in landed} == {1}
+        assert len(await contents(other, "s1")) == 2 * 3 * rounds
 
     @proves("SES-4", "ORD-5")
     async def test_a_session_deleted_among_calls_takes_only_its_own(self, database: Database, keep: Keep) -> None:
