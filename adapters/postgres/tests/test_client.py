@@ -6,13 +6,15 @@ import asyncio
 import gc
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from agentkeep import Keep, NewMessage
+from agentkeep import Keep, NewMessage, PersistenceError
 from agentkeep.errors import AdapterNotInstalled, OutcomeUnknown, Unavailable
 from agentkeep_conformance.proxy import Fault, Proxy
 from agentkeep_conformance.servers.chosen import address_of
+from agentkeep_conformance.storage.engines import over_engine
 from agentkeep_postgres import PostgresAdapter, errors, urls
 from agentkeep_postgres.drivers import Row
 from agentkeep_postgres.statements import Statement
@@ -52,6 +54,22 @@ async def test_calls_cancelled_on_a_callers_engine_leave_no_noise(database: Data
     gc.collect()
     await asyncio.sleep(0)
     assert noise == []
+
+
+@DRIVERS
+async def test_calls_that_fail_leave_the_callers_transactions_alone(database: Database, driver: str) -> None:
+    """LIFE-2: psycopg's connections commit each statement while a call of ours has them."""
+    url = url_for(database.dsn, driver)
+    async with over_engine(url, partial(PostgresAdapter, prefix=database.prefix), pool_size=1) as over:
+        async with Keep(over.adapter) as keep:
+            session = await keep.sessions.create()
+            await database.run("ALTER TABLE {p}sessions RENAME TO {p}away")
+            with pytest.raises(PersistenceError):
+                await keep.sessions.get(session.id)
+            assert await over.client_works()
+            await database.run("ALTER TABLE {p}away RENAME TO {p}sessions")
+            assert await keep.sessions.get(session.id) == session
+        assert await over.client_works()
 
 
 @DRIVERS

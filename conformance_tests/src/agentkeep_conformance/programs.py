@@ -24,6 +24,8 @@ WORDS = ["aardvark", "Zeppelin", "日本語話", "def_main"]
 """None is part of another, so that every kind of word search has to find the same messages."""
 SCALARS: list[Any] = [None, True, False, 0, 1, 1.0, -0.0, 0.1, 2**53 + 1, 2**70, "", "1", "a.b", "\x00"]
 VALUES: list[Any] = [*SCALARS, [], {}, [1, 1.0], {"b": 1, "a": [{}]}, {"$ne": None, "a.b": "_", "": ""}]
+_ESCAPED = list("\\0u\0'\"$%")
+"""What one layer escapes, and another reads as an escape."""
 TEXTS = [None, "", " ", "\x00", "e\u0301", "é", "🙂" * 3, "x" * 5000]
 ENDS: list[Any] = [timedelta(hours=1), timedelta(days=400), 7_200, 7_200.5]
 """Of fixed ends and idle times: far enough away for a program on a server's clock."""
@@ -82,6 +84,11 @@ class Draw:
     def end(self) -> Any:
         return None if self.chance(0.3) else self.one(ENDS)
 
+    def text(self) -> str | None:
+        if self.chance(0.8):
+            return self.one(TEXTS)
+        return "".join(self.one(_ESCAPED) for _ in range(self.number(1, 6)))
+
     def content(self) -> Any:
         if self.chance(0.5):
             return " ".join(self.one(WORDS) for _ in range(self.number(1, 3)))
@@ -92,13 +99,13 @@ class Draw:
             role=self.one(["user", "assistant", "tool"]),
             id=self.one(MESSAGES) if self.chance(0.5) else None,
             content=self.content(),
-            name=self.one(TEXTS),
+            name=self.text(),
             user_id=self.one([None, *USERS]),
             turn_id=self.one([None, None, "t1", "t2"]),
             tool_calls=self.one([None, None, [], CALLS]),
             tool_call_id=self.one([None, None, None, "c1"]),
-            route=self.one(TEXTS),
-            step=self.one(TEXTS),
+            route=self.text(),
+            step=self.text(),
             event=self.json(),
             metadata=self.object(),
             created_at=self.one(TIMES) if self.chance(0.3) else None,
@@ -114,7 +121,7 @@ class Draw:
         return self.some(
             user_id=lambda: self.one(USERS),
             agent_name=lambda: self.one(AGENTS),
-            title=lambda: self.one(TEXTS),
+            title=self.text,
             state=self.object,
             metadata=self.metadata,
             ttl=self.end,
@@ -127,10 +134,10 @@ class Draw:
         fields = self.some(
             0.2,
             agent_name=lambda: self.one(AGENTS),
-            title=lambda: self.one(TEXTS),
+            title=self.text,
             status=lambda: self.one(["active", "completed", "abandoned"]),
-            current_route=lambda: self.one(TEXTS),
-            current_step=lambda: self.one(TEXTS),
+            current_route=self.text,
+            current_step=self.text,
             state=self.object,
             metadata=self.metadata,
             schema_version=lambda: self.one([None, 8]),
@@ -160,10 +167,10 @@ class Draw:
             content=self.content,
             event=self.json,
             metadata=self.object,
-            name=lambda: self.one(TEXTS),
+            name=self.text,
             user_id=lambda: self.one([None, *USERS]),
-            route=lambda: self.one(TEXTS),
-            step=lambda: self.one(TEXTS),
+            route=self.text,
+            step=self.text,
             turn_id=lambda: self.one([None, "t1"]),
             tool_calls=lambda: self.one([None, CALLS]),
             tool_call_id=lambda: self.one([None, "c1"]),

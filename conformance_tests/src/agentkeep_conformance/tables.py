@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, product
 from typing import Any
 
 
@@ -11,6 +12,11 @@ def nested(depth: int) -> Any:
     for level in range(depth):
         value = [value] if level % 2 else {"k": value}
     return value
+
+
+def _each_three_of(characters: str) -> str:
+    """A text in which every three of these characters stand beside each other, in each order."""
+    return "".join(chain.from_iterable(product(characters, repeat=3)))
 
 
 TEXTS: dict[str, str] = {
@@ -52,6 +58,7 @@ TEXTS: dict[str, str] = {
     "1 MB": "é" * 500_000,  # over a document's or field's soft limit
     "long word": "w" * 40_000,  # over Lucene's 32,766-byte term
     "protocol": "*3\r\n$3\r\nSET\r\n",  # Redis's wire format
+    "each three of them": _each_three_of("\\0u\0'\"$%"),  # what one layer escapes, and the next one reads
     "surrogate escape": "\\ud800",  # text about a surrogate, not one
 }
 """Legal texts."""

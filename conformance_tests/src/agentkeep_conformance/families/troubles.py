@@ -81,6 +81,25 @@ class Troubles:
         async with bench_of(database, database.enrolment.refuse_writes) as bench:
             await refuses(bench, WRITES, (Refused, ConfigurationError))
 
+    @proves("LIFE-2", "ERR-2")
+    @needs("over_client", "it takes no client of the caller's")
+    @needs("refuse_writes", "it has no hook that lets the server refuse writes")
+    async def test_refused_writes_leave_the_callers_client_as_it_was(self, database: Database) -> None:
+        enrolment, witness = database.enrolment, await database.keep()
+        async with (
+            enrolment.refuse_writes(database.dsn, database.namespace) as trouble,
+            enrolment.over_client(trouble.dsn, database.namespace) as over,
+        ):
+            async with Keep(over.adapter) as keep:
+                victim, _ = await Bench(keep, witness, trouble).furnished("t")
+                async with trouble.during():
+                    for name, write in WRITES.items():
+                        assert isinstance(await error_of(write.run(victim)), Refused | ConfigurationError), name
+                assert over.taken is None or over.taken() == 0
+                assert await over.client_works()
+                await WRITES["append a turn"].run(victim)
+            assert await over.client_works()
+
     @proves("ERR-1", "ERR-2", "FLT-2")
     @needs("make_read_only", "it has no hook that makes the server read-only")
     async def test_a_read_only_server_is_unavailable_for_writes(self, database: Database) -> None:
