@@ -13,9 +13,8 @@ from agentkeep import Keep
 
 from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
-from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.families.faults import bench_of, error_of, struck_or_done
-from agentkeep_conformance.families.unfinished import NEVER, REMOVALS, WRITES, store
+from agentkeep_conformance.families.unfinished import NEVER, REMOVALS, WRITES, removals_of, store
 from agentkeep_conformance.leftovers import Traces
 from agentkeep_conformance.proxy import Fault
 from agentkeep_conformance.racing import all_of
@@ -33,9 +32,8 @@ class LateWrites:
         self, database: Database, name: str
     ) -> None:
         late = _WritesOnTheWay(database, await database.keep())
-        first = database.seed + list(WRITES).index(name)
-        for number in range(first, first + rounds_of(database, 1, nightly=len(REMOVALS))):
-            await late.at_each_round_trip(name, list(REMOVALS)[number % len(REMOVALS)])
+        for _, removal in removals_of(database, name):
+            await late.at_each_round_trip(name, removal)
         await late.traces.leave_nothing()
 
 

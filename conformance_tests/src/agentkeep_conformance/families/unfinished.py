@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
@@ -59,6 +59,13 @@ REMOVALS: dict[str, Write] = {
 """A sweep comes after each of them."""
 
 
+def removals_of(database: Database, name: str) -> Iterator[tuple[int, str]]:
+    """By which removals to end what this write left, each with its number: every day one, and nightly all."""
+    first = database.seed + list(WRITES).index(name)
+    for number in range(first, first + rounds_of(database, 1, nightly=len(REMOVALS))):
+        yield number, list(REMOVALS)[number % len(REMOVALS)]
+
+
 class Unfinished:
     """At the end of each test all sessions go, and no record may be left of them."""
 
@@ -77,9 +84,7 @@ class Unfinished:
     async def test_what_a_write_could_not_finish_goes_with_its_session(self, database: Database, name: str) -> None:
         """Nothing is called between the cut and the removal that could finish the write."""
         cuts = _Cuts(database, await database.keep())
-        first = database.seed + list(WRITES).index(name)
-        for number in range(first, first + rounds_of(database, 1, nightly=len(REMOVALS))):
-            removal = list(REMOVALS)[number % len(REMOVALS)]
+        for number, removal in removals_of(database, name):
             await cuts.at_each_round_trip(name, CUTS[number // len(REMOVALS) % len(CUTS)], removal)
         await cuts.traces.leave_nothing()
 
