@@ -47,8 +47,8 @@ class Archive:
     @proves("SES-5", "FID-1", "CNT-1")
     @pytest.mark.parametrize("way", ["fork", "restore"])
     async def test_a_copy_of_a_long_log_is_whole(self, keep: Keep, twin: Keep, way: str) -> None:
-        """It is longer than two appends may be, and than any step of a copy that we know."""
-        await with_messages(keep, 2_345)
+        """It is longer than any step of a copy that we know, such as the 7,999 values that Redis' Lua may unpack."""
+        await with_messages(keep, 9_345)
         original, messages = await whole(keep, "s")
         if way == "fork":
             await keep.sessions.fork("s", new_id="copy")
@@ -56,10 +56,12 @@ class Archive:
             await restore(keep, replace(original, id="copy"), messages)
         copy, copied = await whole(twin, "copy")
         assert [(each.seq, each.id, each.content) for each in copied] == [(m.seq, m.id, m.content) for m in messages]
-        assert (copy.message_count, copy.last_seq) == (len(copied), 2_345)
-        assert seqs(await twin.messages.tail("copy", 1_500)) == list(range(846, 2_346))
-        assert await keep.messages.truncate("copy", after_seq=1_003) == 1_342
+        assert (copy.message_count, copy.last_seq) == (len(copied), 9_345)
+        assert seqs(await twin.messages.tail("copy", 1_500)) == list(range(7_846, 9_346))
+        assert await keep.messages.truncate("copy", after_seq=1_003) == 8_342
         assert seqs(await twin.messages.tail("copy", 5_000)) == list(range(1, 1_004))
+        assert await keep.messages.trim("s", keep_last=3) == 9_342
+        assert seqs(await log(twin, "s")) == [9_343, 9_344, 9_345]
 
     @proves("ORD-1", "IDEM-1")
     async def test_a_restored_session_goes_on_where_it_was(self, keep: Keep) -> None:
