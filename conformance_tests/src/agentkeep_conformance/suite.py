@@ -50,6 +50,7 @@ from agentkeep_conformance.families.known_sessions import KnownSessions
 from agentkeep_conformance.families.late_writes import LateWrites
 from agentkeep_conformance.families.lifecycle import LifeCycle
 from agentkeep_conformance.families.listing_costs import ListingCosts
+from agentkeep_conformance.families.log_shapes import LogShapes
 from agentkeep_conformance.families.lookups import Lookups, Redactions
 from agentkeep_conformance.families.loops import Loops
 from agentkeep_conformance.families.lost_answers import LostAnswers
@@ -110,6 +111,7 @@ class AdapterConformance(
     Redactions,
     OrderAndPaging,
     PlainRules,
+    LogShapes,
     Fidelity,
     Isolation,
     Views,

@@ -7,14 +7,14 @@ from contextlib import suppress
 from typing import Any, cast
 
 import pytest
-from agentkeep import Capabilities, Keep, OutcomeUnknown, PersistenceAdapter, Unavailable, transfer
+from agentkeep import Capabilities, Keep, OutcomeUnknown, PersistenceAdapter, Unavailable, View, transfer
 from agentkeep.records import Append, AppendedRecord, Scope
 from msgspec.structs import replace
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.messages import with_log
-from agentkeep_conformance.samples import said, whole
+from agentkeep_conformance.samples import Verb, at_once, said, whole
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "nothing": {},
@@ -37,6 +37,21 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
 }
 """Beside two messages, to a session of last seq 5. `expected_version`: the session's own."""
+
+
+AFTERWARDS: dict[str, Verb] = {
+    "nothing": lambda keep: keep.sessions.get("s"),
+    "many others": lambda keep: at_once(keep.messages.append("s", [said(f"later {number}")]) for number in range(120)),
+    "a large one": lambda keep: keep.messages.append("s", [said("large " * 200_000)]),
+    "a search": lambda keep: found_if_offered(keep, "x"),
+    "a redaction": lambda keep: keep.messages.update("s", "first", content="redacted"),
+}
+"""What comes between an append and its repetition: an adapter may put messages elsewhere then."""
+_RECORDS = 6
+
+
+async def found_if_offered(keep: View, query: str) -> Any:
+    return await keep.messages.search(query) if keep.capabilities.search else []
 
 
 class _Catching:
@@ -119,6 +134,22 @@ class Resending:
         with suppress(OutcomeUnknown):
             assert (await adapter.messages.append(scope, record)).new == 0
         assert await whole(keep, "s") == before
+
+    @proves("IDEM-2")
+    @pytest.mark.parametrize("afterwards", AFTERWARDS)
+    async def test_so_are_those_that_were_sent_in_another_order_than_drawn(
+        self, database: Database, keep: Keep, afterwards: str
+    ) -> None:
+        senders, scope = [await database.adapter() for _ in range(2)], Scope("default")
+        await keep.messages.append("s", [said("x", id="first")], create={})
+        drawn = [await record_of(senders[0], [said(f"x {number}")], {}, "s") for number in range(_RECORDS)]
+        for half in (drawn[: _RECORDS // 2], drawn[_RECORDS // 2 :]):
+            sent = [*half[1:], half[0]]
+            first = [await senders[n % 2].messages.append(scope, record) for n, record in enumerate(sent)]
+            await AFTERWARDS[afterwards](keep)
+            for record, appended in zip(sent, first, strict=True):
+                for adapter in senders:
+                    await self._again(adapter, keep, record, appended)
 
     async def _twice(
         self, database: Database, keep: Keep, messages: list[Any], options: dict[str, Any], id: str
