@@ -59,6 +59,7 @@ from agentkeep_conformance.families.moving import Moving
 from agentkeep_conformance.families.namesakes import Namesakes
 from agentkeep_conformance.families.noise import Noise
 from agentkeep_conformance.families.order_paging import OrderAndPaging
+from agentkeep_conformance.families.own_writes import OwnWrites
 from agentkeep_conformance.families.plain_rules import PlainRules
 from agentkeep_conformance.families.power_cuts import PowerCuts
 from agentkeep_conformance.families.prefixes import Prefixes
@@ -74,6 +75,7 @@ from agentkeep_conformance.families.secrets import Secrets
 from agentkeep_conformance.families.sessions import Sessions
 from agentkeep_conformance.families.several_callers import SeveralCallers
 from agentkeep_conformance.families.skipping import Skipping
+from agentkeep_conformance.families.small_limits import SmallLimits
 from agentkeep_conformance.families.stateful import Stateful
 from agentkeep_conformance.families.steps import Steps
 from agentkeep_conformance.families.sync_faces import SyncFaces
@@ -111,6 +113,7 @@ class AdapterConformance(
     Redactions,
     OrderAndPaging,
     PlainRules,
+    SmallLimits,
     LogShapes,
     Fidelity,
     Isolation,
@@ -147,6 +150,7 @@ class AdapterConformance(
     Stateful,
     Clocks,
     Concurrency,
+    OwnWrites,
     InterleavedSearches,
     Interleaving,
     Processes,

@@ -96,16 +96,21 @@ class Forks:
         assert [message.content for message in await log(twin, "s")] == ["text 1", "redacted"]
         assert [message.content for message in await log(keep, "copy")] == ["text 1", "text 2", "text 3", "theirs"]
 
-    @proves("SES-5", "IDEM-1")
-    async def test_the_copied_ids_are_keys_in_the_fork_too(self, keep: Keep) -> None:
+    @proves("SES-5", "IDEM-1", "IDEM-3")
+    @pytest.mark.parametrize("drawn", [False, True], ids=["given ids", "drawn ids"])
+    @pytest.mark.parametrize("size", [3, 300])
+    async def test_the_copied_ids_are_keys_in_the_fork_too(self, keep: Keep, size: int, drawn: bool) -> None:
         await keep.sessions.create("s")
-        await keep.messages.append("s", numbered(3))
-        await keep.sessions.fork("s", at_seq=2, new_id="copy")
-        assert seqs(await keep.messages.append("copy", numbered(2))) == [1, 2]
+        batch = [said(f"text {number}") for number in range(size)] if drawn else numbered(size)
+        given = [said(message.content, id=message.id) for message in await keep.messages.append("s", batch)]
+        await keep.sessions.fork("s", at_seq=size - 1, new_id="copy")
+        assert seqs(await keep.messages.append("copy", given[:2])) == [1, 2]
+        assert seqs(await keep.messages.append("copy", given[-3:-1])) == [size - 2, size - 1]
         with pytest.raises(Conflict):
-            await keep.messages.append("copy", [said("other", id="m1")])
-        assert seqs(await keep.messages.append("copy", [said("other", id="m3")])) == [3]
-        assert (await keep.messages.get("s", "m3")).content == "text 3"
+            await keep.messages.append("copy", [said("other", id=given[0].id)])
+        assert seqs(await keep.messages.append("copy", [said("other", id=given[-1].id)])) == [size]
+        assert await keep.messages.count("copy") == size
+        assert (await keep.messages.get("s", str(given[-1].id))).content == given[-1].content
 
     @proves("SES-5", "READ-5")
     async def test_a_fork_is_found_by_its_parent_and_its_metadata(self, keep: Keep) -> None:
