@@ -17,6 +17,10 @@ class WithoutLong(Sampled):
     draws_long_tests = False
 
 
+class OneOfEach(Sampled):
+    one_in, one_of_each = 1_000_000, True
+
+
 class Item:
     """As far as the sample looks at one."""
 
@@ -44,3 +48,15 @@ def test_long_tests_are_drawn_unless_the_enrolment_says_no(suite: type[Enrolment
 def test_a_clause_that_a_long_test_alone_proves_keeps_it() -> None:
     long, short = candidate(WithoutLong, 1, "COST-4", is_long=True), candidate(WithoutLong, 2, "ORD-1", is_long=False)
     assert left_out([long, short], 0) == set()
+
+
+def test_one_case_of_each_test_is_asked_where_an_enrolment_wants_that() -> None:
+    rows = [(test, row) for test in "abcd" for row in range(5)]
+    items: list[Any] = [Item(is_long=False) for _ in rows]
+    for suite, expected in ((OneOfEach, ["a", "b", "c", "d"]), (Sampled, None)):
+        candidates = [
+            Candidate(item, suite, f"f::{test}[{row}]", []) for item, (test, row) in zip(items, rows, strict=True)
+        ]
+        out = left_out(candidates, 0)
+        kept = sorted(each.test.removeprefix("f::") for each in candidates if each.item not in out)
+        assert kept == expected or (expected is None and 5 < len(kept) < 15)

@@ -17,7 +17,7 @@ run nightly."""
 
 
 class TestOpenSearch(OpenSearchTroubles, OpenSearchStorage, AdapterConformance):
-    server, nightly_runs_all, one_in, families = servers.OPENSEARCH, True, 3, _EVERYDAY
+    server, nightly_runs_all, one_in, one_of_each, families = servers.OPENSEARCH, True, 6, True, _EVERYDAY
     one_connection: ClassVar[dict[str, Any]] = {"max_connections": 1}
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5}
     renews_silent_connections = True
@@ -64,8 +64,8 @@ class TestOpenSearch(OpenSearchTroubles, OpenSearchStorage, AdapterConformance):
 
 
 class TestOpenSearchOldest(TestOpenSearch):
-    one_in, server, draws_long_tests = 60, servers.OPENSEARCH_OLDEST, False
+    one_in, one_of_each, server, draws_long_tests = 60, False, servers.OPENSEARCH_OLDEST, False
 
 
 class TestOpenSearchCluster(TestOpenSearch):
-    one_in, server, draws_long_tests = 60, servers.OPENSEARCH_CLUSTER, False
+    one_in, one_of_each, server, draws_long_tests = 60, False, servers.OPENSEARCH_CLUSTER, False

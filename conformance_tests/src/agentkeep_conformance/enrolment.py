@@ -79,6 +79,9 @@ class Enrolment:
     The nightly tier, `agentkeep-conformance run`, and a command that names this class run all of them.
     """
 
+    one_of_each: ClassVar[bool] = False
+    """True: the sample has at least one case of each test that has several, and each test that has one."""
+
     draws_long_tests: ClassVar[bool] = True
     """False: the sample has tests that are marked `takes_long` only for a clause that no other test has.
 

@@ -212,6 +212,18 @@ class Searching:
             assert ids([hit.message for hit in await keep.messages.search("canary")]) == ["m1"]
 
     @proves("SRCH-1")
+    async def test_a_message_is_found_behind_many_that_only_look_like_it(self, database: Database, keep: Keep) -> None:
+        """An index of parts finds them all, and likes them better."""
+        if await searches(database, keep):
+            await keep.sessions.create("s")
+            await keep.messages.append("s", [said("one phantom among much else that is said", id="m")])
+            for _ in range(2):
+                await keep.messages.append("s", [said("phant hanto antom phant hanto antom") for _ in range(150)])
+            for words in ("phantom", "phantom one"):
+                assert await found(keep, words) == ["m"]
+                assert ids([hit.message for hit in await keep.messages.search(words, session_id="s", limit=1)]) == ["m"]
+
+    @proves("SRCH-1")
     @pytest.mark.parametrize("field", ["content", "event"])
     async def test_text_is_found_under_any_key_that_names_text(
         self, database: Database, keep: Keep, field: str
