@@ -12,8 +12,7 @@ from agentkeep_opensearch import OpenSearchAdapter
 from opensearchpy import AsyncOpenSearch
 
 _EVERYDAY = (Path(__file__).parent / "everyday.txt").read_text().split()
-"""Families in which each clause has a test, and quick ones. Requests take longer here than elsewhere, so the others are
-run nightly."""
+"""Families in which each clause has a test, and quick ones. The others run nightly, as requests take long here."""
 
 
 class TestOpenSearch(OpenSearchTroubles, OpenSearchStorage, AdapterConformance):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from agentkeep import Keep
 
@@ -25,6 +27,8 @@ class OwnWrites:
 
         async def write_and_look(number: int) -> None:
             user, word = f"u{number}", f"needle{number}x"
+            for _ in range(number % 7):  # else all are at the same step
+                await asyncio.sleep(0)
             session = await keep.sessions.create(user_id=user, metadata={"own": number})
             assert ids((await reader.sessions.list(user_id=user)).items) == [session.id]
             await keep.messages.append(session.id, [said(word, id=word)], update={"title": word})
