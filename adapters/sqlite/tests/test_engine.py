@@ -74,6 +74,21 @@ async def test_writes_of_many_tasks_land_once_and_in_order(engine: AsyncEngine) 
         assert (await twin.sessions.get("s")).message_count == 60
 
 
+@pytest.mark.parametrize("kind", ["default", "autocommit", "begin by hand", "no pool", "pool of one"])
+async def test_writers_with_engines_of_their_own_never_conflict(kind: str, file: Path) -> None:
+    """ORD-4: a write that begins as a reader is refused at once if another one commits before it writes."""
+    engines = [make(kind, file) for _ in range(2)]
+    async with Keep(SQLiteAdapter(engines[0])) as keep, Keep(SQLiteAdapter(engines[1])) as other:
+        await keep.sessions.create("s")
+        for _ in range(10):
+            calls = [each.messages.append("s", [said()], add={"n": 1}) for each in (keep, other) * 4]
+            await asyncio.gather(*calls)
+        session = await other.sessions.get("s")
+        assert (session.last_seq, session.message_count, session.counters) == (80, 80, {"n": 80})
+    for engine in engines:
+        await engine.dispose()
+
+
 async def test_a_refused_write_leaves_nothing_and_no_transaction(engine: AsyncEngine) -> None:
     async with Keep(SQLiteAdapter(engine)) as keep:
         await keep.sessions.create("s")
