@@ -34,6 +34,16 @@ class Sweeper:
     async def _sweep(self, scope: Scope | None, limit: int) -> int:
         if scope is not None:
             return await self._sweep_tenant(scope, limit)
+        is_old = bool(self._tenants_left)
+        removed = await self._sweep_tenants(limit)
+        if not is_old or removed == limit:
+            return removed
+        try:  # the list was older than this call, so tenants may have come since, or sessions of those that it left
+            return removed + await self._sweep_tenants(limit - removed)
+        except PersistenceError as error:
+            raise partly(error, removed) from error
+
+    async def _sweep_tenants(self, limit: int) -> int:
         left = self._tenants_left = self._tenants_left or await self.tenants()
         removed = 0
         while left and removed < limit:

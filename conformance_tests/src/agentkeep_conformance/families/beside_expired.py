@@ -11,7 +11,7 @@ from agentkeep import Keep, Session, View
 
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.families.after_writes import FIELDS, FILTERS
-from agentkeep_conformance.families.ttl import SHORT, filled_in_time
+from agentkeep_conformance.families.ttl import SHORT, expired, filled_in_time
 from agentkeep_conformance.samples import everything, ids, said, until
 
 _LIVING = ["s1", "s4", "s5", "s8"]
@@ -64,6 +64,23 @@ class BesideExpired:
                 assert sorted(hit.message.session_id for hit in hits) == _LIVING
         assert await keep.sessions.delete_many(user_id="u") == 4
         assert await everything(twin.sessions.iterate()) == []
+
+    @proves("TTL-2")
+    async def test_a_sweep_that_stopped_at_its_limit_narrows_no_later_one(self, keep: Keep) -> None:
+        """An adapter may remember which tenants a sweep has left."""
+
+        async def expire(name: str, *tenants: str) -> None:
+            views = [keep.for_tenant(tenant) for tenant in tenants]
+            for view in views:
+                await view.sessions.create(name, ttl=SHORT)
+            for view in views:
+                await expired(view, name)
+
+        await expire("s", "a", "b")
+        assert await keep.sweep(limit=1) == 1
+        await expire("t", "a", "b", "c")
+        assert await keep.sweep() == 4
+        assert await keep.sweep() == 0
 
 
 async def _in_pages(keep: View, **query: Any) -> list[Session]:
