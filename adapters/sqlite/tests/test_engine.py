@@ -74,6 +74,15 @@ async def test_writes_of_many_tasks_land_once_and_in_order(engine: AsyncEngine) 
         assert (await twin.sessions.get("s")).message_count == 60
 
 
+async def test_two_prefixes_on_one_engine_write_at_the_same_time(engine: AsyncEngine) -> None:
+    """ISO-3: with one connection for all, one transaction must not run into the other."""
+    async with Keep(SQLiteAdapter(engine, prefix="one")) as one, Keep(SQLiteAdapter(engine, prefix="two")) as two:
+        await asyncio.gather(*(keep.sessions.create("s") for keep in (one, two)))
+        await asyncio.gather(*((one, two)[n % 2].messages.append("s", [said(), said()]) for n in range(60)))
+        for keep in (one, two):
+            assert [message.seq for message in await keep.messages.tail("s", 99)] == list(range(1, 61))
+
+
 @pytest.mark.parametrize("kind", ["default", "autocommit", "begin by hand", "no pool", "pool of one"])
 async def test_writers_with_engines_of_their_own_never_conflict(kind: str, file: Path) -> None:
     """ORD-4: a write that begins as a reader is refused at once if another one commits before it writes."""

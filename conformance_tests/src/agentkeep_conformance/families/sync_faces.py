@@ -34,6 +34,26 @@ class SyncFaces:
         with pytest.raises(Closed):
             keep.sessions.get("s")
 
+    @proves("LIFE-2", "LIFE-3", "LIFE-5")
+    @needs_two_loops
+    async def test_a_sync_face_closes_what_it_opened_itself_each_time(self, database: Database) -> None:
+        keep = Keep(database.unopened(), own_loop=True)
+        face = sync.over(keep)
+
+        def use() -> None:
+            with face:
+                face.sessions.get_or_create("s")
+
+        for is_open_before in (False, True, True, False, True):
+            if is_open_before:
+                await keep.open()
+            await in_thread(use)
+            if is_open_before:
+                assert await keep.sessions.count() >= 0
+                await keep.close()
+            with pytest.raises(Closed):
+                await keep.sessions.get("s")
+
     @proves("LIFE-5")
     @needs_two_loops
     async def test_a_callers_coroutine_runs_on_the_loop_of_the_sync_keep(self, database: Database) -> None:
