@@ -56,6 +56,23 @@ async def test_writes_that_wait_together_share_commits(keep: Keep, file: Path, m
     assert len(commits.sizes) <= 2  # the first write may have set out alone
 
 
+async def test_a_transaction_that_sqlite_rolls_back_takes_no_acknowledged_write_along(keep: Keep, file: Path) -> None:
+    """FLT-1: the trigger stands for what makes SQLite do so by itself, such as a full disk."""
+    names = [f"s{number}" for number in range(20)]
+    for name in names:
+        await keep.sessions.create(name)
+    with closing(sqlite3.connect(file)) as other:
+        other.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON agentkeep_message WHEN new.id = 'poison'"
+            " BEGIN SELECT raise(ROLLBACK, 'full'); END"
+        )
+    ids = {name: "poison" if name == "s12" else "m" for name in names}
+    landed = await held(file, [keep.messages.append(name, [said(id=ids[name])]) for name in names])
+    acknowledged = {name: not isinstance(outcome, Exception) for name, outcome in zip(names, landed, strict=True)}
+    assert acknowledged == {name: name != "s12" for name in names}
+    assert {name: bool(await keep.messages.count(name)) for name in names} == acknowledged
+
+
 async def test_an_error_in_a_shared_commit_is_its_own(keep: Keep, file: Path) -> None:
     await keep.sessions.create("s")
     await keep.messages.append("s", [said("old", id="m")])

@@ -16,10 +16,12 @@ from agentkeep_conformance.canaries import found_after, found_in
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.ttl import expired
+from agentkeep_conformance.leftovers import leaves_no_record
 from agentkeep_conformance.samples import said, whole
 
 _LENGTH = 1_200
 """Longer than any step of a removal that we know."""
+_SEVERAL = ("s1", "s2", "s3")
 
 Erase = Callable[[Keep], Awaitable[Any]]
 """Removes the messages of session "s"."""
@@ -68,11 +70,24 @@ class ErasureOfLong:
         await keep.sweep()
         assert await found_in(database, [word]) == []
 
+    @proves("SES-6", "TTL-2")
+    @pytest.mark.parametrize("way", ["delete_many", "delete_user", "sweep"])
+    async def test_several_long_sessions_leave_no_trace(self, database: Database, keep: Keep, way: str) -> None:
+        words = [await _store_long(keep, name) for name in _SEVERAL]
+        if way == "sweep":
+            for name in _SEVERAL:
+                await keep.sessions.update(name, ttl=timedelta(milliseconds=100))
+            for name in _SEVERAL:
+                await expired(keep, name)
+        await (ENDS | AFTER_EXPIRY)[way](keep)
+        assert await found_after(way, database, words) == []
+        await leaves_no_record(database, keep)
 
-async def _store_long(keep: Keep) -> str:
+
+async def _store_long(keep: Keep, name: str = "s") -> str:
     """Returns a word that each message has."""
     word = f"canary{uuid4().hex}"
-    await keep.sessions.create("s", user_id="u", metadata={"k": "v"})
+    await keep.sessions.create(name, user_id="u", metadata={"k": "v"})
     for start in range(0, _LENGTH, 400):
-        await keep.messages.append("s", [said(f"{word} {number}") for number in range(start, start + 400)])
+        await keep.messages.append(name, [said(f"{word} {number}") for number in range(start, start + 400)])
     return word

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from agentkeep import InvalidInput, Keep, NewMessage
@@ -206,6 +206,26 @@ class Fidelity:
         assert (message.content, message.tool_calls) == ([meant], [{"id": "c"}])
 
     @proves("FID-5")
+    async def test_what_was_returned_shares_nothing_with_the_rest(self, keep: Keep) -> None:
+        """Also what is empty: one shared `{}` is enough to change a stranger."""
+        for name in ("changed", "other"):
+            await keep.sessions.create(name)
+            await keep.messages.append(name, [said([], metadata={}, event={}, tool_calls=[]), NewMessage(role="user")])
+        [*changed, kept] = [await whole(keep, name) for name in ("changed", "changed", "other")]
+        meant = deepcopy(kept)
+        for session, messages in changed:
+            for value in (session.state, session.metadata, session.counters):
+                value["new"] = 9
+            for each in messages:
+                each.metadata["new"] = 9
+                for value in (each.content, each.event, each.tool_calls):
+                    _add_to(value)
+        assert exactly(kept) == exactly(meant)
+        assert exactly(await whole(keep, "other")) == exactly(meant)
+        made = await keep.sessions.create("made")
+        assert (made.state, made.metadata, made.counters) == ({}, {}, {})
+
+    @proves("FID-5")
     async def test_fork_and_parent_share_nothing(self, keep: Keep) -> None:
         await keep.sessions.create("s", state={"a": [1]})
         await keep.messages.append("s", [said([["x"]], metadata={"a": [1]})])
@@ -225,6 +245,13 @@ class Fidelity:
         assert len(listed) == len(STRUCTURES)
         for session in listed:
             assert exactly(session) == exactly(await keep.sessions.get(session.id))
+
+
+def _add_to(value: Any) -> None:
+    if isinstance(value, dict):
+        value["new"] = 9
+    elif isinstance(value, list):
+        cast("list[Any]", value).append(9)
 
 
 def _spoil(value: dict[str, Any]) -> None:
