@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 from agentkeep import Keep, Session, View
+from agentkeep.records import Scope
 
 from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.after_writes import FIELDS, FILTERS
 from agentkeep_conformance.families.ttl import SHORT, expired, filled_in_time
 from agentkeep_conformance.samples import everything, ids, said, until
 
 _LIVING = ["s1", "s4", "s5", "s8"]
+_A_MOMENT, _TRIES = timedelta(microseconds=1), 100
 _ALL = [f"s{number}" for number in range(10)]
 
 
@@ -81,6 +84,21 @@ class BesideExpired:
         await expire("t", "a", "b", "c")
         assert await keep.sweep() == 4
         assert await keep.sweep() == 0
+
+    @proves("TTL-1", "TTL-3", "ERR-4")
+    async def test_who_lets_a_session_end_at_once_is_answered_all_the_same(
+        self, database: Database, keep: Keep
+    ) -> None:
+        """The end may come while the server is still at it. Core takes a millisecond at least, which is over as soon on
+        a busy machine: so here the repository itself is given a microsecond.
+        """
+        sessions = (await database.adapter()).sessions
+        for number in range(_TRIES):
+            name = f"s{number}"
+            await keep.sessions.create(name, title="t")
+            record = await sessions.touch(Scope("default"), name, ttl=_A_MOMENT)
+            assert (record.id, record.title, record.expires_at) == (name, "t", record.updated_at + _A_MOMENT)
+            await expired(keep, name)
 
 
 async def _in_pages(keep: View, **query: Any) -> list[Session]:

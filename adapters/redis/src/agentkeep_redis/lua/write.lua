@@ -169,6 +169,8 @@ if options.status then
 end
 redis.call('HSET', KEYS[1], unpack(set))
 if #unset > 0 then redis.call('HDEL', KEYS[1], unpack(unset)) end
+-- Read before the keys get their end: if that is over already, PEXPIREAT deletes them at once.
+local whole = options.whole and redis.call('HGETALL', KEYS[1])
 if expires_at ~= NEVER then
   if is_new or is_new_log or expires_at ~= row_expires(old) then expire_session(expires_at) end
 elseif not is_new and row_expires(old) ~= NEVER then
@@ -176,7 +178,7 @@ elseif not is_new and row_expires(old) ~= NEVER then
 end
 
 local answer = { 'written', '', now, string.format('%d', version), last_seq, added, removed, stored }
-if options.whole then answer[8] = redis.call('HGETALL', KEYS[1]) end
+if whole then answer[8] = whole end
 if options.pop then answer[8] = popped end
 if is_new then
   answer[2] = index_new_session(row, options.tenant)
