@@ -183,6 +183,18 @@ async def test_what_a_compressor_wrote_and_nobody_can_read_is_corrupt(keep: Keep
     assert await server.hget(key, "m") == spoiled
 
 
+async def test_a_message_that_is_lost_from_its_hash_is_corrupt(keep: Keep, server: Any, prefix: str) -> None:
+    """ERR-4: the log still names it, so nobody may pass it over."""
+    await keep.sessions.create("s")
+    await keep.messages.append("s", [NewMessage(role="user", id=f"m{number}") for number in range(3)])
+    (key,) = [key async for key in server.scan_iter(match=f"{prefix}:*messages", count=10_000)]
+    await server.hdel(key, "m1")
+    for call in (keep.messages.list("s"), keep.messages.tail("s", 3), keep.sessions.resume("s")):
+        with pytest.raises(Corrupt, match="'m1'"):
+            await call
+    assert (await keep.messages.get("s", "m2")).seq == 3
+
+
 @pytest.mark.parametrize("kind", ["session", "log", "messages"])
 async def test_a_key_of_another_kind_is_corrupt_and_stays(keep: Keep, server: Any, prefix: str, kind: str) -> None:
     """ERR-4."""
