@@ -16,14 +16,21 @@ _LAST_BEGIN_SECONDS = 48
 """No test begins later, so that those which have begun end within the minute: without a mark, the longest take 9 s."""
 _SHOWS_MOST = "stateful"
 """The family of the random programs, which met most of the faults that others planted."""
+# fmt: off
+_SLOW = {
+    "bounded_steps", "capabilities", "crashes", "expiry_races", "growth", "held_commits", "held_writes",
+    "listing_costs", "noise", "processes", "steps", "timeouts", "watching_cuts",
+}
+# fmt: on
+"""Families of which a test takes a second or more on PostgreSQL (30 November 2026): they wait for two rounds."""
 _BEGAN, _LEFT = "agentkeep_minute_began", "agentkeep_minute_left"
 
 
 class Minute:
-    """First the random programs, then one test of each function, then a second of each; last what takes long.
+    """First the random programs, then one case of each test, then a second one of each; then slow ones too.
 
-    Which of a function's tests is its first is drawn by the seed. The evidence holds the tests that ran, and the output
-    says how many the minute left. A run without this option asks them all.
+    Last comes what takes long. Which of a test's cases is its first is drawn by the seed. The evidence holds the tests
+    that ran, and the output says how many the minute left. A run without this option asks them all.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -70,7 +77,15 @@ class Minute:
 
 
 def _place(item: pytest.Item, round_: int) -> tuple[bool, bool, int]:
+    family = _family(item)
+    if family == _SHOWS_MOST:
+        return False, False, 0
+    takes_long = item.get_closest_marker("takes_long") is not None
+    return True, takes_long, round_ + 2 if family in _SLOW else round_
+
+
+def _family(item: pytest.Item) -> str | None:
     suite = item.cls if isinstance(item, pytest.Function) else None
-    is_enrolled = suite is not None and issubclass(suite, Enrolment)
-    shows_most = is_enrolled and cast("Any", item).function.__module__.endswith(f".{_SHOWS_MOST}")
-    return not shows_most, not shows_most and item.get_closest_marker("takes_long") is not None, round_
+    if suite is None or not issubclass(suite, Enrolment):
+        return None
+    return cast("str", cast("Any", item).function.__module__).rpartition(".")[2]
