@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from agentkeep_conformance.enrolment import Enrolment
+from agentkeep_conformance.items import suite_of
 from agentkeep_conformance.outcomes import TIER
 
 _BESIDE = Path(__file__).parents[1] / "shared" / "data" / "airline-transcripts.json"
@@ -26,8 +26,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     numbers: dict[str, int] = {}
     for item in items:
-        suite = item.cls if isinstance(item, pytest.Function) else None
-        if suite is None or not issubclass(suite, Enrolment) or suite.one_in > 1:
+        suite = suite_of(item)
+        if suite is None or suite.one_in > 1:
             scope = item.nodeid.partition("[")[0].rpartition("::")[0]
             item.add_marker(pytest.mark.xdist_group(str(numbers.setdefault(scope, len(numbers)))))
 

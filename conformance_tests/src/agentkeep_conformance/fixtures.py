@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.enrolment import Enrolment, name_of
+from agentkeep_conformance.items import family_of
 from agentkeep_conformance.namespaces import NEED_NEW
 from agentkeep_conformance.outcomes import EVIDENCE, FAILED, SEED, TIER, dsn_of
 
@@ -33,8 +34,7 @@ class Fixtures(Enrolment):
     async def database(self, dsn: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
         stash = request.config.stash
         item: pytest.Item = request.node
-        family = request.function.__module__.rpartition(".")[2]
-        database = Database(self, dsn, None, stash[TIER], stash[SEED], reuse=family not in NEED_NEW)
+        database = Database(self, dsn, None, stash[TIER], stash[SEED], reuse=family_of(item) not in NEED_NEW)
         try:
             if database.reuse:
                 await database.copy_schema()

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import pytest
 
-from agentkeep_conformance.enrolment import Enrolment
+from agentkeep_conformance.items import family_of, suite_of
 from agentkeep_conformance.outcomes import SEED
 
 _LAST_BEGIN_SECONDS = 48
@@ -77,15 +77,8 @@ class Minute:
 
 
 def _place(item: pytest.Item, round_: int) -> tuple[bool, bool, int]:
-    family = _family(item)
+    family = family_of(item) if suite_of(item) else None
     if family == _SHOWS_MOST:
         return False, False, 0
     takes_long = item.get_closest_marker("takes_long") is not None
     return True, takes_long, round_ + 2 if family in _SLOW else round_
-
-
-def _family(item: pytest.Item) -> str | None:
-    suite = item.cls if isinstance(item, pytest.Function) else None
-    if suite is None or not issubclass(suite, Enrolment):
-        return None
-    return cast("str", cast("Any", item).function.__module__).rpartition(".")[2]

@@ -18,6 +18,7 @@ from agentkeep_conformance import heap, options, unwritten
 from agentkeep_conformance.child_server import use_child_server
 from agentkeep_conformance.clauses import CLAUSES, clauses_of, faults_of, tests_of
 from agentkeep_conformance.enrolment import Enrolment, KnownFailure, Tier, name_of
+from agentkeep_conformance.items import family_of, function_of, suite_of
 from agentkeep_conformance.minute import Minute
 from agentkeep_conformance.outcomes import (
     EVIDENCE,
@@ -71,7 +72,7 @@ def _seed(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    enrolled = [(item, suite) for item in items if (suite := _suite(item))]
+    enrolled = [(item, suite) for item in items if (suite := suite_of(item))]
     faults = [fault for suite in dict.fromkeys(suite for _, suite in enrolled) for fault in _enrolment_faults(suite)]
     if faults:
         raise pytest.UsageError("\n".join(["the conformance suite is not sound:", *dict.fromkeys(faults)]))
@@ -104,17 +105,17 @@ def _not_chosen(item: pytest.Item, suite: type[Enrolment], config: pytest.Config
         return True
     if suite.wire != "with" and _acts_on_the_wire(item) != (suite.wire == "only"):
         return True
-    if _function(item).__module__ == suite.__module__:
+    if function_of(item).__module__ == suite.__module__:
         return False
     runs_all = suite.nightly_runs_all and (nightly or named)
-    return bool(suite.families) and not runs_all and _family(item) not in suite.families
+    return bool(suite.families) and not runs_all and family_of(item) not in suite.families
 
 
 def _not_sampled(enrolled: Sequence[tuple[pytest.Item, type[Enrolment]]], config: pytest.Config) -> set[pytest.Item]:
     """What the everyday tier leaves out of enrolments that run a sample."""
     if config.stash[TIER] == "nightly" or config.getoption("--conformance-whole"):
         return set()
-    sampled = [each for each in enrolled if _function(each[0]).__module__ != each[1].__module__]
+    sampled = [each for each in enrolled if function_of(each[0]).__module__ != each[1].__module__]
     sampled = [(item, suite) for item, suite in sampled if not is_named(suite, config)]
     sampled = [(item, suite) for item, suite in sampled if _not_applicable(item, suite) is None]
     return left_out(
@@ -124,11 +125,6 @@ def _not_sampled(enrolled: Sequence[tuple[pytest.Item, type[Enrolment]]], config
 
 def _acts_on_the_wire(item: pytest.Item) -> bool:
     return item.get_closest_marker("needs_wire") is not None
-
-
-def _suite(item: pytest.Item) -> type[Enrolment] | None:
-    suite = item.cls if isinstance(item, pytest.Function) else None
-    return suite if suite is not None and issubclass(suite, Enrolment) else None
 
 
 def _enrolment_faults(suite: type[Enrolment]) -> list[str]:
@@ -154,24 +150,16 @@ def _not_applicable(item: pytest.Item, suite: type[Enrolment]) -> str | None:
 
 
 def _clauses(item: pytest.Item) -> tuple[str, ...]:
-    return clauses_of(_function(item))
+    return clauses_of(function_of(item))
 
 
 def _test_id(item: pytest.Item) -> str:
     """family::test[row]: the same on every adapter."""
-    return f"{_family(item)}::{item.name}"
-
-
-def _family(item: pytest.Item) -> str:
-    return _function(item).__module__.rpartition(".")[2]
-
-
-def _function(item: pytest.Item) -> Callable[..., Any]:
-    return cast("Any", item).function
+    return f"{family_of(item)}::{item.name}"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    suite = _suite(item)
+    suite = suite_of(item)
     known: KnownFailure | None = suite.known_failures.get(item.name) if suite else None
     if known is not None and _expired(known):
         pytest.fail(f"this known failure expired on {known.expires}: {known.reason} ({known.issue})")
@@ -180,7 +168,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """A call that never returns fails its test, and not the whole run."""
-    if _suite(pyfuncitem) is not None and inspect.iscoroutinefunction(pyfuncitem.obj):
+    if suite_of(pyfuncitem) is not None and inspect.iscoroutinefunction(pyfuncitem.obj):
         pyfuncitem.obj = _bounded(pyfuncitem.obj, HANGS_SECONDS[pyfuncitem.config.stash[TIER]])
     return (yield)
 
@@ -201,7 +189,7 @@ def _expired(known: KnownFailure) -> bool:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if _suite(item) is None:
+    if suite_of(item) is None:
         return report
     if report.skipped and not hasattr(report, "wasxfail") and "NOT RUN" not in str(report.longrepr):
         report.outcome = "failed"

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from agentkeep import NewMessage
 
+from agentkeep_conformance.tables import ESCAPED
+
 T = TypeVar("T")
 Drawn = dict[str, Any]
 
@@ -24,8 +26,6 @@ WORDS = ["aardvark", "Zeppelin", "日本語話", "def_main"]
 """None is part of another, so that every kind of word search has to find the same messages."""
 SCALARS: list[Any] = [None, True, False, 0, 1, 1.0, -0.0, 0.1, 2**53 + 1, 2**70, "", "1", "a.b", "\x00"]
 VALUES: list[Any] = [*SCALARS, [], {}, [1, 1.0], {"b": 1, "a": [{}]}, {"$ne": None, "a.b": "_", "": ""}]
-_ESCAPED = list("\\0u\0'\"$%")
-"""What one layer escapes, and another reads as an escape."""
 TEXTS = [None, "", " ", "\x00", "e\u0301", "é", "🙂" * 3, "x" * 5000]
 ENDS: list[Any] = [timedelta(hours=1), timedelta(days=400), 7_200, 7_200.5]
 """Of fixed ends and idle times: far enough away for a program on a server's clock."""
@@ -87,7 +87,7 @@ class Draw:
     def text(self) -> str | None:
         if self.chance(0.8):
             return self.one(TEXTS)
-        return "".join(self.one(_ESCAPED) for _ in range(self.number(1, 6)))
+        return "".join(self.one(list(ESCAPED)) for _ in range(self.number(1, 6)))
 
     def content(self) -> Any:
         if self.chance(0.5):

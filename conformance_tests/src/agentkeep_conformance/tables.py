@@ -14,6 +14,10 @@ def nested(depth: int) -> Any:
     return value
 
 
+ESCAPED = "\\0u\0'\"$%"
+"""What one layer escapes, and another reads as an escape."""
+
+
 def _each_three_of(characters: str) -> str:
     """A text in which every three of these characters stand beside each other, in each order."""
     return "".join(chain.from_iterable(product(characters, repeat=3)))
@@ -58,7 +62,7 @@ TEXTS: dict[str, str] = {
     "1 MB": "é" * 500_000,  # over a document's or field's soft limit
     "long word": "w" * 40_000,  # over Lucene's 32,766-byte term
     "protocol": "*3\r\n$3\r\nSET\r\n",  # Redis's wire format
-    "each three of them": _each_three_of("\\0u\0'\"$%"),  # what one layer escapes, and the next one reads
+    "each three of them": _each_three_of(ESCAPED),
     "surrogate escape": "\\ud800",  # text about a surrogate, not one
 }
 """Legal texts."""

@@ -38,7 +38,7 @@ class Sweeper:
         removed = await self._sweep_tenants(limit)
         if not is_old or removed == limit:
             return removed
-        try:  # the list was older than this call, so tenants may have come since, or sessions of those that it left
+        try:  # an earlier call read that list: it lacks the tenants that came since, and those that it had done
             return removed + await self._sweep_tenants(limit - removed)
         except PersistenceError as error:
             raise partly(error, removed) from error

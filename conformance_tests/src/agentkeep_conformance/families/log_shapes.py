@@ -6,13 +6,16 @@ An adapter may keep new messages apart from old ones, large ones from small ones
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from itertools import product
+from typing import Any
 
 import pytest
-from agentkeep import Appended, Keep, Message, NewMessage, View
+from agentkeep import Keep, Message, View
 from msgspec.structs import replace
 
 from agentkeep_conformance.clauses import proves
+from agentkeep_conformance.families.order_paging import all_pages
 from agentkeep_conformance.samples import said
 
 _LARGE = 300_000
@@ -26,16 +29,16 @@ class Log:
         self.keep, self.id = keep, id
         self.messages: list[Message] = []
 
-    async def say(self, count: int = 1, *, size: int = 0, truncate_after: int | None = None) -> Appended:
-        """Append a batch, perhaps after a cut."""
+    async def say(self, count: int = 1, *, size: int = 0, **options: Any) -> None:
+        """Append a batch, with `truncate_after` or `keep_last`. The first one makes the session."""
         batch = [said(f"{len(self.messages)}.{number} {'x' * size}") for number in range(count)]
-        if truncate_after is None:
-            appended = await self.keep.messages.append(self.id, batch, create={})
-        else:
-            appended = await self.keep.messages.append(self.id, batch, truncate_after=truncate_after)
-            self.messages = [message for message in self.messages if message.seq <= truncate_after]
+        made: dict[str, Any] = {} if self.messages else {"create": {}}
+        appended = await self.keep.messages.append(self.id, batch, **made, **options)
+        if "truncate_after" in options:
+            self.messages = [message for message in self.messages if message.seq <= options["truncate_after"]]
         self.messages += appended
-        return appended
+        if "keep_last" in options:
+            self.messages = self.messages[-options["keep_last"] :]
 
     async def say_each(self, counts: Iterable[int]) -> None:
         for count in counts:
@@ -53,10 +56,8 @@ async def _rewound(log: Log) -> None:
 
 
 async def _rolled(log: Log) -> None:
-    for number in range(140):
-        batch: list[NewMessage] = [said(f"{number}")]
-        log.messages += await log.keep.messages.append(log.id, batch, create={}, keep_last=60)
-        log.messages = log.messages[-60:]
+    for _ in range(140):
+        await log.say(keep_last=60)
 
 
 async def _searched(log: Log) -> None:
@@ -144,20 +145,12 @@ async def _reads_as(keep: Keep, expected: Sequence[Message]) -> None:
     assert session.last_message_at == expected[-1].created_at
     for n in (1, 10, 50, 1_000):
         assert await keep.messages.tail("s", n) == expected[-n:]
+    read = partial(keep.messages.list, "s")
     quarters = [expected[len(expected) * number // 4].seq for number in range(4)]
     windows = [(0, None), (0, quarters[2]), (quarters[1], None), (quarters[1], quarters[3])]
     for (after, before), limit, newest_first in product(windows, (10, 33), (False, True)):
         window = [each for each in expected if each.seq > after and (before is None or each.seq < before)]
-        found = await _in_pages(keep, limit, after=after, before=before, newest_first=newest_first)
+        found = await all_pages(read, limit, after=after, before=before, newest_first=newest_first)
         assert found == (window[::-1] if newest_first else window), (after, before, limit, newest_first)
     by_id = {message.id: message for message in expected}
     assert await keep.messages.get_many("s", list(by_id)) == by_id
-
-
-async def _in_pages(keep: Keep, limit: int, **window: object) -> list[Message]:
-    page = await keep.messages.list("s", limit=limit, **window)  # pyright: ignore[reportArgumentType]
-    met = page.items
-    while page.has_more:
-        page = await keep.messages.list("s", limit=limit, cursor=page.next_cursor, **window)  # pyright: ignore[reportArgumentType]
-        met += page.items
-    return met

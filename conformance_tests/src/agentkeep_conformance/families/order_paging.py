@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, cast
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, cast
 
 import pytest
-from agentkeep import InvalidInput, Keep, Message, Page, Session, SessionNotFound, View
+from agentkeep import InvalidInput, Keep, Message, Page, SessionNotFound, View
 from agentkeep.sessions import Order
 
 from agentkeep_conformance.clauses import proves, takes_long
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.samples import HandClock, at_once, everything, ids, numbered, said, seqs
 
+T = TypeVar("T")
 CAPS = [9, 10, 11, 99, 100, 101, 199, 200, 201, 500, 501, 1_000, 1_001]
 """Where databases, drivers and Agentkeep's own pages stop by themselves."""
 
@@ -24,13 +26,13 @@ COLLATING = ["a", "B", "b", "A", "Z", "_", "-", "10", "9", "é", "e\u0301", "ß"
 """Ids whose order in bytes is not that of a language, of UTF-16 or of numbers."""
 
 
-async def all_pages(keep: View, limit: int, **query: Any) -> list[Session]:
-    page = await keep.sessions.list(limit=limit, **query)
+async def all_pages(read: Callable[..., Awaitable[Page[T]]], limit: int, **query: Any) -> list[T]:
+    page = await read(limit=limit, **query)
     rows = page.items
     while page.has_more:
         assert page.next_cursor is not None
         assert len(page.items) == limit
-        page = await keep.sessions.list(limit=limit, cursor=page.next_cursor, **query)
+        page = await read(limit=limit, cursor=page.next_cursor, **query)
         rows += page.items
     assert page.next_cursor is None
     return rows
@@ -54,7 +56,7 @@ class OrderAndPaging:
         if not keep.capabilities.server_clock:
             keep = await database.keep(clock=HandClock())
         await fill(keep, 1_000)
-        rows = await all_pages(keep, 37, order=order)
+        rows = await all_pages(keep.sessions.list, 37, order=order)
         assert len(rows) == 1_000
         direction = -1 if order.startswith("-") else 1
         field = order.lstrip("-")
@@ -70,7 +72,7 @@ class OrderAndPaging:
         keep = keep if keep.capabilities.server_clock else await database.keep(clock=clock)
         for name in COLLATING:
             await keep.sessions.create(name)
-        rows = await all_pages(keep, 1, order=order)
+        rows = await all_pages(keep.sessions.list, 1, order=order)
         key = order.lstrip("-")
         expected = sorted(rows, key=lambda row: (getattr(row, key), row.id.encode()), reverse=order.startswith("-"))
         assert ids(rows) == ids(expected)

@@ -156,7 +156,7 @@ class Reading:
             if one.keys() == other.keys() and one != other:
                 continue
             expected = [row for row in rows if holds(row) and holds_too(row)]
-            assert await all_pages(keep, 2, order=order, **both) == expected
+            assert await all_pages(keep.sessions.list, 2, order=order, **both) == expected
             if order == ORDERS[0]:
                 assert await everything(keep.sessions.iterate(order=order, **both)) == expected
                 assert await keep.sessions.count(**both) == len(expected)

@@ -43,15 +43,15 @@ AFTERWARDS: dict[str, Verb] = {
     "nothing": lambda keep: keep.sessions.get("s"),
     "many others": lambda keep: at_once(keep.messages.append("s", [said(f"later {number}")]) for number in range(120)),
     "a large one": lambda keep: keep.messages.append("s", [said("large " * 200_000)]),
-    "a search": lambda keep: found_if_offered(keep, "x"),
+    "a search": lambda keep: _search(keep),
     "a redaction": lambda keep: keep.messages.update("s", "first", content="redacted"),
 }
 """What comes between an append and its repetition: an adapter may put messages elsewhere then."""
 _RECORDS = 6
 
 
-async def found_if_offered(keep: View, query: str) -> Any:
-    return await keep.messages.search(query) if keep.capabilities.search else []
+async def _search(keep: View) -> Any:
+    return await keep.messages.search("x") if keep.capabilities.search else []
 
 
 class _Catching:
