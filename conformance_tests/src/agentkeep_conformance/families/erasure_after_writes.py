@@ -1,4 +1,7 @@
-"""Whatever verb stored a text, the end of its session removes it: a raw scan finds no trace (SES-6, TTL-2)."""
+"""Whatever verb stored a text, the end of its session removes it: a raw scan finds no trace (SES-6, TTL-2).
+
+At the end of each test all sessions go, and no record may be left of them.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from agentkeep_conformance.canaries import found_in
 from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.ttl import expired
+from agentkeep_conformance.leftovers import leaves_no_record
 from agentkeep_conformance.samples import said, whole
 
 _LIFE = timedelta(seconds=3)
@@ -215,6 +219,7 @@ class ErasureAfterWrites:
             await REMOVALS[removal](keep, word)
         assert await _left(database, words) == []
         assert (await keep.messages.tail("neighbour", 1))[0].content == "stays"
+        await leaves_no_record(database, keep)
 
     @proves("TTL-2", "SES-6")
     @pytest.mark.parametrize("end", ["ttl", "idle", "touch"])
@@ -232,6 +237,7 @@ class ErasureAfterWrites:
         await keep.sweep()
         assert await _left(database, words) == []
         assert (await keep.messages.tail("neighbour", 1))[0].content == "stays"
+        await leaves_no_record(database, keep)
 
     @proves("TTL-2", "SES-6")
     async def test_what_is_written_into_a_short_life_ends_with_it(self, database: Database, keep: Keep) -> None:
@@ -246,6 +252,7 @@ class ErasureAfterWrites:
             await expired(keep, word)
         await keep.sweep()
         assert await _left(database, words) == []
+        await leaves_no_record(database, keep)
 
     @proves("SES-6", "TTL-2", "ISO-1")
     @pytest.mark.parametrize("end", ["delete", "sweep"])
@@ -265,6 +272,7 @@ class ErasureAfterWrites:
                 await expired(tenant, name)
         await keep.sweep()
         assert await found_in(database, [word]) == []
+        await leaves_no_record(database, keep)
 
 
 _ON_LIVING: dict[str, Write] = {
