@@ -18,6 +18,7 @@ from typing import Any
 
 from agentkeep_conformance import corpus
 from agentkeep_conformance.clauses import CLAUSES
+from agentkeep_conformance.costs import costs_text
 from agentkeep_conformance.mutate import command as mutate
 from agentkeep_conformance.rendering import as_html, as_markdown, merged
 from agentkeep_conformance.selftest import command as selftest
@@ -78,6 +79,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--markdown", action="store_true", help="print the matrix as Markdown (the default)")
     report.add_argument("--readme", metavar="FILE", type=Path, help="renew the table between FILE's matrix comments")
     report.add_argument("--summary", metavar="FILE", type=Path, help="write a summary of all of it to FILE, to be kept")
+    report.add_argument(
+        "--seconds",
+        metavar="FILE",
+        type=Path,
+        help="write what each test costs to FILE, for --conformance-minute",
+    )
     report.set_defaults(run=_report)
     own = commands.add_parser("selftest", help="run the suite on planted faults: each must be killed")
     selftest.add_arguments(own)
@@ -183,6 +190,7 @@ def _pass_on(command: Sequence[str], environment: Mapping[str, str]) -> int:
 def _report(options: argparse.Namespace) -> int:
     try:
         evidence: dict[str, Any] = merged([json.loads(file.read_text(encoding="utf-8")) for file in options.files])
+        seconds = costs_text(evidence) if options.seconds else ""
     except (OSError, ValueError, KeyError, TypeError) as error:
         print(f"this is not evidence of a run: {error}", file=sys.stderr)
         return USAGE
@@ -192,7 +200,9 @@ def _report(options: argparse.Namespace) -> int:
         options.readme.write_text(in_readme(options.readme.read_text(encoding="utf-8"), evidence), encoding="utf-8")
     if options.summary:
         options.summary.write_text(as_file(shortened(evidence)), encoding="utf-8")
-    if options.markdown or not (options.html or options.readme or options.summary):
+    if options.seconds:
+        options.seconds.write_text(seconds, encoding="utf-8")
+    if options.markdown or not (options.html or options.readme or options.summary or options.seconds):
         print(as_markdown(evidence))
     failed = any(adapter["counts"].get("FAILED") for adapter in evidence["adapters"].values())
     return 1 if failed else 0

@@ -9,28 +9,27 @@ from zlib import crc32
 
 import pytest
 
+from agentkeep_conformance.costs import Costs, test_of
+from agentkeep_conformance.enrolment import Enrolment
 from agentkeep_conformance.items import family_of, suite_of
 from agentkeep_conformance.outcomes import SEED
 
 _LAST_BEGIN_SECONDS = 48
-"""No test begins later, so that those which have begun end within the minute: without a mark, the longest take 9 s."""
+_LAST_END_SECONDS = 56
+"""No test begins that would end later, by the seconds that it took before. The servers then have time to stop."""
 _SHOWS_MOST = "stateful"
 """The family of the random programs, which met most of the faults that others planted."""
-# fmt: off
-_SLOW = {
-    "bounded_steps", "capabilities", "crashes", "expiry_races", "growth", "held_commits", "held_writes",
-    "listing_costs", "noise", "processes", "steps", "timeouts", "watching_cuts",
-}
-# fmt: on
-"""Families of which a test takes a second or more on PostgreSQL (30 November 2026): they wait for two rounds."""
+_NEXT_CASE = 3
+"""So much less does a further case of a test show than the case before it: the order of cost by use needs a guess."""
 _BEGAN, _LEFT = "agentkeep_minute_began", "agentkeep_minute_left"
 
 
 class Minute:
-    """First the random programs, then one case of each test, then a second one of each; then slow ones too.
+    """First the random programs, then all other tests in the order of what they cost by what they show.
 
-    Last comes what takes long. Which of a test's cases is its first is drawn by the seed. The evidence holds the tests
-    that ran, and the output says how many the minute left. A run without this option asks them all.
+    A test's first case is drawn by the seed and shows the most. Of enrolments that derive from one another, as those
+    of a database's topologies, only the first is asked. The evidence holds the tests that ran, and the output says how
+    many the minute left. A run without this option asks them all.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -38,6 +37,7 @@ class Minute:
         given = cast("dict[str, float]", getattr(config, "workerinput", {}))
         self._began = given.get(_BEGAN, time.time())
         self._left = 0
+        self._costs = Costs()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -46,18 +46,23 @@ class Minute:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        enrolments = {suite for item in items if (suite := suite_of(item))}
+        derived = [item for item in items if _derives(suite_of(item), enrolments)]
+        self._config.hook.pytest_deselected(items=derived)
         seed = self._config.stash[SEED]
-        rounds: dict[str, int] = {}
+        drawn = sorted(set(items) - set(derived), key=lambda item: crc32(f"{seed} {item.nodeid}".encode()))
+        places: dict[pytest.Item, float] = {}
         met = Counter[str]()
-        for item in sorted(items, key=lambda item: crc32(f"{seed} {item.nodeid}".encode())):
-            function = item.nodeid.partition("[")[0]
-            rounds[item.nodeid] = met[function]
-            met[function] += 1
-        items.sort(key=lambda item: _place(item, rounds[item.nodeid]))
+        for item in drawn:
+            test = test_of(item)
+            places[item] = self._costs.of(item) * _NEXT_CASE ** met[test]
+            met[test] += 1
+        items[:] = sorted(drawn, key=lambda item: -1.0 if _shows_most(item) else places[item])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        if time.time() < self._began + _LAST_BEGIN_SECONDS:
+        now = time.time() - self._began
+        if now < _LAST_BEGIN_SECONDS and (now + self._costs.of(item) < _LAST_END_SECONDS or _shows_most(item)):
             return None
         self._left += 1
         return True
@@ -76,9 +81,9 @@ class Minute:
             terminalreporter.write_line(f"the minute was over before {self._left} more tests: `dev.py suite` asks all")
 
 
-def _place(item: pytest.Item, round_: int) -> tuple[bool, bool, int]:
-    family = family_of(item) if suite_of(item) else None
-    if family == _SHOWS_MOST:
-        return False, False, 0
-    takes_long = item.get_closest_marker("takes_long") is not None
-    return True, takes_long, round_ + 2 if family in _SLOW else round_
+def _derives(suite: type[Enrolment] | None, enrolments: set[type[Enrolment]]) -> bool:
+    return suite is not None and any(base in enrolments for base in suite.__mro__[1:])
+
+
+def _shows_most(item: pytest.Item) -> bool:
+    return suite_of(item) is not None and family_of(item) == _SHOWS_MOST
