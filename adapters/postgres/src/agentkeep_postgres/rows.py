@@ -46,13 +46,12 @@ def message_record(row: Row) -> MessageRecord:
     return MessageRecord(id=row[0], seq=row[1], role=row[2], payload=row[3], created_at=row[4])
 
 
-def message_records(arrays: Sequence[Sequence[str] | None]) -> list[MessageRecord]:
-    """From arrays of ids, seqs, roles, payloads and times."""
-    if arrays[0] is None:
-        return []
+def message_records(arrays: Sequence[Sequence[str]] | Sequence[None]) -> list[MessageRecord]:
+    """From arrays of ids, seqs, roles, payloads and times, which are null if there is no message."""
+    filled = [array for array in arrays if array is not None]
     return [
         MessageRecord(id=id, seq=int(seq), role=role, payload=payload, created_at=from_micros(time))
-        for id, seq, role, payload, time in zip(*(array or () for array in arrays), strict=True)
+        for id, seq, role, payload, time in zip(*filled, strict=True)
     ]
 
 
