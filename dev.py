@@ -3,8 +3,8 @@ the project's own folder: uv into `.tools/`, the packages into `.venv/`.
 
     python3 dev.py try      set up, then the main job on SQLite with the sample transcripts
     python3 dev.py test     set up, then all tests, side by side (with arguments: pytest and these alone)
-    python3 dev.py suite NAME...    set up, then the everyday suite on these adapters, side by side
-    python3 dev.py minute NAME      set up, then what a minute of it shows
+    python3 dev.py suite NAME       set up, then the everyday suite on this adapter: a minute
+    python3 dev.py suite --whole NAME...    set up, then all that the gate asks of these adapters, side by side
     python3 dev.py check    set up, then style and types
     python3 dev.py evidence [NAME...]   run the suite on these adapters; renew docs/evidence and the tables
     python3 dev.py evidence --of-tests  renew them from the last run of all tests
@@ -37,7 +37,7 @@ instead of 25, and 16 GB of memory. The suite of one backend is spread (see `con
 EVIDENCE = ROOT / ".evidence.json"
 """What the last run of all tests saw of each clause on each adapter."""
 SECONDS = ROOT / "conformance_tests" / "src" / "agentkeep_conformance" / "seconds.json"
-"""What each of its tests took, by which `minute` chooses."""
+"""What each test of the suite took, by which a minute of it chooses."""
 MEMBERS = [
     "core",
     "conformance_tests",
@@ -106,9 +106,10 @@ def test(arguments: list[str]) -> None:
     run(VENV / BIN / "python", "-m", "pytest", *(arguments or all_tests))
 
 
-def suite(names: list[str], *options: str) -> None:
+def suite(names: list[str], *, whole: bool) -> None:
     targets = [f"adapters/{name}/tests/test_conformance.py" for name in names]
-    test([*SIDE_BY_SIDE, "--dist=loadgroup", *options, *targets])
+    minute = [] if whole else ["--conformance-minute", "--no-loadscope-reorder"]
+    test([*SIDE_BY_SIDE, "--dist=loadgroup", *minute, *targets])
 
 
 def check() -> None:
@@ -155,10 +156,10 @@ def main() -> None:
         try_it()
     elif command == "test":
         test(arguments)
-    elif command == "suite" and arguments:
-        suite(arguments)
-    elif command == "minute" and len(arguments) == 1:
-        suite(arguments, "--conformance-minute", "--no-loadscope-reorder")
+    elif command == "suite" and arguments[:1] == ["--whole"] and arguments[1:]:
+        suite(arguments[1:], whole=True)
+    elif command == "suite" and len(arguments) == 1:
+        suite(arguments, whole=False)
     elif command == "check" and not arguments:
         check()
     elif command == "evidence":

@@ -25,6 +25,7 @@ class TestPostgres(PostgresTroubles, PostgresStorage, AdapterConformance):
     has_schema, tables, corpora = True, ("sessions", "labels", "messages"), released(Path(__file__).parent / "corpora")
     driver, drivers = "asyncpg", (AsyncpgDriver, PsycopgDriver)
     connect_args: ClassVar[dict[str, Any]] = {}
+    other_options: ClassVar[dict[str, Any]] = {"pgbouncer": True}
     small_steps: ClassVar[dict[str, int]] = {
         "agentkeep_postgres.listing._COMMON": 1,
         "agentkeep_postgres.settled._UNLISTED_AT_ONCE": 1,

@@ -21,6 +21,7 @@ class TestRedis(RedisTroubles, RedisStorage, AdapterConformance):
     short_timeout: ClassVar[dict[str, Any]] = {"timeout": 0.5}
     renews_silent_connections = True
     round_trips: ClassVar[dict[str, int]] = {"listing": 2}
+    other_options: ClassVar[dict[str, Any]] = {"compress_above": 1}
     has_schema, corpora, clients = True, released(Path(__file__).parent / "corpora"), (ServerClient, ClusterClient)
     small_steps: ClassVar[dict[str, int]] = {
         "agentkeep_redis.listing._WIDTH": 2,

@@ -116,10 +116,12 @@ class Enrolment:
     """
 
     small_steps: ClassVar[dict[str, int]] = {}
-    """Small values for the adapter's own limits after which it works in another step or in another way.
+    """Small values for the adapter's own limits after which it works in another step or in another way, as
+    {"agentkeep_sqlite.listing.COUNT_STEP": 1}. Some of the random programs run with these."""
 
-    For example {"agentkeep_sqlite.listing.COUNT_STEP": 1}. Some of the random programs run with these.
-    """
+    other_options: ClassVar[dict[str, Any]] = {}
+    """Options of `open` that change how it stores or asks, and nothing that a call means. Some tests open an instance
+    with these beside one without."""
 
     has_schema: ClassVar[bool] = False
     """True: `open` takes `manage_schema=False`, and then the adapter creates and migrates nothing (LIFE-1)."""

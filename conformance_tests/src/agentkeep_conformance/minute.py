@@ -78,7 +78,9 @@ class Minute:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._left:
-            terminalreporter.write_line(f"the minute was over before {self._left} more tests: `dev.py suite` asks all")
+            terminalreporter.write_line(
+                f"the minute was over before {self._left} more tests, which a run without --conformance-minute asks"
+            )
 
 
 def _derives(suite: type[Enrolment] | None, enrolments: set[type[Enrolment]]) -> bool:

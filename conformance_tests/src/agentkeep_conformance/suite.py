@@ -14,6 +14,7 @@ from agentkeep_conformance.families.beside_expired import BesideExpired
 from agentkeep_conformance.families.bound_cursors import BoundCursors
 from agentkeep_conformance.families.bounded_steps import BoundedSteps
 from agentkeep_conformance.families.bulk_races import BulkRaces
+from agentkeep_conformance.families.by_turns import ByTurns
 from agentkeep_conformance.families.cancellation import Cancellation
 from agentkeep_conformance.families.capabilities import CapabilitiesDeclared
 from agentkeep_conformance.families.clocks import Clocks
@@ -114,6 +115,7 @@ class AdapterConformance(
     OrderAndPaging,
     PlainRules,
     SmallLimits,
+    ByTurns,
     LogShapes,
     Fidelity,
     Isolation,

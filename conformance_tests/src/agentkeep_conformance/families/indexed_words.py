@@ -9,8 +9,8 @@ from agentkeep_conformance.clauses import proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.erasure_of_indexed import indexed, store_many
 from agentkeep_conformance.families.search_narrowed import QUERIES, means_the_same_under_each_filter, store_query
-from agentkeep_conformance.families.search_words import MEANINGS
 from agentkeep_conformance.families.searching import found, searches
+from agentkeep_conformance.meanings import MEANINGS
 from agentkeep_conformance.samples import said
 from agentkeep_conformance.small_steps import small_steps
 

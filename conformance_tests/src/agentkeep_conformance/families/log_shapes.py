@@ -138,6 +138,22 @@ class LogShapes:
         session = await twin.sessions.get("s")
         assert (session.message_count, session.last_message_at) == (0, None)
 
+    @proves("CNT-1", "ORD-1", "ORD-6")
+    @pytest.mark.parametrize("shape", SHAPES)
+    async def test_a_log_rolls_alike_however_it_came_about(self, keep: Keep, twin: Keep, shape: str) -> None:
+        """With gaps among the numbers, which a cut leaves before what is said next."""
+        log = Log(keep, "s")
+        await SHAPES[shape](log)
+        for size in (len(log.messages) * 2 // 3, 17, 5):
+            await log.say(3, truncate_after=log.messages[-4].seq)
+            assert await keep.messages.trim("s", keep_last=size) == len(log.messages) - size
+            log.messages = log.messages[-size:]
+            assert await keep.messages.pop("s") == log.messages.pop()
+            await log.say(2, keep_last=size - 1)
+            session = await twin.sessions.get("s")
+            assert (session.message_count, session.last_seq) == (size - 1, log.messages[-1].seq)
+            assert await twin.messages.tail("s", 1_000) == log.messages
+
 
 async def _reads_as(keep: Keep, expected: Sequence[Message]) -> None:
     session = await keep.sessions.get("s")

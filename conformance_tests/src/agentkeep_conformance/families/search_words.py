@@ -2,55 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
 import pytest
 from agentkeep import Hit, Keep, NewMessage, View
+from agentkeep.transfer import restore
+from msgspec.structs import replace
 
 from agentkeep_conformance.clauses import needs_wire, proves
 from agentkeep_conformance.database import Database
 from agentkeep_conformance.families.faults import bench_of
 from agentkeep_conformance.families.searching import found, searches
-from agentkeep_conformance.samples import said
+from agentkeep_conformance.meanings import MEANINGS
+from agentkeep_conformance.samples import said, whole
 
 _NUMBERS = "one two three four five six seven eight nine ten eleven twelve"
-_LONG = "w" * 3_000
-
-# fmt: off
-MEANINGS: dict[str, tuple[str, Sequence[str], Sequence[str]]] = {
-    "part of a word": ("an alphabet", ["phab", "alphabet", "n alph"], ["alphabets", "betalpha"]),
-    "one letter": ("x y zz", ["y", "x z", "z"], ["q", "x q", "zzz"]),
-    "two letters": ("ab cd ef", ["cd", "ab ef", "cd a"], ["bc", "ab de"]),
-    "one ideograph": ("東京から大阪", ["東", "阪", "東 阪"], ["南", "東 南"]),
-    "ideographs": ("请帮我搜索一下航班信息", ["航班信息", "搜索 航班", "班"], ["航信", "息信", "航班 火车"]),
-    "a long word": (f"{_LONG}end tail", [_LONG, f"{_LONG}end", "w" * 2_900 + "end", "tail " + "w" * 2_500],
-                    [_LONG + "w", f"x{'w' * 2_500}", "tail " + _LONG + "x"]),
-    "angle brackets": ("use <div> and <b>bold words</b> here", ["<div>", "div", "bold", "<b>bold", "words</b>"],
-                       ["<p>", "<divs>", "</div>", "bolder"]),
-    "a nul": ("before\0after", ["before\0after", "after\0before", "fore\0aft"], ["before\0never", "beforeafter"]),
-    "double quotes": ('say "aloud" now', ['"aloud"', '"aloud', 'aloud"', 'say "'], ['""aloud', "'aloud'"]),
-    "an asterisk": ("a* b**c", ["a*", "b**c", "**"], ["b*c", "*a", "***"]),
-    "a hyphen": ("well-known - thing", ["-", "well-known", "-known"], ["wellknown", "--", "-thing"]),
-    "a percent sign": ("100% of it", ["100%", "%", "0% of"], ["1%0", "%1", "100%%"]),
-    "an underscore": ("snake_case", ["snake_case", "_", "e_c"], ["snake-case", "__", "_snake"]),
-    "backslashes": ("C:\\temp\\new", ["c:\\temp", "\\new", "\\"], ["c:temp", "\\\\", "\\\\temp"]),
-    "a question mark": ("why? so", ["why?", "?"], ["wh??", "so?"]),
-    "operators": ("this AND that OR (other)", ["AND", "and or", "(other)", "or that"], ["NOT", "this NOT other", "&"]),
-    "any white space": ("alpha beta gamma", ["alpha\tgamma", "gamma\nbeta", "alpha\u3000beta"], ["alpha\tdelta"]),
-    "sharp s": ("Die Straße", ["STRASSE", "straße", "strasse", "ß"], ["strase"]),
-    "a dotted capital i": ("İzmir", ["İZMIR", "zmi", "i̇zmir"], ["ızmir"]),
-    "a ligature": ("the ﬁle", ["FILE", "file", "ﬁle", "fil"], ["flle"]),
-    "a final sigma": ("ΟΔΟΣ", ["οδος", "οδοσ", "Οδ"], ["οδοι"]),
-    "an accent": ("café", ["CAFÉ", "café"], ["cafe", "cafe\u0301"]),
-    "emoji": ("well done 👍🏽 👩‍👩‍👧", ["👍", "👩‍👩‍👧", "👍🏽"], ["👎"]),
-    "each plane": ("ok😀 no𠮷 hi\U0010ffff up\uffff", ["ok", "no", "hi", "up", "k😀", "i\U0010ffff"], ["ok𠮷"]),
-    "a code": ("E0308: at src/main.rs:42", ["e0308:", "main.rs:42", "/main"], ["e0309", "main_rs"]),
-}
-"""A text, queries that find it, and queries that do not."""
-# fmt: on
-
 PLACES: dict[str, tuple[dict[str, Any], bool]] = {
     "content": ({"content": "needle"}, True),
     "a part of content": ({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "a needle"}]}, True),
@@ -107,6 +75,17 @@ def _values(names: Sequence[str]) -> list[dict[str, str]]:
     return chosen
 
 
+async def _restore_copy(keep: View) -> None:
+    session, messages = await whole(keep, "s")
+    await restore(keep, replace(session, id="copy"), [replace(each, session_id="copy") for each in messages])
+
+
+_COPIES: dict[str, Callable[[View], Awaitable[Any]]] = {
+    "fork": lambda keep: keep.sessions.fork("s", new_id="copy"),
+    "restore": _restore_copy,
+}
+
+
 class SearchWords:
     @proves("SRCH-1", "ISO-2")
     @pytest.mark.parametrize("row", MEANINGS)
@@ -117,6 +96,22 @@ class SearchWords:
             await keep.messages.append("s", [said(text, id="m"), said("nothing of the kind", id="other")])
             assert [query for query in queries if "m" not in await found(keep, query)] == [], "these must find it"
             assert [query for query in others if "m" in await found(keep, query)] == [], "these must not"
+
+    @proves("SRCH-1")
+    @pytest.mark.parametrize("way", ["redaction", "fork", "restore"])
+    async def test_a_search_means_the_same_however_a_text_came(self, database: Database, keep: Keep, way: str) -> None:
+        if await searches(database, keep):
+            texts = {row: "before" if way == "redaction" else text for row, (text, _, _) in MEANINGS.items()}
+            await keep.messages.append("s", [said(text, id=row) for row, text in texts.items()], create={})
+            if way == "redaction":
+                for row, (text, _, _) in MEANINGS.items():
+                    await keep.messages.update("s", row, content=text)
+            else:
+                await _COPIES[way](keep)
+                await keep.sessions.delete("s")
+            for row, (_, queries, others) in MEANINGS.items():
+                assert [query for query in queries if row not in await found(keep, query)] == [], "these must find it"
+                assert [query for query in others if row in await found(keep, query)] == [], "these must not"
 
     @proves("SRCH-1")
     async def test_every_word_of_a_long_query_must_occur(self, database: Database, keep: Keep) -> None:

@@ -57,7 +57,8 @@ def run_programs(database: Database, seed: int) -> Counter[tuple[str, str, str]]
     options: dict[str, Any] = {} if clock is None else {"clock": clock}
     small = database.enrolment.small_steps
     with asyncio.Runner() as loop:
-        keeps = (Keep(database.unopened(**options)), Keep(database.unopened(**options), idle_ttl=IDLE_TTL))
+        other = database.unopened(**options, **database.enrolment.other_options)
+        keeps = (Keep(database.unopened(**options)), Keep(other, idle_ttl=IDLE_TTL))
         bench = Bench(loop, keeps, clock, Counter(), [])
         try:
             for keep in keeps:

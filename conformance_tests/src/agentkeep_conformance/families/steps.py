@@ -14,10 +14,12 @@ from agentkeep.records import Scope, SessionQuery
 
 from agentkeep_conformance.clauses import needs_wire, proves, takes_long
 from agentkeep_conformance.database import Database
+from agentkeep_conformance.families.concurrency import rounds_of
 from agentkeep_conformance.families.faults import bench_of, error_of
 from agentkeep_conformance.families.ttl import expired
 from agentkeep_conformance.proxy import Fault
 from agentkeep_conformance.samples import at_once, numbered, said
+from agentkeep_conformance.small_steps import small_steps
 
 _STEP = 100
 """The most sessions that core asks an adapter to remove in one step."""
@@ -32,15 +34,28 @@ REMOVALS: dict[str, Callable[[View], Awaitable[int]]] = {
 }
 
 
+def _life(verb: str) -> timedelta | None:
+    return _LIFE if verb == "sweep" else None
+
+
 async def _furnish(keep: View, count: int, verb: str) -> None:
     """So many sessions for the verb to remove, and one that stays."""
-    ttl = _LIFE if verb == "sweep" else None
     names = [f"s{number}" for number in range(count)]
-    made = await at_once([keep.sessions.create(name, user_id="u", metadata={"k": 1}, ttl=ttl) for name in names])
+    made = await at_once(
+        [keep.sessions.create(name, user_id="u", metadata={"k": 1}, ttl=_life(verb)) for name in names]
+    )
     await keep.sessions.create("stays", user_id="other")
     await keep.messages.append("stays", numbered(3))
     if verb == "sweep":  # they were made side by side: which one ends last is known by its end alone
         await expired(keep, max(made, key=lambda session: session.expires_at or session.created_at).id)
+
+
+_SOME: dict[str, Callable[[View], Awaitable[int]]] = {
+    "delete_many": lambda keep: keep.sessions.delete_many(metadata={"first": True}),
+    "delete_user": lambda keep: keep.sessions.delete_many(metadata={"first": True}),
+    "sweep": lambda keep: keep.sweep(12),
+}
+"""Removes some of the sessions that the verb would remove, those that it meets first."""
 
 
 async def _left(keep: View, verb: str) -> int:
@@ -67,6 +82,23 @@ class Steps:
         removed = [await step(limit) for limit in (5, 1, 3, 100, 5)]
         assert removed == [5, 1, 3, 3, 0]
         assert [session.id for session in (await keep.sessions.list()).items] == ["stays"]
+
+    @proves("COST-3", "SES-6", "TTL-2")
+    @pytest.mark.parametrize("verb", REMOVALS)
+    async def test_who_removes_beside_another_leaves_nothing(
+        self, database: Database, keep: Keep, twin: Keep, verb: str
+    ) -> None:
+        """The other takes a part of the same sessions, and a step may find that it was first with some of them."""
+        for _ in range(rounds_of(database, 3, nightly=30)):
+            for number in range(12):
+                first = {"k": 1, "first": True}
+                await keep.sessions.create(f"f{number}", user_id="u", metadata=first, ttl=_life(verb))
+            await _furnish(keep, 28, verb)
+            with small_steps({}):
+                removed = await asyncio.gather(_SOME[verb](keep), REMOVALS[verb](twin))
+            assert sum(removed) == 40 or (verb == "sweep" and keep.capabilities.native_ttl)
+            assert await _left(keep, verb) == 0
+            await keep.sessions.delete("stays")
 
     @takes_long
     @proves("COST-3", "ORD-4")
