@@ -25,17 +25,24 @@ class Sweeper:
         self._removal = removal
 
     async def sweep(self, scope: Scope | None, *, limit: int) -> int:
-        wanted = expired(scope)
+        removed = 0
+        while removed < limit:
+            found, now = await self._remove_some(expired(scope), limit - removed)
+            removed += now
+            # fewer may have gone than were found, because another sweep was first with them: then look again
+            if found < limit - removed + now:
+                await self._clean()
+                await self._unstage()
+                break
+        return removed
+
+    async def _remove_some(self, wanted: Document, limit: int) -> tuple[int, int]:
+        """How many sessions have expired, and how many of them this call removed."""
         found = await self._client.read(
             lambda to: to.sessions.find(wanted, {"_id": 1}, hint="expired", limit=limit).to_list()
         )
-        removed = 0
-        if found:
-            removed = await self._removal.remove({**wanted, "_id": {"$in": [each["_id"] for each in found]}})
-        if len(found) < limit:
-            await self._clean()
-            await self._unstage()
-        return removed
+        keys = [each["_id"] for each in found]
+        return len(keys), await self._removal.remove({**wanted, "_id": {"$in": keys}}) if keys else 0
 
     async def _clean(self) -> None:
         """What a cut or a new life was about to remove."""
