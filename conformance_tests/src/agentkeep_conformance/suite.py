@@ -25,6 +25,7 @@ from agentkeep_conformance.families.counters import Counters
 from agentkeep_conformance.families.crashes import Crashes
 from agentkeep_conformance.families.creating import Creating
 from agentkeep_conformance.families.declarations import Declarations
+from agentkeep_conformance.families.each_reading import EachReading
 from agentkeep_conformance.families.erasure import Erasure
 from agentkeep_conformance.families.erasure_after_writes import ErasureAfterWrites
 from agentkeep_conformance.families.erasure_of_indexed import ErasureOfIndexed
@@ -118,6 +119,7 @@ class AdapterConformance(
     ByTurns,
     LogShapes,
     Fidelity,
+    EachReading,
     Isolation,
     Views,
     Namesakes,

@@ -214,15 +214,15 @@ class Store:
         return self.heads.committed(Loaded(with_token(after, before, token), seq_no, primary_term))
 
     async def drop(self, loaded: Loaded) -> bool:
-        """Remove a dead session's document, unless a new session has its place.
+        """Remove a dead session's document, unless a new session has its place. Whether this call removed it.
 
-        False during a migration: it stays, and a sweep removes it afterwards.
+        During a migration it stays, and a sweep removes it afterwards.
         """
         try:
-            await self._run("drop", self.names.removals_of_sessions, loaded, {})
+            reply = await self._run("drop", self.names.removals_of_sessions, loaded, {})
         except Refused:
             return False
-        return True
+        return reply.get("result") == "deleted"
 
     def _without_moved(self, session: Session) -> Session:
         moved = self._moved.get((session.key, session.life), 0)

@@ -6,11 +6,12 @@ A sweep does the rest if a process is killed in between.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from enum import Enum
 
 from agentkeep.errors import OutcomeUnknown, PersistenceError
 from agentkeep.records import Scope, SessionQuery
 
-from agentkeep_opensearch.commit import Lost, Store
+from agentkeep_opensearch.commit import Lost, Store, loaded_of
 from agentkeep_opensearch.documents import Loaded
 from agentkeep_opensearch.erasing import erase_all
 from agentkeep_opensearch.listing import Listing
@@ -19,47 +20,86 @@ from agentkeep_opensearch.notify import SessionNotifier
 _MOST_AT_ONCE = 50
 
 
+class _Document(Enum):
+    """What became of a dead session's document."""
+
+    REMOVED = "this call removed it"
+    GONE = "another call was first"
+    REPLACED = "a new session has its place"
+    STAYS = "a migration is under way"
+
+
 class Remover:
     def __init__(self, store: Store, listing: Listing, notifier: SessionNotifier) -> None:
         self._store = store
         self._listing = listing
         self._notifier = notifier
 
-    async def remove(self, dead: Loaded) -> bool:
-        """False if its document stays for now."""
+    async def remove(self, dead: Loaded) -> _Document:
         await erase_all(self._store, dead.session)
-        return await self._store.drop(dead)
+        if await self._store.drop(dead):
+            return _Document.REMOVED
+        key = dead.session.key
+        (found,) = await self._store.mget([self._store.session_doc(key, ())])
+        there = loaded_of(key, found)
+        if there is None:
+            return _Document.GONE
+        return _Document.STAYS if there.session.life == dead.session.life else _Document.REPLACED
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
-        return await self._until_limit(limit, lambda size: self._listing.matching(scope, query, size))
+        return await self._until_limit(limit, lambda size: self._listing.matching(scope, query, size), self._delete)
 
     async def sweep(self, scope: Scope | None, *, limit: int) -> int:
-        return await self._until_limit(limit, lambda size: self._listing.expired(scope, size))
+        return await self._until_limit(limit, lambda size: self._listing.expired(scope, size), self._sweep)
 
-    async def _until_limit(self, limit: int, find: Callable[[int], Awaitable[list[Loaded]]]) -> int:
+    async def _until_limit(
+        self,
+        limit: int,
+        find: Callable[[int], Awaitable[list[Loaded]]],
+        remove: Callable[[Loaded], Awaitable[tuple[int, bool]]],
+    ) -> int:
+        """`remove` returns how many sessions it removed, one or none, and whether a search may find another one now."""
         removed = 0
         try:
             while removed < limit:
                 size = min(_MOST_AT_ONCE, limit - removed)
                 found = await find(size)
-                before = removed
+                goes_on = False
                 for each in found:
-                    removed += await self._remove_found(each)
-                is_stuck = removed == before and all(each.session.is_dead for each in found)
-                if len(found) < size or is_stuck:
+                    count, has_moved = await remove(each)
+                    removed += count
+                    goes_on = goes_on or has_moved
+                if len(found) < size or not goes_on:
                     break
         except PersistenceError as error:
             raise partly(error, removed) from error
         return removed
 
-    async def _remove_found(self, found: Loaded) -> bool:
-        """False if it was written since it was found, or was dead before and stays for now."""
+    async def _delete(self, found: Loaded) -> tuple[int, bool]:
+        """None was dead before. Who ends it counts it."""
         try:
-            dead = found if found.session.is_dead else await self._store.bury(found)
+            dead = await self._store.bury(found)
         except Lost:
-            return False
+            return 0, True
+        self._notify(dead)
+        await self.remove(dead)
+        return 1, True
+
+    async def _sweep(self, found: Loaded) -> tuple[int, bool]:
+        """It may be dead: a read ended it, or another sweep, or who removed it was killed. Who removes its document
+        counts it, so that sweeps at the same time count it once."""
+        was_dead = found.session.is_dead
+        try:
+            dead = found if was_dead else await self._store.bury(found)
+        except Lost:
+            return 0, True
+        self._notify(dead)
+        document = await self.remove(dead)
+        is_counted = document is _Document.REMOVED or (document is not _Document.GONE and not was_dead)
+        return is_counted, document is not _Document.STAYS or not was_dead
+
+    def _notify(self, dead: Loaded) -> None:
         self._notifier.notify((dead.session.tenant, dead.session.record.id))
-        return await self.remove(dead) or not found.session.is_dead
 
 
 def partly(error: PersistenceError, done: int) -> PersistenceError:

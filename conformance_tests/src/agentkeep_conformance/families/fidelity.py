@@ -22,6 +22,8 @@ TIMES = [
     datetime(1901, 1, 1, 0, 0, 0, 7, tzinfo=UTC),
     datetime(2038, 1, 19, 3, 14, 8, 123_457, tzinfo=UTC),
     datetime(2262, 4, 12, 0, 0, 0, 1, tzinfo=UTC),
+    datetime(1, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
     datetime(2026, 3, 29, 2, 30, 0, 5, tzinfo=timezone(timedelta(hours=2))),
     datetime(2026, 6, 1, 12, 0, 0, 654_321, tzinfo=timezone(-timedelta(hours=9, minutes=30))),
     datetime(2026, 6, 1, 12, 0, 0, 654_321, tzinfo=timezone(timedelta(hours=14))),
