@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from agentkeep_conformance import costs
 from agentkeep_conformance.enrolment import Enrolment
 from agentkeep_conformance.sampling import Candidate, left_out
 
@@ -60,3 +62,20 @@ def test_one_case_of_each_test_is_asked_where_an_enrolment_wants_that() -> None:
         out = left_out(candidates, 0)
         kept = sorted(each.test.removeprefix("f::") for each in candidates if each.item not in out)
         assert kept == expected or (expected is None and 5 < len(kept) < 15)
+
+
+def test_every_case_of_a_cheap_test_is_asked_where_an_enrolment_wants_one_of_each(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "seconds.json"
+    file.write_text('{"f::cheap": {"oneofeach": 0.1}, "f::dear": {"oneofeach": 1.0, "sampled": 0.1}}')
+    monkeypatch.setattr(costs, "_FILE", file)
+    for suite, expected in ((OneOfEach, ["cheap"] * 5 + ["dear"]), (Sampled, None)):
+        candidates = [
+            Candidate(cast("Any", Item(is_long=False)), suite, f"f::{test}[{row}]", [])
+            for test in ("cheap", "dear")
+            for row in range(5)
+        ]
+        out = left_out(candidates, 0)
+        kept = [each.test.removeprefix("f::") for each in candidates if each.item not in out]
+        assert kept == expected or (expected is None and len(kept) < 10)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agentkeep_conformance.enrolment import name_of
+from agentkeep_conformance.enrolment import Enrolment, name_of
 from agentkeep_conformance.items import family_of, suite_of
 
 _FILE = Path(__file__).with_name("seconds.json")
@@ -24,9 +24,12 @@ class Costs:
     def __init__(self) -> None:
         self._seconds: dict[str, dict[str, float]] = json.loads(_FILE.read_text(encoding="utf-8"))
 
-    def of(self, item: pytest.Item) -> float:
-        suite = suite_of(item)
-        seconds = self._seconds.get(test_of(item), {})
+    def of_item(self, item: pytest.Item) -> float:
+        return self.of(test_of(item), suite_of(item))
+
+    def of(self, test: str, suite: type[Enrolment] | None) -> float:
+        """`test`: its family and name, as in the evidence."""
+        seconds = self._seconds.get(test, {})
         return seconds.get(name_of(suite) if suite else "", max(seconds.values(), default=_UNKNOWN_SECONDS))
 
 

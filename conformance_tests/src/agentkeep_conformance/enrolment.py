@@ -80,7 +80,7 @@ class Enrolment:
     """
 
     one_of_each: ClassVar[bool] = False
-    """True: the sample has at least one case of each test that has several, and each test that has one."""
+    """True: the sample has one case of each test at least, and every case of cheap tests (`sampling.py`)."""
 
     draws_long_tests: ClassVar[bool] = True
     """False: the sample has tests that are marked `takes_long` only for a clause that no other test has.

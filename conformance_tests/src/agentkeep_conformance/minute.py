@@ -55,14 +55,14 @@ class Minute:
         met = Counter[str]()
         for item in drawn:
             test = test_of(item)
-            places[item] = self._costs.of(item) * _NEXT_CASE ** met[test]
+            places[item] = self._costs.of_item(item) * _NEXT_CASE ** met[test]
             met[test] += 1
         items[:] = sorted(drawn, key=lambda item: -1.0 if _shows_most(item) else places[item])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         now = time.time() - self._began
-        if now < _LAST_BEGIN_SECONDS and (now + self._costs.of(item) < _LAST_END_SECONDS or _shows_most(item)):
+        if now < _LAST_BEGIN_SECONDS and (now + self._costs.of_item(item) < _LAST_END_SECONDS or _shows_most(item)):
             return None
         self._left += 1
         return True

@@ -8,7 +8,11 @@ from zlib import crc32
 
 import pytest
 
+from agentkeep_conformance.costs import Costs
 from agentkeep_conformance.enrolment import Enrolment
+
+_CHEAP_SECONDS = 0.25
+"""Of a test of which `one_of_each` has every case: a server that is slow to fill still answers many of them quickly."""
 
 
 class Candidate(NamedTuple):
@@ -29,7 +33,8 @@ class Candidate(NamedTuple):
 
 def left_out(candidates: Sequence[Candidate], seed: int) -> set[pytest.Item]:
     """All that are not drawn. An enrolment of every day keeps the first test of each clause that has none drawn."""
-    drawn = [each for each in candidates if _is_drawn(each, seed) and not each.is_unwanted]
+    costs = Costs()
+    drawn = [each for each in candidates if _is_drawn(each, seed, costs) and not each.is_unwanted]
     drawn += _missing(candidates, drawn, seed)
     seen = {(each.suite, clause) for each in drawn for clause in each.clauses}
     chosen = {each.item for each in drawn}
@@ -56,8 +61,9 @@ def is_named(suite: type[Enrolment], config: pytest.Config) -> bool:
     return any(suite.__name__ in argument for argument in config.args)
 
 
-def _is_drawn(candidate: Candidate, seed: int) -> bool:
-    return _number(candidate, seed) % candidate.suite.one_in == 0
+def _is_drawn(candidate: Candidate, seed: int, costs: Costs) -> bool:
+    is_cheap = candidate.suite.one_of_each and costs.of(candidate.test, candidate.suite) <= _CHEAP_SECONDS
+    return is_cheap or _number(candidate, seed) % candidate.suite.one_in == 0
 
 
 def _number(candidate: Candidate, seed: int) -> int:

@@ -93,6 +93,7 @@ class AfterWrites:
         self, keep: Keep, twin: Keep, changed: str, way: str
     ) -> None:
         await keep.sessions.create("s", **FIELDS)
+        await keep.messages.append("s", [said()])  # an adapter may know from it what the next write replaces
         name, change = "s", CHANGES[changed]
         if way == "update":
             await keep.sessions.update(name, **change)
@@ -138,6 +139,7 @@ class AfterWrites:
         self, keep: Keep, twin: Keep, left: dict[str, Any], way: str
     ) -> None:
         await keep.sessions.create("s", user_id="u", metadata={"k": 1})
+        await keep.messages.append("s", [said()])
         if way == "update":
             await keep.sessions.update("s", metadata=left)
         elif way == "append":
