@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, get_args
 
 import pytest
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 
 from agentkeep_conformance.clauses import proves, takes_long
 from agentkeep_conformance.database import Database
+from agentkeep_conformance.families.order_paging import all_pages
 from agentkeep_conformance.samples import log, said, seqs, whole
 
 
@@ -190,13 +192,19 @@ class CapabilitiesDeclared:
             await keep.messages.append("s", [said(id + text, id=id)], create={})
         await keep.sessions.fork("s", new_id="copy")
         for name in ("s", "copy"):
-            pages = [(await keep.messages.list(name, newest_first=newest)).items for newest in (False, True)]
-            some = (await keep.messages.get_many(name, ["a", "b", "c"])).values()
-            resumed = (await keep.sessions.resume(name, tail=3)).messages
-            for found in (*pages, list(some), resumed, await keep.messages.tail(name, 3), await log(keep, name)):
-                assert sorted((each.id, each.content == each.id + text) for each in found) == [
-                    (id, True) for id in "abc"
-                ]
+            some = await keep.messages.get_many(name, ["a", "b", "c"])
+            readings = {
+                "get_many": ("abc", [some[id] for id in "abc"]),
+                "newest first": ("cba", (await keep.messages.list(name, newest_first=True)).items),
+                "before the last": ("ba", (await keep.messages.list(name, newest_first=True, before=3)).items),
+                "pages": ("cba", await all_pages(partial(keep.messages.list, name), 2, newest_first=True)),
+                "resume": ("abc", (await keep.sessions.resume(name, tail=3)).messages),
+                "tail": ("abc", await keep.messages.tail(name, 3)),
+                "log": ("abc", await log(keep, name)),
+            }
+            for reading, (expected, found) in readings.items():
+                met = [(each.id, each.content == each.id + text) for each in found]
+                assert met == [(id, True) for id in expected], reading
 
     @proves("FID-4")
     @pytest.mark.parametrize("count", [1, 600])

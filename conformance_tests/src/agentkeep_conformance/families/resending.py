@@ -135,6 +135,26 @@ class Resending:
             assert (await adapter.messages.append(scope, record)).new == 0
         assert await whole(keep, "s") == before
 
+    @proves("IDEM-2", "ORD-6")
+    @pytest.mark.parametrize("through", ["one", "two"])
+    @pytest.mark.parametrize("ids", [(None, None), ("a", None), ("a", "b")], ids=["drawn", "mixed", "the caller's"])
+    async def test_so_are_those_that_are_sent_at_the_same_time(
+        self, database: Database, keep: Keep, ids: tuple[str | None, str | None], through: str
+    ) -> None:
+        """Beside each other and appends of other records, which wait together."""
+        one, scope = await database.adapter(), Scope("default")
+        other = await database.adapter() if through == "two" else one
+        await keep.sessions.create("s")
+        meant: list[str] = []
+        for number in range(_RECORDS):
+            drawn = [[said(f"x {number} {id}", id=id and f"{id}{number}") for id in ids], [said(f"before {number}")]]
+            meant += [str(each.content) for batch in drawn for each in batch]
+            twice, before = [await record_of(one, batch, {}, "s") for batch in drawn]
+            sent = [one.messages.append(scope, before), *(each.messages.append(scope, twice) for each in (one, other))]
+            for appended in await asyncio.gather(*sent, return_exceptions=True):
+                assert isinstance(appended, AppendedRecord | OutcomeUnknown), appended
+        assert sorted(str(each.content) for each in await keep.messages.tail("s", 100)) == sorted(meant)
+
     @proves("IDEM-2")
     @pytest.mark.parametrize("afterwards", AFTERWARDS)
     async def test_so_are_those_that_were_sent_in_another_order_than_drawn(
