@@ -63,6 +63,26 @@ async def test_a_slow_append_within_its_sessions_life_lands_whole(database: Data
         assert after.expires_at > session.expires_at
 
 
+_SLOW_CHANGE = """
+CREATE FUNCTION {p}slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.6); RETURN NULL; END $$;
+CREATE TRIGGER slow AFTER UPDATE ON {p}sessions EXECUTE FUNCTION {p}slow();
+"""
+
+
+@pytest.mark.parametrize("verb", ["update", "touch"])
+async def test_a_change_that_outlives_its_session_does_nothing(database: Database, verb: str) -> None:
+    """TTL-1, SES-4: while it ran, a reader may have seen the session expired, so no new end brings it back."""
+    async with Keep(database.adapter()) as keep:
+        await database.run(_SLOW_CHANGE)
+        await keep.sessions.create("s", ttl=0.3)
+        try:
+            with pytest.raises(SessionNotFound):
+                await (keep.sessions.update("s", ttl=60) if verb == "update" else keep.sessions.touch("s", 60))
+            assert await keep.sessions.find("s") is None
+        finally:
+            await database.run("DROP TRIGGER slow ON {p}sessions")
+
+
 _SLOW_COMMIT = """
 CREATE FUNCTION {p}slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2.4); RETURN NULL; END $$;
 CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON {p}messages DEFERRABLE INITIALLY DEFERRED
