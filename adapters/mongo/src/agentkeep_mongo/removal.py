@@ -5,7 +5,7 @@ Whatever stops it in between, a sweep finds the expired session and goes on (SES
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from agentkeep.errors import OutcomeUnknown, PersistenceError
@@ -62,6 +62,22 @@ class Removal:
         same = [{"_id": session["_id"], "life": session["life"]} for session in found]
         result = await self._client.read(lambda to: to.sessions.delete_many({"$or": same}))
         return result.deleted_count
+
+
+async def until_none_is_left(limit: int, remove_some: Callable[[int], Awaitable[tuple[int, int]]]) -> int:
+    """How many were removed: `limit`, or fewer if no more are there.
+
+    `remove_some(most)` returns how many it found, and how many of them it removed. These may be fewer, because another
+    call was first with some: then it looks again.
+    """
+    removed = 0
+    while removed < limit:
+        wanted = limit - removed
+        found, gone = await remove_some(wanted)
+        removed += gone
+        if found < wanted:
+            break
+    return removed
 
 
 def _lives_of(session: Document) -> list[Life]:

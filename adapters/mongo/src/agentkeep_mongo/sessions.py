@@ -36,7 +36,7 @@ from agentkeep_mongo.documents import session_document, session_key, session_rec
 from agentkeep_mongo.ends import read_surely
 from agentkeep_mongo.listing import EVERYTHING_IS_OVER, FIELDS, Listing, plan
 from agentkeep_mongo.reading import Reading
-from agentkeep_mongo.removal import Removal
+from agentkeep_mongo.removal import Removal, until_none_is_left
 from agentkeep_mongo.state import State
 
 _FIELDS_AND_LIFE: Document = {**FIELDS, "_id": 1, "lives": statements.ALIVE["$expr"]}
@@ -200,15 +200,8 @@ class MongoSessions:
             raise version_conflict(expected, state.record.version)
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
-        removed = 0
         async with self._client.call():
-            while removed < limit:
-                found, ended = await self._end_some(scope, query, limit - removed)
-                removed += ended
-                # fewer may have ended than were found, because somebody else changed them: then look again
-                if found < limit - removed + ended:
-                    break
-        return removed
+            return await until_none_is_left(limit, lambda most: self._end_some(scope, query, most))
 
     async def _end_some(self, scope: Scope, query: SessionQuery, limit: int) -> tuple[int, int]:
         """How many sessions matched, and how many of them this call removed."""

@@ -11,7 +11,7 @@ from agentkeep_mongo.concerns import Document
 from agentkeep_mongo.documents import Life
 from agentkeep_mongo.listing import expired
 from agentkeep_mongo.moving import Mover
-from agentkeep_mongo.removal import Removal, staged_of
+from agentkeep_mongo.removal import Removal, staged_of, until_none_is_left
 
 _STAGED_FOR = timedelta(minutes=10)
 """Longer than any call takes: what was staged so long ago is admitted, or never will be."""
@@ -25,15 +25,11 @@ class Sweeper:
         self._removal = removal
 
     async def sweep(self, scope: Scope | None, *, limit: int) -> int:
-        removed = 0
-        while removed < limit:
-            found, now = await self._remove_some(expired(scope), limit - removed)
-            removed += now
-            # fewer may have gone than were found, because another sweep was first with them: then look again
-            if found < limit - removed + now:
-                await self._clean()
-                await self._unstage()
-                break
+        wanted = expired(scope)
+        removed = await until_none_is_left(limit, lambda most: self._remove_some(wanted, most))
+        if removed < limit:
+            await self._clean()
+            await self._unstage()
         return removed
 
     async def _remove_some(self, wanted: Document, limit: int) -> tuple[int, int]:

@@ -35,16 +35,10 @@ class Remover:
         self._listing = listing
         self._notifier = notifier
 
-    async def remove(self, dead: Loaded) -> _Document:
+    async def remove(self, dead: Loaded) -> bool:
+        """Whether this call removed its document."""
         await erase_all(self._store, dead.session)
-        if await self._store.drop(dead):
-            return _Document.REMOVED
-        key = dead.session.key
-        (found,) = await self._store.mget([self._store.session_doc(key, ())])
-        there = loaded_of(key, found)
-        if there is None:
-            return _Document.GONE
-        return _Document.STAYS if there.session.life == dead.session.life else _Document.REPLACED
+        return await self._store.drop(dead)
 
     async def delete_many(self, scope: Scope, query: SessionQuery, *, limit: int) -> int:
         return await self._until_limit(limit, lambda size: self._listing.matching(scope, query, size), self._delete)
@@ -94,9 +88,18 @@ class Remover:
         except Lost:
             return 0, True
         self._notify(dead)
-        document = await self.remove(dead)
+        document = _Document.REMOVED if await self.remove(dead) else await self._document_of(dead)
         is_counted = document is _Document.REMOVED or (document is not _Document.GONE and not was_dead)
         return is_counted, document is not _Document.STAYS or not was_dead
+
+    async def _document_of(self, dead: Loaded) -> _Document:
+        """Of a session whose document this call did not remove."""
+        key = dead.session.key
+        (found,) = await self._store.mget([self._store.session_doc(key, ())])
+        there = loaded_of(key, found)
+        if there is None:
+            return _Document.GONE
+        return _Document.STAYS if there.session.life == dead.session.life else _Document.REPLACED
 
     def _notify(self, dead: Loaded) -> None:
         self._notifier.notify((dead.session.tenant, dead.session.record.id))
